@@ -1,0 +1,143 @@
+"""What the engine says while it works: its event log, read line by line.
+
+The log is newline-delimited JSON (Pulumi ``apitype.EngineEvent``). It is parsed raw because the SDK's own event class
+drops the policy events.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+COMPONENT_TYPE_PREFIX = "payment-cell:components:"
+ACTIONS = frozenset({"create", "update", "delete", "replace", "import", "refresh", "discard", "read"})
+"""Engine operations that do something; ``same`` does nothing, and the two halves of a replacement count once."""
+
+_HALVES_OF_A_REPLACEMENT = {"create-replacement": "", "delete-replaced": ""}
+_STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Violation:
+    """A policy's answer about one resource."""
+
+    policy: str
+    pack: str
+    mandatory: bool
+    urn: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One operation on one resource: begun, finished, or failed."""
+
+    urn: str
+    op: str
+    component: str
+    phase: str
+    """``begun`` | ``finished`` | ``failed``"""
+
+    @property
+    def resource(self) -> str:
+        """``aws:kms/key:Key eu-west-1-payments``"""
+        kind, _, name = self.urn.rpartition("::")
+        return f"{kind.rpartition('::')[2].rpartition('$')[2]} {name}"
+
+
+@dataclass(kw_only=True, slots=True)
+class Reading:
+    """What one engine operation said, added up."""
+
+    changes: dict[str, int] = field(default_factory=dict)
+    duration_s: int = 0
+    violations: list[Violation] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    diffs: list[dict[str, Any]] = field(default_factory=list)
+    finished: bool = False
+    _parents: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def actions(self) -> int:
+        """Resources that were, or would be, acted upon."""
+        return sum(count for op, count in self.changes.items() if op not in {"same", "read"})
+
+    def component_of(self, urn: str) -> str:
+        """Name of the innermost component of this package that holds a resource; the stack's name for none."""
+        parent, type_ = self._parents.get(urn, ("", ""))
+        while urn:
+            if type_.startswith(COMPONENT_TYPE_PREFIX):
+                return type_.removeprefix(COMPONENT_TYPE_PREFIX)
+            urn = parent
+            parent, type_ = self._parents.get(urn, ("", ""))
+        return "Stack"
+
+    def take(self, event: Mapping[str, Any]) -> Step | None:
+        """Adds one engine event; returns the step that it begins or ends."""
+        if diagnostic := event.get("diagnosticEvent"):
+            self._diagnostic(diagnostic)
+        elif policy := event.get("policyEvent"):
+            self.violations.append(
+                Violation(
+                    policy=policy["policyName"],
+                    pack=policy["policyPackName"],
+                    mandatory=policy["enforcementLevel"] == "mandatory",
+                    urn=policy.get("resourceUrn", ""),
+                    message=_plain(policy["message"]).strip(),
+                )
+            )
+        elif summary := event.get("summaryEvent"):
+            self.changes = dict(summary["resourceChanges"] or {})
+            self.duration_s = summary["durationSeconds"]
+        elif "cancelEvent" in event:
+            self.finished = True
+        for key, phase in (
+            ("resourcePreEvent", "begun"),
+            ("resOutputsEvent", "finished"),
+            ("resOpFailedEvent", "failed"),
+        ):
+            if key in event:
+                return self._step(event[key]["metadata"], phase)
+        return None
+
+    def _diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
+        message = _plain(diagnostic["message"]).strip()
+        where = diagnostic.get("urn", "").rpartition("::")[2]
+        line = f"{where}: {message}" if where else message
+        if diagnostic["severity"] == "error":
+            self.errors.append(line)
+        elif diagnostic["severity"] == "warning":
+            self.warnings.append(line)
+
+    def _step(self, metadata: Mapping[str, Any], phase: str) -> Step | None:
+        state = metadata.get("new") or metadata.get("old") or {}
+        self._parents[metadata["urn"]] = (state.get("parent", ""), metadata["type"])
+        op = _HALVES_OF_A_REPLACEMENT.get(metadata["op"], metadata["op"])
+        if op not in ACTIONS or metadata["type"] == _STACK_TYPE or metadata["type"].startswith(COMPONENT_TYPE_PREFIX):
+            return None
+        step = Step(urn=metadata["urn"], op=op, component=self.component_of(metadata["urn"]), phase=phase)
+        if phase == "begun":
+            self.diffs.append({"urn": step.urn, "op": op, "keys": sorted(metadata.get("detailedDiff") or {})})
+        else:
+            self.steps.append(step)
+        return step
+
+
+def follow(log: TextIO) -> Iterator[dict[str, Any]]:
+    """Whole events that are in the log by now; a half-written last line is left for the next call."""
+    while True:
+        start = log.tell()
+        line = log.readline()
+        if not line.endswith("\n"):
+            log.seek(start)
+            return
+        yield json.loads(line)
+
+
+def _plain(text: str) -> str:
+    """Engine messages without its colour directives (``<{%fg 1%}>``)."""
+    while (start := text.find("<{%")) >= 0 and (end := text.find("%}>", start)) >= 0:
+        text = text[:start] + text[end + 3 :]
+    return text

@@ -1,0 +1,195 @@
+"""What a control is: a rule written once, mapped to the criteria that it supports.
+
+A control has one or more clauses; a clause is one predicate with one of five answers. Clause functions are pure: the
+policy packs, an audit and the documentation call the same ones. They read properties through a mapping that raises
+``pulumi_policy.UnknownValueError`` where a value is not known during preview; ``answers`` turns that into
+``UNDETERMINED``, so that an unknown value never becomes a pass and never hides what another clause knows.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pulumi_policy.proxy import UnknownValueError
+
+from policies.resources import Resource, Stack
+
+
+class Status(StrEnum):
+    """The five answers. An exception would leave ``FAIL`` standing, failed but accepted."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    NOT_APPLICABLE = "not applicable"
+    UNDETERMINED = "undetermined"
+    """The value is not known (yet)."""
+    NOT_OBSERVED = "not observed"
+    """The question could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An answer and, unless it is a pass, its reason. Reasons name properties; they never repeat a secret's value."""
+
+    status: Status
+    reason: str = ""
+
+
+def passed() -> Verdict:
+    """The predicate holds."""
+    return Verdict(Status.PASS)
+
+
+def failed(reason: str) -> Verdict:
+    """The predicate is known not to hold."""
+    return Verdict(Status.FAIL, reason)
+
+
+def not_applicable(reason: str) -> Verdict:
+    """The predicate does not speak about this resource."""
+    return Verdict(Status.NOT_APPLICABLE, reason)
+
+
+def undetermined(reason: str) -> Verdict:
+    """What the predicate asks is not known here."""
+    return Verdict(Status.UNDETERMINED, reason)
+
+
+class Severity(StrEnum):
+    """How urgent a failure is; the words of ``pulumi_policy.Severity``."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Strength(StrEnum):
+    """How much of a criterion a control shows."""
+
+    DIRECT = "direct"
+    PARTIAL = "partial"
+    SUPPORTS = "supports"
+
+
+class Framework(StrEnum):
+    """Where a criterion comes from."""
+
+    GDPR = "GDPR"
+    SOC2 = "SOC 2"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping_:
+    """A control's claim on one criterion: its number only, the texts of the Trust Services Criteria are copyright."""
+
+    framework: Framework
+    criterion: str
+    strength: Strength
+
+    def __str__(self) -> str:
+        return f"{self.framework} {self.criterion} ({self.strength})"
+
+
+def GDPR(article: str, strength: Strength) -> Mapping_:
+    """A mapping to an article of Regulation (EU) 2016/679, for example ``"32(1)(a)"``."""
+    return Mapping_(Framework.GDPR, article, strength)
+
+
+def SOC2(criterion: str, strength: Strength) -> Mapping_:
+    """A mapping to a Trust Services Criterion of 2017 (points of focus of 2022), for example ``"CC6.1"``."""
+    return Mapping_(Framework.SOC2, criterion, strength)
+
+
+SAFEGUARDS = (GDPR("32(1)(b)", Strength.SUPPORTS), GDPR("5(1)(f)", Strength.SUPPORTS))
+"""What every network, transport, access, cluster, backup and event control also supports."""
+
+
+class Environment(StrEnum):
+    """Values of the ``payment-cell:environment`` tag. A missing tag means production, the strict case."""
+
+    PRODUCTION = "production"
+    STAGING = "staging"
+    DEVELOPMENT = "development"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clause:
+    """One predicate over one resource: ``check(properties) -> Verdict``."""
+
+    resource_types: frozenset[str]
+    check: Callable[[Mapping[str, Any]], Verdict]
+    environments: frozenset[Environment] = frozenset(Environment)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StackClause:
+    """One predicate over a resource among all others of its stack: ``check(resource, stack) -> Verdict``."""
+
+    resource_types: frozenset[str]
+    check: Callable[[Resource, Stack], Verdict]
+    environments: frozenset[Environment] = frozenset(Environment)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Control:
+    """A rule with what an auditor asks of it. Raises ValueError where something is missing."""
+
+    id: str
+    title: str
+    severity: Severity
+    clauses: tuple[Clause | StackClause, ...]
+    maps_to: tuple[Mapping_, ...]
+    risk: str
+    remediation: str
+
+    def __post_init__(self) -> None:
+        for name in ("title", "clauses", "maps_to", "risk", "remediation"):
+            if not getattr(self, name):
+                raise ValueError(f"{self.id}: {name} is empty; a control needs one")
+
+    @property
+    def needs_stack(self) -> bool:
+        """Whether the control can only be judged with all resources of the stack at hand."""
+        return any(isinstance(clause, StackClause) for clause in self.clauses)
+
+    def mapped(self, framework: Framework) -> tuple[Mapping_, ...]:
+        """This control's claims on one framework."""
+        return tuple(mapping for mapping in self.maps_to if mapping.framework is framework)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer of one clause about one resource."""
+
+    control: str
+    clause: str
+    urn: str
+    verdict: Verdict
+
+
+def answers(control: Control, stack: Stack, resources: Iterable[Resource] | None = None) -> Iterator[Finding]:
+    """Every answer of a control about ``resources`` (default: all of the stack)."""
+    for resource in stack.resources if resources is None else resources:
+        for clause in control.clauses:
+            if resource.type in clause.resource_types:
+                verdict = _answer(clause, resource, stack)
+                yield Finding(control.id, clause.check.__name__, resource.urn, verdict)
+
+
+def _answer(clause: Clause | StackClause, resource: Resource, stack: Stack) -> Verdict:
+    try:
+        environment = _environment(resource)
+        if environment not in clause.environments:
+            return not_applicable(f"does not apply to environment {environment}")
+        if isinstance(clause, StackClause):
+            return clause.check(resource, stack)
+        return clause.check(resource.props)
+    except UnknownValueError as unknown:
+        return undetermined(unknown.message)
+
+
+def _environment(resource: Resource) -> Environment:
+    word = resource.tag("payment-cell:environment")
+    return Environment(word) if word in set(Environment) else Environment.PRODUCTION

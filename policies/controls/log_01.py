@@ -1,0 +1,51 @@
+"""LOG-01: the management trail covers all regions, is validated, encrypted and on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from policies.control import SOC2, Clause, Control, Severity, StackClause, Strength, Verdict, failed, passed
+from policies.resources import Resource, Stack
+
+TRAIL = frozenset({"aws:cloudtrail/trail:Trail"})
+
+
+def covers_all_regions(trail: Mapping[str, Any]) -> Verdict:
+    return passed() if trail.get("isMultiRegionTrail") else failed("isMultiRegionTrail is not true")
+
+
+def validates_its_files(trail: Mapping[str, Any]) -> Verdict:
+    return passed() if trail.get("enableLogFileValidation") else failed("enableLogFileValidation is not true")
+
+
+def is_encrypted_with_a_key(trail: Resource, stack: Stack) -> Verdict:
+    if stack.sources(trail, "kmsKeyId") or trail.props.get("kmsKeyId"):
+        return passed()
+    return failed("kmsKeyId is not set")
+
+
+def is_logging(trail: Mapping[str, Any]) -> Verdict:
+    return passed() if trail.get("enableLogging", True) else failed("enableLogging is false")
+
+
+def records_management_events(trail: Mapping[str, Any]) -> Verdict:
+    selectors = trail.get("eventSelectors")
+    if selectors and not any(selector.get("includeManagementEvents", True) for selector in selectors):
+        return failed("no event selector includes management events")
+    return passed()
+
+
+LOG_01 = Control(
+    id="LOG-01",
+    title="A validated, encrypted trail records management events of all regions",
+    severity=Severity.HIGH,
+    clauses=(
+        *(
+            Clause(resource_types=TRAIL, check=check)
+            for check in (covers_all_regions, validates_its_files, is_logging, records_management_events)
+        ),
+        StackClause(resource_types=TRAIL, check=is_encrypted_with_a_key),
+    ),
+    maps_to=(SOC2("CC7.2", Strength.DIRECT),),
+    risk="What no trail records cannot be investigated, and what is not validated can be denied.",
+    remediation="Set isMultiRegionTrail, enableLogFileValidation and kmsKeyId; keep logging and management events on.",
+)

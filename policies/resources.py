@@ -1,0 +1,97 @@
+"""A stack's resources as controls see them: type, properties, references, region and tags."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pulumi_policy.proxy import UnknownValueError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One resource. ``props`` raises ``UnknownValueError`` on what a preview cannot know.
+
+    ``references`` names, per top-level property, the URNs that its value comes from: an unknown ARN still has a source.
+    """
+
+    type: str
+    name: str
+    urn: str
+    props: Mapping[str, Any]
+    provider_props: Mapping[str, Any] = field(default_factory=dict)
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def tag(self, key: str) -> str | None:
+        """Value of a tag, default tags of the provider included; None where there is none."""
+        for name in ("tags", "tagsAll"):
+            tags = self.props.get(name)
+            if tags and key in tags:
+                return str(tags[key])
+        return None
+
+    def maybe(self, name: str) -> Any:
+        """A property's value, or None where it is absent or unknown."""
+        try:
+            return self.props.get(name)
+        except UnknownValueError:
+            return None
+
+    @property
+    def region(self) -> str | None:
+        """Effective region: the resource's ``region``, else its provider's, else the one in its ARN."""
+        for place in (self.maybe("region"), self.provider_props.get("region"), region_of_arn(self.maybe("arn"))):
+            if place:
+                return str(place)
+        return None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All resources of one stack."""
+
+    resources: tuple[Resource, ...]
+
+    @cached_property
+    def _by_urn(self) -> Mapping[str, Resource]:
+        return {resource.urn: resource for resource in self.resources}
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, tuple[Resource, ...]]:
+        types: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            types.setdefault(resource.type, []).append(resource)
+        return {type_: tuple(found) for type_, found in types.items()}
+
+    def of(self, *types: str) -> Iterator[Resource]:
+        """Resources of the given types."""
+        for type_ in types:
+            yield from self._by_type.get(type_, ())
+
+    def sources(self, resource: Resource, *names: str) -> tuple[Resource, ...]:
+        """Resources that the values of these top-level properties come from."""
+        urns: Iterable[str] = (urn for name in names for urn in resource.references.get(name, ()))
+        return tuple(self._by_urn[urn] for urn in urns if urn in self._by_urn)
+
+    def pointing_at(self, target: Resource, type_: str, name: str) -> Iterator[Resource]:
+        """Resources of a type whose property ``name`` is, or holds, the target: by reference or by literal id."""
+        for resource in self.of(type_):
+            if target.urn in resource.references.get(name, ()) or (
+                (known := target.maybe("id")) and known in _values(resource.maybe(name))
+            ):
+                yield resource
+
+
+def region_of_arn(arn: Any) -> str | None:
+    """``arn:partition:service:region:account:resource`` -> region; None where the ARN has none or is none."""
+    parts = str(arn or "").split(":")
+    return parts[3] or None if len(parts) >= 6 and parts[0] == "arn" else None
+
+
+def _values(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str) or value is None:
+        return (value,)
+    try:
+        return tuple(value)
+    except (TypeError, UnknownValueError):
+        return ()
