@@ -18,7 +18,7 @@ from policies.control import (
 )
 
 RETENTION_DAYS = (7, 35)
-"""The longest that RDS keeps is 35 days (RDS API reference, BackupRetentionPeriod); 7 outlast an error made at a weekend."""
+"""The longest that RDS keeps is 35 days (RDS API reference, BackupRetentionPeriod); 7 outlast an error of a weekend."""
 
 
 def keeps_seven_to_thirty_five_days(database: Mapping[str, Any]) -> Verdict:

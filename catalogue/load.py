@@ -1,0 +1,142 @@
+"""Reads the catalogue's files, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from catalogue.model import (
+    CreationTime,
+    CreationTimes,
+    Dated,
+    Instances,
+    Jurisdictions,
+    Quota,
+    Quotas,
+    Region,
+    Regions,
+    Versions,
+    Workload,
+)
+
+DIRECTORY = Path(__file__).parent
+"""Where the files are."""
+
+_File = TypeVar("_File", bound=Dated)
+_FILES: Mapping[str, type[Dated]] = {
+    "regions.yaml": Regions,
+    "jurisdictions.yaml": Jurisdictions,
+    "versions.yaml": Versions,
+    "quotas.yaml": Quotas,
+    "creation_times.yaml": CreationTimes,
+    "instances.yaml": Instances,
+    "workload.yaml": Workload,
+}
+
+
+class CatalogueError(ValueError):
+    """A catalogue file that does not hold what it should, or a name it does not have."""
+
+
+def read(path: Path, shape: type[_File]) -> _File:
+    """One file, checked. Raises CatalogueError with file, place and rule."""
+    try:
+        return shape.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CatalogueError(f"{path}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise CatalogueError(f"{path}: {place}: {first['msg']}") from error
+
+
+@cache
+def _regions() -> Regions:
+    return read(DIRECTORY / "regions.yaml", Regions)
+
+
+@cache
+def jurisdictions() -> Jurisdictions:
+    """Jurisdictions and adequacy decisions."""
+    return read(DIRECTORY / "jurisdictions.yaml", Jurisdictions)
+
+
+@cache
+def versions() -> Versions:
+    """Versions that cells run."""
+    return read(DIRECTORY / "versions.yaml", Versions)
+
+
+@cache
+def _quotas() -> Quotas:
+    return read(DIRECTORY / "quotas.yaml", Quotas)
+
+
+@cache
+def _creation_times() -> CreationTimes:
+    return read(DIRECTORY / "creation_times.yaml", CreationTimes)
+
+
+@cache
+def instances() -> Instances:
+    """Instance types for nodes and databases."""
+    return read(DIRECTORY / "instances.yaml", Instances)
+
+
+@cache
+def workload() -> Workload:
+    """What one payment costs a cell."""
+    return read(DIRECTORY / "workload.yaml", Workload)
+
+
+@cache
+def regions() -> Mapping[str, Region]:
+    """All regions by name, in the order of their indices. Raises CatalogueError where a jurisdiction is not known."""
+    found = _regions().regions
+    for name, entry in found.items():
+        if entry.jurisdiction not in jurisdictions().jurisdictions:
+            raise CatalogueError(f"catalogue/regions.yaml: {name}: jurisdiction {entry.jurisdiction!r} is not known")
+        if entry.country not in jurisdictions().jurisdictions[entry.jurisdiction].countries:
+            raise CatalogueError(f"catalogue/regions.yaml: {name}: {entry.country} is outside {entry.jurisdiction}")
+    return MappingProxyType(dict(sorted(found.items(), key=lambda item: item[1].index)))
+
+
+def region(name: str) -> Region:
+    """One region. Raises CatalogueError where the catalogue has none of this name."""
+    try:
+        return regions()[name]
+    except KeyError:
+        raise CatalogueError(f"region {name!r} is not in catalogue/regions.yaml") from None
+
+
+def regions_of(jurisdiction: str) -> tuple[str, ...]:
+    """Names of a jurisdiction's regions: the only places for the data of its cells."""
+    return tuple(name for name, entry in regions().items() if entry.jurisdiction == jurisdiction)
+
+
+def quotas() -> Mapping[str, Quota]:
+    """All quotas by name."""
+    return MappingProxyType(_quotas().quotas)
+
+
+def quota(name: str, region_name: str) -> int:
+    """A default quota in a region. Raises KeyError for an unknown name: a mistake in our code, not in configuration."""
+    return quotas()[name].of(region_name)
+
+
+def creation_times() -> Mapping[str, CreationTime]:
+    """Creation times by resource type."""
+    return MappingProxyType(_creation_times().resources)
+
+
+def stale(today: date) -> Mapping[str, date]:
+    """Files whose review date has passed, with that date."""
+    dates = {name: read(DIRECTORY / name, shape).review_by for name, shape in _FILES.items()}
+    return MappingProxyType({name: due for name, due in dates.items() if due < today})

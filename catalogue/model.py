@@ -1,0 +1,289 @@
+"""The shapes of the catalogue's files. A file that does not fit is refused with the place in it."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+ZoneId = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,5}\d-az\d$")]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https://")]
+
+
+class Entry(BaseModel):
+    """Base of all shapes: no unknown keys, no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dated(Entry):
+    """A file: when its values were true and when they are to be looked at again."""
+
+    date: datetime.date
+    review_by: datetime.date
+
+    @model_validator(mode="after")
+    def _review_follows(self) -> Self:
+        if self.review_by <= self.date:
+            raise ValueError("review_by must lie after date")
+        return self
+
+
+class Region(Entry):
+    """A region as a cell sees it."""
+
+    index: int = Field(ge=0, lt=64)
+    """Place in the address plan; never changes, never goes to another region."""
+    name: str
+    partition: Literal["aws"]
+    jurisdiction: str
+    country: Country
+    opt_in: bool
+    """Must be switched on in an account before it can be used."""
+    zones: tuple[ZoneId, ...] = Field(min_length=2)
+    """Zones that may be used, in the order in which cells take them. EKS, RDS and ALB each want two."""
+    excluded: dict[ZoneId, str] = Field(default_factory=dict)
+    """Zones that exist and may not be used, with the reason."""
+    recovery: str | None = None
+    """Region of the same jurisdiction that holds the replica."""
+    no_recovery: str | None = None
+    """Why there is none."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if set(self.zones) & set(self.excluded):
+            raise ValueError("a zone is both usable and excluded")
+        if (self.recovery is None) == (self.no_recovery is None):
+            raise ValueError("give either recovery or no_recovery (the reason)")
+        return self
+
+
+class Regions(Dated):
+    """regions.yaml"""
+
+    source: Url
+    zone_source: Url
+    exclusion_source: Url
+    regions: dict[str, Region]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        indices = [region.index for region in self.regions.values()]
+        if len(set(indices)) != len(indices):
+            raise ValueError("an index of the address plan is used twice")
+        for name, region in self.regions.items():
+            if region.recovery is None:
+                continue
+            other = self.regions.get(region.recovery)
+            if other is None or other.jurisdiction != region.jurisdiction or region.recovery == name:
+                raise ValueError(f"{name}: recovery {region.recovery} is not another region of {region.jurisdiction}")
+        return self
+
+
+class Jurisdiction(Entry):
+    """Where data may be, and by which rule."""
+
+    name: str
+    source: Url
+    rule: str
+    countries: frozenset[Country]
+
+
+class Adequacy(Entry):
+    """A decision under GDPR Article 45."""
+
+    country: Country
+    decision: str | None = None
+    scope: str | None = None
+    review_by: datetime.date | None = None
+    verified: bool
+
+
+class Jurisdictions(Dated):
+    """jurisdictions.yaml"""
+
+    jurisdictions: dict[str, Jurisdiction]
+    adequacy_source: Url
+    adequacy: tuple[Adequacy, ...]
+
+
+class KubernetesVersion(Entry):
+    """A version of EKS and the ends of its support."""
+
+    released: datetime.date
+    standard_until: datetime.date
+    extended_until: datetime.date
+    verified: bool
+
+
+class Kubernetes(Entry):
+    """EKS versions, and the one that new cells get."""
+
+    source: Url
+    default: str
+    versions: dict[str, KubernetesVersion]
+
+    @model_validator(mode="after")
+    def _default_exists(self) -> Self:
+        if self.default not in self.versions:
+            raise ValueError(f"default {self.default} is not among the versions")
+        return self
+
+
+class Addon(Entry):
+    """An EKS add-on's version."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")]
+    verified: bool
+
+
+class Addons(Entry):
+    """Add-on versions for one Kubernetes version."""
+
+    source: Url
+    kubernetes: str
+    versions: dict[str, Addon]
+
+
+class AuroraPostgresql(Entry):
+    """The database engine."""
+
+    source: Url
+    version: str
+    parameter_family: str
+    standard_until: datetime.date
+    verified: bool
+
+
+class DatabaseCa(Entry):
+    """The authority that signs the database servers' certificates."""
+
+    source: Url
+    identifier: str
+    valid_until: datetime.date
+    verified: bool
+
+
+class LoadBalancerTls(Entry):
+    """The negotiation policy of TLS listeners."""
+
+    source: Url
+    policy: str
+    verified: bool
+
+
+class Versions(Dated):
+    """versions.yaml"""
+
+    kubernetes: Kubernetes
+    addons: Addons
+    aurora_postgresql: AuroraPostgresql
+    database_ca: DatabaseCa
+    load_balancer_tls: LoadBalancerTls
+
+    @model_validator(mode="after")
+    def _addons_fit(self) -> Self:
+        if self.addons.kubernetes != self.kubernetes.default:
+            raise ValueError("addons are not for the default Kubernetes version")
+        return self
+
+
+class Quota(Entry):
+    """A default quota of an account in a region."""
+
+    default: int = Field(gt=0)
+    unit: str
+    adjustable: bool
+    regions: dict[str, int] = Field(default_factory=dict)
+    """Where it differs from ``default``."""
+    source: Url
+
+    def of(self, region: str) -> int:
+        """The quota in a region."""
+        return self.regions.get(region, self.default)
+
+
+class Quotas(Dated):
+    """quotas.yaml"""
+
+    quotas: dict[str, Quota]
+
+
+class CreationTime(Entry):
+    """How long AWS takes to create one resource."""
+
+    typical_s: int = Field(gt=0)
+    source: Url
+    verified: bool
+
+
+class CreationTimes(Dated):
+    """creation_times.yaml"""
+
+    resources: dict[str, CreationTime]
+
+
+class NodeType(Entry):
+    """An EC2 instance type for nodes."""
+
+    vcpus: int = Field(gt=0)
+    memory_gib: int = Field(gt=0)
+    enis: int = Field(gt=0)
+    addresses_per_eni: int = Field(gt=1)
+
+    @property
+    def pods(self) -> int:
+        """Pods a node takes: the VPC CNI's formula without prefix delegation, and its upper bound."""
+        return min(self.enis * (self.addresses_per_eni - 1) + 2, 110 if self.vcpus <= 30 else 250)
+
+
+class DatabaseType(Entry):
+    """An Aurora instance class."""
+
+    vcpus: int = Field(gt=0)
+    memory_gib: int = Field(gt=0)
+    burstable: bool = False
+    """Has CPU credits: never for production."""
+
+
+class NodeTypes(Entry):
+    """EC2 instance types by name."""
+
+    source: Url
+    pods_source: Url
+    types: dict[str, NodeType]
+
+
+class DatabaseTypes(Entry):
+    """Aurora instance classes by name, smallest first."""
+
+    source: Url
+    types: dict[str, DatabaseType]
+
+
+class Instances(Dated):
+    """instances.yaml"""
+
+    nodes: NodeTypes
+    databases: DatabaseTypes
+
+
+class Figure(Entry):
+    """A figure of the design, with unit and the side on which it errs."""
+
+    value: float = Field(gt=0)
+    unit: str
+    errs: Literal["high", "low"]
+    meaning: str
+
+
+class Workload(Dated):
+    """workload.yaml"""
+
+    source: str
+    figures: dict[str, Figure]
+
+    def __getitem__(self, name: str) -> float:
+        return self.figures[name].value

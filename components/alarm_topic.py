@@ -1,0 +1,80 @@
+"""The topic that a cell's alarms page people through: encrypted, TLS only, and open to CloudWatch of this account
+alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_aws import sns
+
+from components.base import type_token
+from components.iam import allow, deny_insecure_transport, from_source, policy, service
+from components.vocabulary import DataClass, tags
+
+PROTOCOLS = frozenset({"email", "https", "sms", "sqs"})
+"""How a page may leave; what leaves the jurisdiction is judged by the policies (RES-08)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlarmTopicArgs:
+    """What the topic of one cell needs to know."""
+
+    region: str
+    account_id: str
+    key_arn: pulumi.Input[str]
+    """Its policy has to let cloudwatch.amazonaws.com use it, else alarms are lost without a trace."""
+    subscribers: Mapping[str, str] = field(default_factory=dict)
+    """Endpoint -> protocol: `{"oncall@example.com": "email"}`. A person has to confirm."""
+
+    def __post_init__(self) -> None:
+        for endpoint, protocol in self.subscribers.items():
+            if protocol not in PROTOCOLS:
+                raise ValueError(
+                    f"alarm_topic.subscribers[{endpoint}]: {protocol!r} is not one of {', '.join(sorted(PROTOCOLS))}"
+                )
+
+
+class AlarmTopic(pulumi.ComponentResource):
+    """SNS topic with its policy and subscriptions. Creation: seconds."""
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AlarmTopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(type_token(type(self)), name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        topic = sns.Topic(
+            f"{name}-alarms",
+            region=args.region,
+            kms_master_key_id=args.key_arn,
+            # Version 2 signs with SHA-256; the default is SHA-1.
+            signature_version=2,
+            tags=tags(DataClass.INTERNAL),
+            opts=child,
+        )
+        self.arn = topic.arn
+        sns.TopicPolicy(
+            f"{name}-alarms",
+            region=args.region,
+            arn=topic.arn,
+            policy=policy(
+                deny_insecure_transport("sns:Publish", [topic.arn]),
+                allow(
+                    "AlarmsOfThisAccount",
+                    ["sns:Publish"],
+                    [topic.arn],
+                    principal=service("cloudwatch"),
+                    when=from_source(args.account_id, f"arn:aws:cloudwatch:{args.region}:{args.account_id}:alarm:*"),
+                ),
+            ),
+            opts=child,
+        )
+        for endpoint, protocol in args.subscribers.items():
+            sns.TopicSubscription(
+                f"{name}-{endpoint}",
+                region=args.region,
+                topic=topic.arn,
+                protocol=protocol,
+                endpoint=endpoint,
+                opts=child,
+            )
+        self.register_outputs({"arn": self.arn})

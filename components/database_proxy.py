@@ -1,0 +1,119 @@
+"""RDS Proxy in front of one shard: TLS and IAM tokens from clients, one secret towards the database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import iam, rds
+
+from components.base import type_token
+from components.iam import allow, from_source, policy, trust, via_service
+from components.vocabulary import DataClass, tags
+
+IDLE_CLIENT_S = 1800
+"""Seconds after which a silent client is let go: RDS's default, longer than any pool of ours keeps one."""
+
+BORROW_TIMEOUT_S = 5
+"""Seconds that a client waits for a free connection. The default of 120 outlives every payment's deadline: better to
+say no while the caller can still answer."""
+
+MAX_CONNECTIONS_PERCENT = 80
+"""Share of the database's max_connections; the rest is for migrations, replication and people."""
+
+MAX_IDLE_PERCENT = 40
+"""Share kept open while idle: half, so that a peak does not pay for handshakes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseProxyArgs:
+    """What the proxy of one shard needs to know."""
+
+    region: str
+    account_id: str
+    jurisdiction: str
+    subnet_ids: Sequence[pulumi.Input[str]]
+    security_group_id: pulumi.Input[str]
+    cluster_identifier: pulumi.Input[str]
+    secret_arn: pulumi.Input[str]
+    secrets_key_arn: pulumi.Input[str]
+    instances: Sequence[pulumi.Resource]
+    """A proxy takes a cluster as target only when it has an instance."""
+    secret_version: pulumi.Resource
+
+
+class DatabaseProxy(pulumi.ComponentResource):
+    """Proxy, its role, target group and target. Creation: about ten minutes, beside the cluster's."""
+
+    endpoint: pulumi.Output[str]
+    """Host name of the read-write endpoint."""
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: DatabaseProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(type_token(type(self)), name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        role, allowed = self._role(name, args, child)
+        proxy = rds.Proxy(
+            name,
+            region=args.region,
+            name=name,
+            engine_family="POSTGRESQL",
+            role_arn=role.arn,
+            require_tls=True,
+            # Debug logging would write statements, and with them people's data.
+            debug_logging=False,
+            idle_client_timeout=IDLE_CLIENT_S,
+            vpc_subnet_ids=args.subnet_ids,
+            vpc_security_group_ids=[args.security_group_id],
+            auths=[
+                {
+                    "auth_scheme": "SECRETS",
+                    "iam_auth": "REQUIRED",
+                    "client_password_auth_type": "POSTGRES_SCRAM_SHA_256",
+                    "secret_arn": args.secret_arn,
+                }
+            ],
+            tags=tags(DataClass.PAYMENTS, jurisdiction=args.jurisdiction),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, args.secret_version]),
+        )
+        group = rds.ProxyDefaultTargetGroup(
+            name,
+            region=args.region,
+            db_proxy_name=proxy.name,
+            connection_pool_config={
+                "connection_borrow_timeout": BORROW_TIMEOUT_S,
+                "max_connections_percent": MAX_CONNECTIONS_PERCENT,
+                "max_idle_connections_percent": MAX_IDLE_PERCENT,
+            },
+            opts=child,
+        )
+        rds.ProxyTarget(
+            name,
+            region=args.region,
+            db_proxy_name=proxy.name,
+            target_group_name=group.name,
+            db_cluster_identifier=args.cluster_identifier,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.instances),
+        )
+        self.endpoint, self.arn = proxy.endpoint, proxy.arn
+        self.register_outputs({"endpoint": self.endpoint, "arn": self.arn})
+
+    @staticmethod
+    def _role(name: str, args: DatabaseProxyArgs, child: pulumi.ResourceOptions) -> tuple[iam.Role, iam.RolePolicy]:
+        role = iam.Role(
+            f"{name}-proxy",
+            description=f"{name}: RDS Proxy reads the shard's secret",
+            assume_role_policy=trust("rds", when=from_source(args.account_id)),
+            tags=tags(DataClass.INTERNAL),
+            opts=child,
+        )
+        decrypt = via_service(["secretsmanager"], args.region, args.account_id)
+        allowed = iam.RolePolicy(
+            f"{name}-proxy",
+            role=role.id,
+            policy=policy(
+                allow("ReadSecret", ["secretsmanager:GetSecretValue"], [args.secret_arn]),
+                allow("DecryptSecret", ["kms:Decrypt"], [args.secrets_key_arn], when=decrypt),
+            ),
+            opts=child,
+        )
+        return role, allowed

@@ -1,0 +1,260 @@
+"""A payment cell: a complete, isolated copy of the platform in one region. Composes; every part also works alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+from components.addresses import Tier
+from components.alarm_topic import AlarmTopic, AlarmTopicArgs
+from components.base import type_token
+from components.buckets import ObjectLock
+from components.cluster import Cluster, ClusterArgs
+from components.edge import Edge, EdgeArgs
+from components.event_log import ConsumerArgs, EventLog, EventLogArgs
+from components.keys import Keys, KeysArgs
+from components.network import Network, NetworkArgs
+from components.nodes import NodeGroupArgs
+from components.sharded_database import DatabaseShard, ShardedDatabase, ShardedDatabaseArgs
+from components.vocabulary import KeyUse
+from contracts.shard_map import ShardMap
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentCellArgs:
+    """Everything that makes one cell differ from another. Rules about single values are the parts' own."""
+
+    region: str
+    account_id: str
+    jurisdiction: str
+    domain_name: str
+    """Name that clients of the cell call."""
+    cidr: str
+    subnets: Mapping[str, Mapping[str, str]]
+    """Tier -> zone id -> CIDR."""
+    zone_ids: Sequence[str]
+    """Zones that database instances stand in; a subset of the subnets' zones."""
+    kubernetes_version: str
+    add_on_versions: Mapping[str, str]
+    node_groups: Mapping[str, NodeGroupArgs]
+    administrators: Mapping[str, pulumi.Input[str]]
+    """Stable key -> role ARN with every right on the cluster."""
+    engine_version: str
+    ca_certificate: str
+    shards: Sequence[DatabaseShard]
+    shard_map: ShardMap
+    consumers: Sequence[ConsumerArgs]
+    archive_lock: ObjectLock
+    archive_retention_days: int
+    stream_shards: int | None
+    stream_retention_h: int
+    replay_days: int
+    access_log_bucket: pulumi.Input[str]
+    """The account's bucket for load-balancer logs in this region."""
+    tls_policy: str
+    edge_rate_limit: int
+    """Requests that one address may send in five minutes."""
+    backup_days: int = 35
+    log_retention_days: int = 365
+    key_deletion_days: int = 30
+    has_recovery_region: bool = False
+    """Decided at birth: shards become members of global clusters."""
+    public_access_cidrs: Sequence[str] = ()
+    """Addresses that reach the cluster's API server over the internet. Empty: none."""
+    viewers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    alarm_subscribers: Mapping[str, str] = field(default_factory=dict)
+    """Endpoint -> protocol."""
+    zone_id: pulumi.Input[str] | None = None
+    """Hosted zone of `domain_name`. None: the cell makes one."""
+    frugal: bool = False
+    """One NAT gateway for all zones: development."""
+    protected: bool = True
+    """What production means: nothing that holds data or a published address can be deleted by accident."""
+
+    def __post_init__(self) -> None:
+        if missing := sorted(set(self.zone_ids) - set(self.subnets.get(Tier.DATA, {}))):
+            raise ValueError(f"cell.zone_ids: {', '.join(missing)} has no data subnet; name zones of the address plan")
+
+
+class PaymentCell(pulumi.ComponentResource):
+    """Keys and network first, then cluster, database, event log and edge side by side.
+
+    Creation: as long as the slowest part, about 20 minutes (EKS with nodes and add-ons, or a shard with its proxy).
+    """
+
+    keys: Keys
+    network: Network
+    cluster: Cluster
+    database: ShardedDatabase
+    event_log: EventLog
+    edge: Edge
+    alarms: AlarmTopic
+
+    def __init__(self, name: str, args: PaymentCellArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(type_token(type(self)), name, {}, opts)
+        self._prefix, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.keys = Keys(name, self._keys(), self._child)
+        self.network = Network(name, self._network(), self._child)
+        self.alarms = AlarmTopic(name, self._alarms(), self._child)
+        self.cluster = Cluster(name, self._cluster(), self._child)
+        self.database = ShardedDatabase(name, self._database(), self._child)
+        self.event_log = EventLog(name, self._event_log(), self._child)
+        self.edge = Edge(name, self._edge(), self._child)
+        self.register_outputs(self.outputs())
+
+    def outputs(self) -> Mapping[str, object]:
+        """What the workloads stack and operators read; names are part of the contract between stacks."""
+        database, events, edge = self.database, self.event_log, self.edge
+        return {
+            "region": self._args.region,
+            "accountId": self._args.account_id,
+            "jurisdiction": self._args.jurisdiction,
+            "clusterName": self.cluster.name,
+            "clusterArn": self.cluster.arn,
+            "clusterEndpoint": self.cluster.endpoint,
+            "clusterCertificateAuthority": self.cluster.certificate_authority,
+            "vpcId": self.network.vpc_id,
+            "egressAddresses": self.network.nat_addresses,
+            "shards": {
+                key: {
+                    "proxyEndpoint": shard.proxy_endpoint,
+                    "writerEndpoint": shard.endpoint,
+                    "readerEndpoint": shard.reader_endpoint,
+                    "resourceId": shard.resource_id,
+                    "secretArn": shard.secret_arn,
+                }
+                for key, shard in database.shards.items()
+            },
+            "shardMap": self._args.shard_map.to_json(),
+            "shardMapParameter": database.shard_map_parameter,
+            "streamName": events.stream_name,
+            "streamArn": events.stream_arn,
+            "busName": events.bus_name,
+            "busArn": events.bus_arn,
+            "archiveBucket": events.archive_bucket,
+            "queueUrls": events.queue_urls,
+            "deadLetterUrls": events.dead_letter_urls,
+            "alarmTopicArn": self.alarms.arn,
+            "domainName": self._args.domain_name,
+            "nameServers": edge.name_servers,
+            "loadBalancerDnsName": edge.dns_name,
+            "targetGroupArn": edge.target_group_arn,
+            "keyArns": {use.value: arn for use, arn in self.keys.arns.items()},
+        }
+
+    def _keys(self) -> KeysArgs:
+        args = self._args
+        return KeysArgs(
+            region=args.region,
+            account_id=args.account_id,
+            deletion_window_days=args.key_deletion_days,
+            protected=args.protected,
+        )
+
+    def _network(self) -> NetworkArgs:
+        args = self._args
+        return NetworkArgs(
+            region=args.region,
+            account_id=args.account_id,
+            cidr=args.cidr,
+            subnets=args.subnets,
+            log_key_arn=self.keys.arns[KeyUse.LOGS],
+            flow_log_retention_days=args.log_retention_days,
+            jurisdiction=args.jurisdiction,
+            frugal=args.frugal,
+            protected=args.protected,
+        )
+
+    def _alarms(self) -> AlarmTopicArgs:
+        args = self._args
+        return AlarmTopicArgs(
+            region=args.region,
+            account_id=args.account_id,
+            key_arn=self.keys.arns[KeyUse.EVENTS],
+            subscribers=args.alarm_subscribers,
+        )
+
+    def _cluster(self) -> ClusterArgs:
+        args, keys = self._args, self.keys.arns
+        return ClusterArgs(
+            region=args.region,
+            account_id=args.account_id,
+            kubernetes_version=args.kubernetes_version,
+            add_on_versions=args.add_on_versions,
+            subnet_ids=self.network.subnet_ids(Tier.WORKLOAD),
+            node_subnet_ids=[self.network.subnets[Tier.WORKLOAD][zone] for zone in args.zone_ids],
+            node_groups=args.node_groups,
+            administrators=args.administrators,
+            viewers=args.viewers,
+            public_access_cidrs=args.public_access_cidrs,
+            secrets_key_arn=keys[KeyUse.CLUSTER],
+            volume_key_arn=keys[KeyUse.VOLUMES],
+            log_key_arn=keys[KeyUse.LOGS],
+            log_retention_days=args.log_retention_days,
+            jurisdiction=args.jurisdiction,
+            egress=self.network.egress,
+            protected=args.protected,
+        )
+
+    def _database(self) -> ShardedDatabaseArgs:
+        args, keys, network = self._args, self.keys.arns, self.network
+        return ShardedDatabaseArgs(
+            region=args.region,
+            account_id=args.account_id,
+            jurisdiction=args.jurisdiction,
+            shards=args.shards,
+            shard_map=args.shard_map,
+            engine_version=args.engine_version,
+            ca_certificate=args.ca_certificate,
+            vpc_id=network.vpc_id,
+            subnet_ids=network.subnets[Tier.DATA],
+            zone_names={zone: network.zone_names[zone] for zone in args.zone_ids},
+            client_security_group_id=self.cluster.security_group_id,
+            key_arn=keys[KeyUse.PAYMENTS],
+            secrets_key_arn=keys[KeyUse.SECRETS],
+            logs_key_arn=keys[KeyUse.LOGS],
+            backup_days=args.backup_days,
+            global_members=args.has_recovery_region,
+            log_retention_days=args.log_retention_days,
+            protected=args.protected,
+        )
+
+    def _event_log(self) -> EventLogArgs:
+        args, keys = self._args, self.keys.arns
+        return EventLogArgs(
+            region=args.region,
+            account_id=args.account_id,
+            jurisdiction=args.jurisdiction,
+            consumers=args.consumers,
+            events_key_arn=keys[KeyUse.EVENTS],
+            archive_key_arn=keys[KeyUse.ARCHIVE],
+            logs_key_arn=keys[KeyUse.LOGS],
+            alarm_topic_arn=self.alarms.arn,
+            archive_lock=args.archive_lock,
+            archive_retention_days=args.archive_retention_days,
+            stream_shards=args.stream_shards,
+            stream_retention_h=args.stream_retention_h,
+            replay_days=args.replay_days,
+            log_retention_days=args.log_retention_days,
+            protected=args.protected,
+        )
+
+    def _edge(self) -> EdgeArgs:
+        args, network = self._args, self.network
+        return EdgeArgs(
+            region=args.region,
+            account_id=args.account_id,
+            jurisdiction=args.jurisdiction,
+            domain_name=args.domain_name,
+            zone_id=args.zone_id,
+            vpc_id=network.vpc_id,
+            subnet_ids=network.subnet_ids(Tier.PUBLIC),
+            target_security_group_id=self.cluster.security_group_id,
+            access_log_bucket=args.access_log_bucket,
+            tls_policy=args.tls_policy,
+            rate_limit=args.edge_rate_limit,
+            logs_key_arn=self.keys.arns[KeyUse.LOGS],
+            log_retention_days=args.log_retention_days,
+            protected=args.protected,
+        )

@@ -1,0 +1,191 @@
+"""What an account holds once in each region it uses: recorder, detectors, defaults, and the buckets that logs go to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import accessanalyzer, cfg, ebs, guardduty, securityhub
+
+from components.base import type_token
+from components.buckets import PrivateBucket, PrivateBucketArgs
+from components.iam import Statement, allow, from_source, service
+from components.keys import Keys, KeysArgs
+from components.vocabulary import DataClass, KeyUse, tags
+
+SNAPSHOT_FREQUENCY = "TwentyFour_Hours"
+"""A full list of resources once a day; changes are delivered as they happen."""
+
+FINDINGS_FREQUENCY = "FIFTEEN_MINUTES"
+"""How soon a repeated finding is reported again; GuardDuty's shortest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegionalGuardrailsArgs:
+    """What the guardrails of one region need to know."""
+
+    region: str
+    account_id: str
+    jurisdiction: str
+    recorder_role_arn: pulumi.Input[str] | None
+    """Role of AWS Config. None: recorder and detectors are somebody else's (an organisation's), only buckets are made.
+    """
+    recorder_allowed: Sequence[pulumi.Resource] = ()
+    """The role's permissions."""
+    records_global_types: bool = False
+    """True in one region of the account: IAM is the same everywhere, and each record costs."""
+    retention_days: int = 365
+    protected: bool = True
+
+
+class RegionalGuardrails(pulumi.ComponentResource):
+    """Config, GuardDuty, Security Hub, access analyzer, EBS default, Config and load-balancer log buckets.
+
+    Creation: seconds.
+    """
+
+    audit_key_arn: pulumi.Output[str]
+    """Encrypts what is recorded about the account in this region."""
+    load_balancer_log_bucket: pulumi.Output[str]
+    """Where the load balancers of this region deliver their access logs."""
+    ready: Sequence[pulumi.Resource]
+
+    def __init__(self, name: str, args: RegionalGuardrailsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(type_token(type(self)), name, {}, opts)
+        self._prefix, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        keys = Keys(
+            name,
+            KeysArgs(
+                region=args.region,
+                account_id=args.account_id,
+                uses=frozenset({KeyUse.AUDIT}),
+                deletion_window_days=30 if args.protected else 7,
+                protected=args.protected,
+            ),
+            self._child,
+        )
+        self.audit_key_arn = keys.arns[KeyUse.AUDIT]
+        access_logs = self._load_balancer_logs()
+        self.load_balancer_log_bucket, self.ready = access_logs.bucket, access_logs.ready
+        ebs.EncryptionByDefault(name, region=args.region, enabled=True, opts=self._child)
+        if args.recorder_role_arn is not None:
+            self._recorder(self._config_bucket(), args.recorder_role_arn)
+            self._detectors()
+        self.register_outputs(
+            {"auditKeyArn": self.audit_key_arn, "loadBalancerLogBucket": self.load_balancer_log_bucket}
+        )
+
+    def _load_balancer_logs(self) -> PrivateBucket:
+        """Keys of S3: load balancers deliver to no bucket with a customer's key
+        (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html)."""
+        args = self._args
+
+        def grants(arn: pulumi.Output[str]) -> Sequence[Statement]:
+            balancers = f"arn:aws:elasticloadbalancing:{args.region}:{args.account_id}:loadbalancer/*"
+            objects = arn.apply(lambda bucket: f"{bucket}/*/AWSLogs/{args.account_id}/*")
+            return [
+                allow(
+                    "LoadBalancerLogs",
+                    ["s3:PutObject"],
+                    [objects],
+                    principal=service("logdelivery.elasticloadbalancing"),
+                    when=from_source(args.account_id, balancers),
+                )
+            ]
+
+        return PrivateBucket(
+            f"{self._prefix}-lb-logs",
+            PrivateBucketArgs(
+                region=args.region,
+                data_class=DataClass.CONFIDENTIAL,
+                jurisdiction=args.jurisdiction,
+                retention_days=args.retention_days,
+                key_arn=None,
+                grants=grants,
+                protected=args.protected,
+            ),
+            self._child,
+        )
+
+    def _config_bucket(self) -> PrivateBucket:
+        """Not locked: AWS Config cannot deliver to a bucket with a default retention
+        (https://docs.aws.amazon.com/config/latest/developerguide/manage-delivery-channel.html)."""
+        args = self._args
+
+        def grants(arn: pulumi.Output[str]) -> Sequence[Statement]:
+            config, when = service("config"), from_source(args.account_id)
+            objects = arn.apply(lambda bucket: f"{bucket}/AWSLogs/{args.account_id}/Config/*")
+            owned = {**when["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"}
+            return [
+                allow("ConfigChecks", ["s3:GetBucketAcl", "s3:ListBucket"], [arn], principal=config, when=when),
+                allow("ConfigDelivers", ["s3:PutObject"], [objects], principal=config, when={"StringEquals": owned}),
+            ]
+
+        return PrivateBucket(
+            f"{self._prefix}-config",
+            PrivateBucketArgs(
+                region=args.region,
+                data_class=DataClass.CONFIDENTIAL,
+                jurisdiction=args.jurisdiction,
+                retention_days=args.retention_days,
+                key_arn=self.audit_key_arn,
+                grants=grants,
+                protected=args.protected,
+            ),
+            self._child,
+        )
+
+    def _recorder(self, bucket: PrivateBucket, role_arn: pulumi.Input[str]) -> None:
+        args = self._args
+        recorder = cfg.Recorder(
+            self._prefix,
+            region=args.region,
+            name=self._prefix,
+            role_arn=role_arn,
+            recording_group={"all_supported": True, "include_global_resource_types": args.records_global_types},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.recorder_allowed),
+        )
+        channel = cfg.DeliveryChannel(
+            self._prefix,
+            region=args.region,
+            name=self._prefix,
+            s3_bucket_name=bucket.bucket,
+            s3_kms_key_arn=self.audit_key_arn,
+            snapshot_delivery_properties={"delivery_frequency": SNAPSHOT_FREQUENCY},
+            # AWS wants the recorder first, and tries the bucket when the channel is made.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[recorder, *bucket.ready]),
+        )
+        cfg.RecorderStatus(
+            self._prefix,
+            region=args.region,
+            name=recorder.name,
+            is_enabled=True,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[channel]),
+        )
+
+    def _detectors(self) -> None:
+        args = self._args
+        guardduty.Detector(
+            self._prefix,
+            region=args.region,
+            enable=True,
+            finding_publishing_frequency=FINDINGS_FREQUENCY,
+            tags=tags(DataClass.CONFIDENTIAL),
+            opts=self._child,
+        )
+        securityhub.Account(
+            self._prefix,
+            region=args.region,
+            enable_default_standards=True,
+            control_finding_generator="SECURITY_CONTROL",
+            auto_enable_controls=True,
+            opts=self._child,
+        )
+        accessanalyzer.Analyzer(
+            self._prefix,
+            region=args.region,
+            analyzer_name=self._prefix,
+            type="ACCOUNT",
+            tags=tags(DataClass.INTERNAL),
+            opts=self._child,
+        )

@@ -1,0 +1,271 @@
+"""One shard: an Aurora PostgreSQL cluster, its instances over the zones, its master secret and its proxy."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, rds, secretsmanager
+
+from components.base import type_token
+from components.database_proxy import DatabaseProxy, DatabaseProxyArgs
+from components.vocabulary import DataClass, tags
+
+ENGINE = "aurora-postgresql"
+PORT = 5432
+DATABASE = "payments"
+
+MASTER_USER = "cell_master"
+"""Owner of the schema and the user the proxy signs in with. `postgres` and `admin` would be guessed first."""
+
+LOG_EXPORTS = ("postgresql", "iam-db-auth-error", "instance")
+"""All that Aurora PostgreSQL exports."""
+
+MONITORING_INTERVAL_S = 15
+"""Seconds between two operating-system samples; 1, 5, 10, 15, 30 or 60."""
+
+ADVANCED_INSIGHTS_DAYS = 465
+STANDARD_INSIGHTS_DAYS = 7
+"""Retention that goes with each mode of Database Insights; advanced takes no other
+(https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_DatabaseInsights.html)."""
+
+PASSWORD_BYTES = 32
+"""Random bytes in a master password: 43 characters in base64url, none of which RDS refuses (/, @, ", blank)."""
+
+BACKUP_WINDOW = "02:00-03:00"
+MAINTENANCE_WINDOW = "sun:03:30-sun:04:30"
+"""UTC; must not overlap. Only pending reboots wait for it: minor upgrades are made by changing the version."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardSettings:
+    """What is the same for each shard of a cell."""
+
+    region: str
+    account_id: str
+    jurisdiction: str
+    engine_version: str
+    ca_certificate: str
+    zones: Mapping[str, pulumi.Input[str]]
+    """Zone id -> zone name, in the order in which instances are placed."""
+    subnet_ids: Sequence[pulumi.Input[str]]
+    subnet_group: pulumi.Input[str]
+    parameter_group: pulumi.Input[str]
+    monitoring_role_arn: pulumi.Input[str]
+    monitoring_allowed: pulumi.Resource
+    security_group_id: pulumi.Input[str]
+    proxy_security_group_id: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+    secrets_key_arn: pulumi.Input[str]
+    logs_key_arn: pulumi.Input[str]
+    log_retention_days: int
+    backup_days: int
+    global_member: bool
+    master_password_version: int
+    advanced_insights: bool
+    protected: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardArgs:
+    """What is one shard's own."""
+
+    id: str
+    """`s00` to `s999`, never used twice."""
+    instance_class: str
+    readers: int
+    first_zone: int
+    """Where the first instance stands, as a number that is taken modulo the zones: writers spread over them."""
+    settings: ShardSettings
+
+
+class Shard(pulumi.ComponentResource):
+    """Cluster, instances, secret and proxy. Creation: about 15 minutes (cluster 5, instances 8 in parallel, proxy
+    beside)."""
+
+    endpoint: pulumi.Output[str]
+    """Writer host name. For migrations and logical replication; workloads use the proxy."""
+    reader_endpoint: pulumi.Output[str]
+    proxy_endpoint: pulumi.Output[str]
+    cluster_arn: pulumi.Output[str]
+    resource_id: pulumi.Output[str]
+    """`cluster-...`: what an IAM policy for rds-db:connect names."""
+    secret_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ShardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(type_token(type(self)), name, {}, opts)
+        self._name, self._args, self._settings = name, args, args.settings
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._lasting = pulumi.ResourceOptions(parent=self, protect=args.settings.protected)
+        self._tags = tags(DataClass.PAYMENTS, jurisdiction=args.settings.jurisdiction)
+        # Write-only on both sides: neither state nor plan ever holds it, and a new value at each run changes nothing until
+        # the version does.
+        password = pulumi.Output.secret(secrets.token_urlsafe(PASSWORD_BYTES))
+        cluster = self._cluster(password, list(self._log_groups()))
+        instances = [self._instance(cluster, *place) for place in self._places()]
+        secret, version = self._secret(password)
+        proxy = self._proxy(cluster, instances, secret, version)
+        self.endpoint, self.reader_endpoint = cluster.endpoint, cluster.reader_endpoint
+        self.proxy_endpoint = proxy.endpoint
+        self.cluster_arn, self.resource_id, self.secret_arn = cluster.arn, cluster.cluster_resource_id, secret.arn
+        self.register_outputs(
+            {
+                "endpoint": self.endpoint,
+                "readerEndpoint": self.reader_endpoint,
+                "proxyEndpoint": self.proxy_endpoint,
+                "clusterArn": self.cluster_arn,
+                "secretArn": self.secret_arn,
+            }
+        )
+
+    def _log_groups(self) -> Iterator[cloudwatch.LogGroup]:
+        """RDS makes missing groups itself, without retention and key: so they exist before the cluster."""
+        for export in LOG_EXPORTS:
+            yield cloudwatch.LogGroup(
+                f"{self._name}-{export}",
+                region=self._settings.region,
+                name=f"/aws/rds/cluster/{self._name}/{export}",
+                retention_in_days=self._settings.log_retention_days,
+                kms_key_id=self._settings.logs_key_arn,
+                tags=tags(DataClass.CONFIDENTIAL, jurisdiction=self._settings.jurisdiction),
+                opts=self._child,
+            )
+
+    def _global(self) -> rds.GlobalCluster | None:
+        """A cluster cannot join a global one later, so where a recovery region is meant it is born as the only member."""
+        if not self._settings.global_member:
+            return None
+        return rds.GlobalCluster(
+            self._name,
+            region=self._settings.region,
+            global_cluster_identifier=f"{self._name}-global",
+            engine=ENGINE,
+            engine_version=self._settings.engine_version,
+            storage_encrypted=True,
+            deletion_protection=self._settings.protected,
+            tags=self._tags,
+            opts=self._lasting,
+        )
+
+    def _cluster(self, password: pulumi.Output[str], log_groups: Sequence[pulumi.Resource]) -> rds.Cluster:
+        settings, world = self._settings, self._global()
+        days = ADVANCED_INSIGHTS_DAYS if settings.advanced_insights else STANDARD_INSIGHTS_DAYS
+        return rds.Cluster(
+            self._name,
+            region=settings.region,
+            cluster_identifier=self._name,
+            global_cluster_identifier=world.id if world else None,
+            engine=ENGINE,
+            engine_version=settings.engine_version,
+            database_name=DATABASE,
+            port=PORT,
+            master_username=MASTER_USER,
+            master_password_wo=password,
+            master_password_wo_version=settings.master_password_version,
+            iam_database_authentication_enabled=True,
+            db_subnet_group_name=settings.subnet_group,
+            db_cluster_parameter_group_name=settings.parameter_group,
+            vpc_security_group_ids=[settings.security_group_id],
+            storage_encrypted=True,
+            # Every commit is read and written: with the standard storage the I/O would be the larger part of the bill.
+            storage_type="aurora-iopt1" if settings.protected else None,
+            kms_key_id=settings.key_arn,
+            backup_retention_period=settings.backup_days,
+            preferred_backup_window=BACKUP_WINDOW,
+            preferred_maintenance_window=MAINTENANCE_WINDOW,
+            copy_tags_to_snapshot=True,
+            delete_automated_backups=not settings.protected,
+            deletion_protection=settings.protected,
+            skip_final_snapshot=not settings.protected,
+            final_snapshot_identifier=f"{self._name}-final" if settings.protected else None,
+            allow_major_version_upgrade=False,
+            apply_immediately=not settings.protected,
+            enabled_cloudwatch_logs_exports=list(LOG_EXPORTS),
+            database_insights_mode="advanced" if settings.advanced_insights else "standard",
+            performance_insights_enabled=True,
+            performance_insights_kms_key_id=settings.key_arn,
+            performance_insights_retention_period=days,
+            tags=self._tags,
+            opts=pulumi.ResourceOptions.merge(self._lasting, pulumi.ResourceOptions(depends_on=log_groups)),
+        )
+
+    def _places(self) -> Iterator[tuple[str, pulumi.Input[str], int]]:
+        """(stable key, zone name, promotion tier) of each instance: zone after zone, the writer's first."""
+        zones = list(self._settings.zones.items())
+        for number in range(1 + self._args.readers):
+            zone_id, zone = zones[(self._args.first_zone + number) % len(zones)]
+            lap = number // len(zones)
+            yield zone_id if lap == 0 else f"{zone_id}-{lap + 1}", zone, 0 if number == 0 else 1
+
+    def _instance(self, cluster: rds.Cluster, key: str, zone: pulumi.Input[str], tier: int) -> rds.ClusterInstance:
+        settings = self._settings
+        return rds.ClusterInstance(
+            f"{self._name}-{key}",
+            region=settings.region,
+            identifier=f"{self._name}-{key}",
+            cluster_identifier=cluster.id,
+            engine=ENGINE,
+            engine_version=settings.engine_version,
+            instance_class=self._args.instance_class,
+            availability_zone=zone,
+            promotion_tier=tier,
+            db_subnet_group_name=settings.subnet_group,
+            publicly_accessible=False,
+            # A minor upgrade restarts the writer: we choose the hour, by changing the version.
+            auto_minor_version_upgrade=False,
+            apply_immediately=not settings.protected,
+            ca_cert_identifier=settings.ca_certificate,
+            copy_tags_to_snapshot=True,
+            monitoring_interval=MONITORING_INTERVAL_S,
+            monitoring_role_arn=settings.monitoring_role_arn,
+            tags=self._tags,
+            opts=pulumi.ResourceOptions.merge(
+                self._lasting, pulumi.ResourceOptions(depends_on=[settings.monitoring_allowed])
+            ),
+        )
+
+    def _secret(self, password: pulumi.Output[str]) -> tuple[secretsmanager.Secret, secretsmanager.SecretVersion]:
+        settings = self._settings
+        secret = secretsmanager.Secret(
+            f"{self._name}-master",
+            region=settings.region,
+            description=f"{self._name}: master user; for the proxy and for break-glass",
+            kms_key_id=settings.secrets_key_arn,
+            recovery_window_in_days=30 if settings.protected else 0,
+            tags=tags(DataClass.CONFIDENTIAL, jurisdiction=settings.jurisdiction),
+            opts=self._lasting,
+        )
+        version = secretsmanager.SecretVersion(
+            f"{self._name}-master",
+            region=settings.region,
+            secret_id=secret.id,
+            secret_string_wo=pulumi.Output.json_dumps({"username": MASTER_USER, "password": password}),
+            secret_string_wo_version=settings.master_password_version,
+            opts=self._child,
+        )
+        return secret, version
+
+    def _proxy(
+        self,
+        cluster: rds.Cluster,
+        instances: Sequence[rds.ClusterInstance],
+        secret: secretsmanager.Secret,
+        version: secretsmanager.SecretVersion,
+    ) -> DatabaseProxy:
+        settings = self._settings
+        return DatabaseProxy(
+            self._name,
+            DatabaseProxyArgs(
+                region=settings.region,
+                account_id=settings.account_id,
+                jurisdiction=settings.jurisdiction,
+                subnet_ids=settings.subnet_ids,
+                security_group_id=settings.proxy_security_group_id,
+                cluster_identifier=cluster.id,
+                secret_arn=secret.arn,
+                secrets_key_arn=settings.secrets_key_arn,
+                instances=instances,
+                secret_version=version,
+            ),
+            self._child,
+        )

@@ -1,0 +1,97 @@
+"""The words that components, policies and operations share, as they stand on the wire (tags, config, labels)."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class DataClass(StrEnum):
+    """What a resource holds, in rising order of harm when it leaks. Not a use (`KeyUse`), not a place (jurisdiction).
+
+    A durable store without this tag is treated as `PERSONAL` by the policies.
+    """
+
+    PUBLIC = "public"
+    """Meant for everybody: published certificates, status pages. Not: anything merely reachable from the internet."""
+    INTERNAL = "internal"
+    """Harmless outside, but nobody's business: metrics, routing tables. Not: logs that can hold a request."""
+    CONFIDENTIAL = "confidential"
+    """Opens or describes something worth attacking: credentials, control-plane and network logs. Not: people's data."""
+    PERSONAL = "personal"
+    """Says something about an identifiable person (GDPR Article 4(1)). Not: pseudonyms whose key was erased."""
+    PAYMENTS = "payments"
+    """Moves or proves money, and therefore also personal: shards, event stream, archive."""
+
+
+class Environment(StrEnum):
+    """How much a stack may lose. Not a region, not an account: several environments may share both."""
+
+    PRODUCTION = "production"
+    """Real money: protected, locked in compliance mode, redundant over zones."""
+    STAGING = "staging"
+    """Built like production, with made-up data. Not: a place for copies of production data."""
+    DEVELOPMENT = "development"
+    """Leaves nothing behind when it is destroyed: no protection, governance locks, short windows."""
+
+
+class Tier(StrEnum):
+    """Kinds of subnet, by what they reach. Not a data class: a data subnet is a place, its stores carry classes.
+
+    In descending order of size, which is their order in a zone's block (`components.addresses`).
+    """
+
+    WORKLOAD = "workload"
+    """Default route to NAT: nodes, pods and interface endpoints."""
+    DATA = "data"
+    """No route that leaves the VPC: databases and caches."""
+    PUBLIC = "public"
+    """Default route to the internet gateway: load balancers and NAT gateways only. Never nodes or stores."""
+
+
+class KeyUse(StrEnum):
+    """What a KMS key of the cell encrypts or signs; each use has its own key. Not a data class: uses may share one."""
+
+    PAYMENTS = "payments"
+    """Aurora shards with their snapshots and performance data."""
+    SECRETS = "secrets"
+    """Secrets Manager secrets and SecureString parameters. Not: Kubernetes secrets (`CLUSTER`)."""
+    EVENTS = "events"
+    """Messages in flight: stream, queues, topics, bus. Not: their archive."""
+    ARCHIVE = "archive"
+    """The event archive bucket."""
+    CLUSTER = "cluster"
+    """Envelope encryption of Kubernetes secrets. Not: the nodes' disks."""
+    VOLUMES = "volumes"
+    """EBS volumes of nodes and pods."""
+    LOGS = "logs"
+    """CloudWatch log groups. Not: the audit trail."""
+    AUDIT = "audit"
+    """Trail, recorder and evidence buckets."""
+    BACKUP = "backup"
+    """Backup vaults: their own key, so that who can read a store cannot read its backups."""
+    SUBJECTS = "subjects"
+    """Wraps the data keys of data subjects. Erasure destroys a data key, never this one."""
+    ENVELOPE = "envelope"
+    """Wraps data keys of ciphertext that both regions of a pair read."""
+    EVIDENCE = "evidence"
+    """Signs evidence bundles (asymmetric). Encrypts nothing."""
+
+
+class TagKey(StrEnum):
+    """Tag keys that the policies read; `CELL` and `ENVIRONMENT` come from the provider's default tags."""
+
+    CELL = "payment-cell:cell"
+    ENVIRONMENT = "payment-cell:environment"
+    DATA_CLASS = "payment-cell:data-class"
+    JURISDICTION = "payment-cell:jurisdiction"
+
+
+def tags(data_class: DataClass, *, jurisdiction: str | None = None, name: str | None = None) -> Mapping[str, str]:
+    """Tags of one resource: its data class, on data-bearing ones the jurisdiction (a key of
+    `catalogue/jurisdictions.yaml`: `eu`, `us`, `au`, `br`), and the `Name` that the EC2 console shows.
+    """
+    result = {TagKey.DATA_CLASS.value: data_class.value}
+    if jurisdiction is not None:
+        result[TagKey.JURISDICTION.value] = jurisdiction
+    if name is not None:
+        result["Name"] = name
+    return result

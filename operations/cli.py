@@ -1,0 +1,194 @@
+"""The ``cell`` command."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.prompt import Confirm, Prompt
+
+from operations import config, deploy
+from operations.declared import declared_stacks, disarm_file, new_cell_files
+from operations.engine import Engine, Outcome
+from operations.errors import CellError, ExitCode
+from operations.output import Format, show, talk
+from operations.project import Project
+from operations.summary import inventory, overview, stack_status
+from stacks.problems import ConfigError
+
+app = typer.Typer(
+    name="cell",
+    help="Opens, changes, inspects and closes regional payment cells.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(config.app, name="config")
+
+Stack = Annotated[str, typer.Argument(help="A stack of stacks/: eu-west-1, dev, account, ...", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Output = Annotated[Format, typer.Option("--output", "-o", help="How to print the result on standard output.")]
+
+console = talk()
+
+
+@app.command()
+def up(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
+    """Bring up a stack, what it needs first, and what belongs to it after: account, cell, workloads."""
+    session = _session()
+    outcomes = deploy.up(session, stack, _consent(yes))
+    show([_row(outcome) for outcome in outcomes], output)
+    if output is Format.TABLE:
+        for line in overview(session.engine, [outcome.stack for outcome in outcomes], session.declared):
+            console.print(line, soft_wrap=True, markup=False)
+
+
+@app.command()
+def preview(stack: Stack, output: Output = Format.TABLE) -> None:
+    """Show what `up` would change, with the policy packs on."""
+    outcomes = deploy.preview(_session(), stack)
+    if output is not Format.TABLE:
+        return show([{**_row(outcome), "steps": outcome.reading.diffs} for outcome in outcomes], output)
+    for outcome in outcomes:
+        for diff in outcome.reading.diffs:
+            keys = f" [{', '.join(diff['keys'])}]" if diff["keys"] else ""
+            console.print(f"  {diff['op']} {diff['urn'].rpartition('::')[2]}{keys}", soft_wrap=True, markup=False)
+    return show([_row(outcome) for outcome in outcomes], output)
+
+
+@app.command()
+def refresh(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
+    """Show what drifted from the state of one stack and take it into the state; `up` then repairs it."""
+    session = _session()
+    show([_row(deploy.refresh(session, stack, _consent(yes)))], output)
+
+
+@app.command()
+def destroy(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
+    """Take down a stack and what stands on it. A production cell has to be disarmed first."""
+    session = _session()
+    show([_row(outcome) for outcome in deploy.destroy(session, stack, _typed(stack, yes))], output)
+
+
+@app.command()
+def disarm(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
+    """Lift the protection of a production cell, so that it can be destroyed.
+
+    Writes `disarmed: true` into the stack file and applies it. The event archive and its key stay protected by
+    Object Lock and are kept by `destroy`.
+    """
+    session = _session()
+    consent = _typed(stack, yes)
+    if not consent(f"This lifts protection and deletion protection of every resource of {stack}."):
+        raise CellError("cancelled; nothing was changed", ExitCode.CANCELLED)
+    disarm_file(session.project, stack)
+    show([_row(outcome) for outcome in deploy.up(session, stack, lambda _question: True)], output)
+
+
+@app.command("list")
+def list_(output: Output = Format.TABLE) -> None:
+    """Every declared stack with its region, environment, account and size."""
+    project = Project.find()
+    show(inventory(project, Engine(project)), output)
+
+
+@app.command()
+def status(stack: Stack, output: Output = Format.TABLE) -> None:
+    """What a stack holds: resources by component, pending operations, what is not emulated, last update."""
+    session = _session()
+    show(stack_status(session.engine, stack), output)
+
+
+@app.command()
+def outputs(stack: Stack, output: Output = Format.TABLE) -> None:
+    """Outputs of a stack; secret ones are masked."""
+    import json
+
+    session = _session()
+    show(json.loads(session.engine.ask("stack", "output", "--stack", stack, "--json")), output)
+
+
+@app.command()
+def new(
+    region: Annotated[str, typer.Argument(help="An AWS region of the catalogue.", show_default=False)],
+    name: Annotated[str | None, typer.Option(help="Name of the stack; default: the region.")] = None,
+    account: Annotated[str, typer.Option(help="The account's stack.")] = "account",
+    domain: Annotated[str, typer.Option(help="Parent domain; the cell gets a name below it.")] = "pay.example.com",
+    peak: Annotated[int, typer.Option(help="Peak payments a second.")] = 100,
+) -> None:
+    """Write the stack files of a new cell: a valid start, short enough to read."""
+    for path in new_cell_files(Project.find(), region, name or region, account, domain, peak):
+        console.print(f"wrote {path}")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def sandbox(context: typer.Context) -> None:
+    """The sandbox on this machine: start, stop, status, env, reset, logs. Not involved on AWS."""
+    root = Path(__file__).resolve().parent.parent
+    # The sandbox handles the terminal's interrupt itself; this process only passes its answer on.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "sandbox", *context.args], cwd=root, check=False).returncode)
+
+
+def main() -> NoReturn:
+    """Entry point: every expected failure is one message on standard error and an exit code."""
+    try:
+        answer = app(standalone_mode=False)
+    except (CellError, ConfigError) as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        sys.exit(error.code if isinstance(error, CellError) else ExitCode.CONFIGURATION)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(ExitCode.CANCELLED)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        # A mistake in the arguments (click.UsageError), which typer's own runner would have printed.
+        console.print(f"{error.format_message()}; see `cell --help`", style="red", markup=False)
+        sys.exit(ExitCode.CONFIGURATION)
+    sys.exit(answer if isinstance(answer, int) else ExitCode.OK)
+
+
+def _session() -> deploy.Session:
+    project = Project.find()
+    return deploy.Session(
+        project=project, engine=Engine(project), console=console, declared=declared_stacks(project)
+    )
+
+
+def _consent(yes: bool) -> Callable[[str], bool]:
+    if yes:
+        return lambda _question: True
+    _needs_terminal()
+    return lambda question: Confirm.ask(question, console=console, default=False)
+
+
+def _typed(name: str, yes: bool) -> Callable[[str], bool]:
+    """Consent to something that cannot be undone: the name has to be typed."""
+    if yes:
+        return lambda _question: True
+    _needs_terminal()
+    return lambda question: Prompt.ask(f"{question} Type {name} to go on", console=console) == name
+
+
+def _needs_terminal() -> None:
+    if not sys.stdin.isatty():
+        raise CellError("no terminal to ask on: add --yes", ExitCode.CONFIGURATION)
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    changes = {op: count for op, count in outcome.reading.changes.items() if op != "same"}
+    return {
+        "stack": outcome.stack,
+        "operation": outcome.operation,
+        "changes": ", ".join(f"{count} {op}" for op, count in sorted(changes.items())) or "none",
+        "unchanged": outcome.reading.changes.get("same", 0),
+        "seconds": outcome.reading.duration_s,
+    }

@@ -1,0 +1,144 @@
+"""Brings stacks up and down, one after the other: preview, show, consent, act."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from operations.engine import Engine, Outcome
+from operations.errors import CellError, ExitCode
+from operations.events import Reading
+from operations.plan import Declared, plan_destroy, plan_up
+from operations.progress import Progress
+from operations.project import Project
+
+Consent = Callable[[str], bool]
+"""Asks whether to go on; the text says with what."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """What every deployment command works with."""
+
+    project: Project
+    engine: Engine
+    console: Console
+    declared: Mapping[str, Declared]
+
+
+def preview(session: Session, target: str) -> list[Outcome]:
+    """Previews the target and what it needs, as far as the needed stacks are up."""
+    existing = session.engine.stacks()
+    outcomes: list[Outcome] = []
+    for stack in plan_up(target, session.declared):
+        needs = session.declared[stack].needs
+        if needs is not None and not existing.get(needs, {}).get("resourceCount"):
+            session.console.print(f"{stack}: not previewed, it reads outputs of {needs}, which is not up")
+            continue
+        session.engine.ensure_stack(stack)
+        outcomes.append(_succeeded(session, _preview(session, stack)))
+    return outcomes
+
+
+def up(session: Session, target: str, consent: Consent) -> list[Outcome]:
+    """Brings up the target with what it needs and what belongs to it. Stops at the first failure.
+
+    Policies gate the preview, before anything is created; the update runs them once more.
+    """
+    outcomes: list[Outcome] = []
+    for stack in plan_up(target, session.declared):
+        session.engine.ensure_stack(stack)
+        planned = _succeeded(session, _preview(session, stack))
+        if not planned.reading.actions:
+            session.console.print(f"{stack}: no change")
+            outcomes.append(planned)
+            continue
+        _ask(consent, f"{stack}: {_counts(planned.reading)}. Apply?")
+        outcomes.append(_succeeded(session, _act(session, "up", stack, planned.reading, "--skip-preview", "--yes")))
+    return outcomes
+
+
+def refresh(session: Session, target: str, consent: Consent) -> Outcome:
+    """Reads the target's resources back into its state; shows what drifted first."""
+    planned = _succeeded(session, session.engine.operate("refresh", target, "--preview-only"))
+    if not planned.reading.actions:
+        session.console.print(f"{target}: no drift")
+        return planned
+    for diff in planned.reading.diffs:
+        if diff["keys"]:
+            session.console.print(f"  {diff['urn'].rpartition('::')[2]}: {', '.join(diff['keys'])}", soft_wrap=True)
+    _ask(consent, f"{target}: {_counts(planned.reading)} drifted. Take this into the state?")
+    return _succeeded(session, _act(session, "refresh", target, planned.reading, "--skip-preview", "--yes"))
+
+
+def destroy(session: Session, target: str, consent: Consent) -> list[Outcome]:
+    """Takes down what stands on the target, then the target. Removes the emptied stacks' state.
+
+    Raises CellError where a production stack is not disarmed: nothing has been touched then.
+    """
+    order = plan_destroy(target, session.declared, session.engine.stacks())
+    for stack in order:
+        armed = [resource["urn"] for resource in session.engine.resources(stack) if resource.get("protect")]
+        if armed:
+            raise CellError(
+                f"{stack} protects {len(armed)} resources ({armed[0].rpartition('::')[2]}, ...): "
+                f"run `cell disarm {target}` first",
+                ExitCode.CONFIGURATION,
+            )
+    if not order:
+        session.console.print(f"{target}: nothing to destroy")
+        return []
+    counts = [f"{stack} ({len(session.engine.resources(stack))} resources)" for stack in order]
+    _ask(consent, f"This destroys {', '.join(counts)}.")
+    outcomes: list[Outcome] = []
+    for stack in order:
+        for urn in retained(session.engine, stack):
+            session.console.print(f"  {stack}: keeps {urn.rpartition('::')[2]}", soft_wrap=True)
+        doomed = Reading()
+        outcomes.append(_succeeded(session, _act(session, "destroy", stack, doomed, "--skip-preview", "--yes")))
+        session.engine.ask("stack", "rm", stack, "--yes", "--preserve-config")
+    return outcomes
+
+
+def retained(engine: Engine, stack: str) -> list[str]:
+    """URNs that a destroy leaves in the account (``retainOnDelete``)."""
+    return [resource["urn"] for resource in engine.resources(stack) if resource.get("retainOnDelete")]
+
+
+def _preview(session: Session, stack: str) -> Outcome:
+    with session.console.status(f"preview {stack}"):
+        return session.engine.operate("preview", stack, policy_packs=session.project.policy_packs)
+
+
+def _act(session: Session, operation: str, stack: str, planned: Reading, *options: str) -> Outcome:
+    expected = Counter(planned.component_of(diff["urn"]) for diff in planned.diffs)
+    packs = session.project.policy_packs if operation == "up" else ()
+    with Progress(session.console, stack, operation, expected) as progress:
+        return session.engine.operate(operation, stack, *options, policy_packs=packs, on_step=progress)
+
+
+def _succeeded(session: Session, outcome: Outcome) -> Outcome:
+    """The outcome, its warnings and violations shown; raises CellError where it failed."""
+    reading = outcome.reading
+    for violation in reading.violations:
+        level = "mandatory" if violation.mandatory else "advisory"
+        where = violation.urn.rpartition("::")[2]
+        session.console.print(f"  [{level}] {violation.pack} {where}: {violation.message}", markup=False, soft_wrap=True)
+    for warning in reading.warnings:
+        session.console.print(f"  warning: {warning}", markup=False, soft_wrap=True)
+    if outcome.exit_code:
+        raise CellError(
+            "\n".join([f"{outcome.operation} {outcome.stack} failed", *reading.errors]),
+            outcome.code,
+        )
+    return outcome
+
+
+def _ask(consent: Consent, question: str) -> None:
+    if not consent(question):
+        raise CellError("cancelled; nothing was changed", ExitCode.CANCELLED)
+
+
+def _counts(reading: Reading) -> str:
+    return ", ".join(f"{count} to {op}" for op, count in sorted(reading.changes.items()) if op != "same")

@@ -1,0 +1,68 @@
+"""Which stacks an operation touches, and in which order. Pure: the stack files and the backend's list decide."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from operations.errors import CellError, ExitCode
+
+
+class Kind(StrEnum):
+    """A stack's kind; the word of its key in the stack file."""
+
+    ACCOUNT = "account"
+    CELL = "cell"
+    WORKLOADS = "workloads"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declared:
+    """A stack as its file declares it. ``needs`` is the stack that must be there first, ``production`` its cell's or
+    account's environment."""
+
+    name: str
+    kind: Kind
+    needs: str | None = None
+    production: bool = False
+
+
+def plan_up(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
+    """What the target needs, the target, and what belongs to it: account, cell, workloads.
+
+    Raises CellError (stack not found) for a stack without a file.
+    """
+    chain = [_declared(target, declared)]
+    while chain[0].needs is not None:
+        chain.insert(0, _declared(chain[0].needs, declared))
+    if chain[-1].kind is Kind.CELL:
+        chain += _of(target, Kind.WORKLOADS, declared)
+    return tuple(stack.name for stack in chain)
+
+
+def plan_destroy(target: str, declared: Mapping[str, Declared], existing: Collection[str]) -> tuple[str, ...]:
+    """What stands on the target first, then the target; after its last cell, a non-production account too.
+
+    Only stacks that have state are named. Raises CellError where an account still has cells.
+    """
+    subject = _declared(target, declared)
+    cells = [stack.name for stack in _of(target, Kind.CELL, declared) if stack.name in existing]
+    if cells:
+        raise CellError(f"{target} still holds {', '.join(cells)}: destroy these cells first", ExitCode.CONFIGURATION)
+    order = [stack.name for stack in _of(target, Kind.WORKLOADS, declared)] + [target]
+    if subject.kind is Kind.CELL and subject.needs is not None:
+        others = [stack.name for stack in _of(subject.needs, Kind.CELL, declared) if stack.name != target]
+        if not _declared(subject.needs, declared).production and not set(others) & set(existing):
+            order.append(subject.needs)
+    return tuple(name for name in order if name in existing)
+
+
+def _declared(name: str, declared: Mapping[str, Declared]) -> Declared:
+    if name not in declared:
+        raise CellError(
+            f"{name}: no such stack; stacks/ declares {', '.join(sorted(declared))}", ExitCode.STACK_NOT_FOUND
+        )
+    return declared[name]
+
+
+def _of(owner: str, kind: Kind, declared: Mapping[str, Declared]) -> list[Declared]:
+    return [stack for stack in declared.values() if stack.kind is kind and stack.needs == owner]

@@ -1,0 +1,83 @@
+"""What exists: the stacks of the project, and what one of them holds, read from their state."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from operations.engine import Engine
+from operations.events import COMPONENT_TYPE_PREFIX
+from operations.plan import Declared, Kind
+
+NOT_EMULATED = "__notEmulated"
+"""Output by which the sandbox's providers mark a resource whose inputs were checked and that no emulator holds."""
+
+_OWN_KINDS = ("pulumi:", COMPONENT_TYPE_PREFIX)
+
+
+def inventory(declared: Mapping[str, Declared], engine: Engine) -> list[dict[str, Any]]:
+    """A row a declared stack, deployed or not."""
+    existing = engine.stacks()
+    return [
+        {
+            "stack": name,
+            "kind": stack.kind,
+            "needs": stack.needs,
+            "production": stack.production,
+            "resources": existing.get(name, {}).get("resourceCount", 0),
+            "updated": existing.get(name, {}).get("lastUpdate"),
+        }
+        for name, stack in declared.items()
+    ]
+
+
+def stack_status(engine: Engine, stack: str) -> dict[str, Any]:
+    """What a stack holds. ``pending`` names operations that an interrupted update left open."""
+    deployment = engine.state(stack)
+    resources = deployment.get("resources") or []
+    own = _cloud_resources(resources)
+    return {
+        "stack": stack,
+        "resources": len(own),
+        "components": by_component(resources),
+        "protected": sum(bool(resource.get("protect")) for resource in own),
+        "notEmulated": _not_emulated(own),
+        "pending": [operation["resource"]["urn"] for operation in deployment.get("pending_operations") or []],
+        "updated": engine.stacks().get(stack, {}).get("lastUpdate"),
+    }
+
+
+def by_component(resources: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Resources of the cloud by the innermost component that holds them."""
+    found = {resource["urn"]: resource for resource in resources}
+
+    def owner(resource: Mapping[str, Any]) -> str:
+        while resource.get("parent") in found:
+            resource = found[resource["parent"]]
+            if resource["type"].startswith(COMPONENT_TYPE_PREFIX):
+                return str(resource["type"].removeprefix(COMPONENT_TYPE_PREFIX))
+        return "Stack"
+
+    return dict(sorted(Counter(map(owner, _cloud_resources(resources))).items()))
+
+
+def overview(engine: Engine, stacks: Iterable[str], declared: Mapping[str, Declared]) -> list[str]:
+    """The closing lines of `up`: what exists and where to look next."""
+    lines: list[str] = []
+    for stack in stacks:
+        resources = engine.resources(stack)
+        own = _cloud_resources(resources)
+        parts = ", ".join(f"{name} {count}" for name, count in by_component(resources).items())
+        lines.append(f"{stack}: {len(own)} resources ({parts})")
+        if missing := _not_emulated(own):
+            lines.append(f"  not emulated here, inputs checked only: {len(missing)} ({', '.join(missing)})")
+        if declared[stack].kind is Kind.CELL:
+            lines.append(f"  next: cell status {stack} · cell outputs {stack} · cell preview {stack}")
+    return lines
+
+
+def _cloud_resources(resources: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [resource for resource in resources if not resource["type"].startswith(_OWN_KINDS)]
+
+
+def _not_emulated(resources: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted(resource["urn"].rpartition("::")[2] for resource in resources if NOT_EMULATED in resource.get("outputs", {}))

@@ -1,0 +1,1 @@
+"""Emulated AWS of the sandbox: emulator, provider, table of resource types, preconditions."""

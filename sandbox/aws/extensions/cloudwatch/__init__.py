@@ -1,0 +1,16 @@
+"""CloudWatch composite alarms, and metric alarms that begin without data.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
+"""
+
+from moto.cloudwatch import urls
+from moto.cloudwatch.models import cloudwatch_backends
+
+from sandbox.aws.extensions.cloudwatch.models import CloudWatchBackend
+from sandbox.aws.extensions.cloudwatch.responses import CloudWatchResponse
+
+
+def install() -> None:
+    cloudwatch_backends.backend = CloudWatchBackend
+    for path in urls.url_paths:
+        urls.url_paths[path] = CloudWatchResponse.dispatch

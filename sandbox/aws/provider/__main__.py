@@ -1,0 +1,41 @@
+"""``python -m sandbox.aws.provider``: serve the provider on a free loopback port and print the port, as the engine expects of a plugin."""
+
+import signal
+import sys
+import threading
+from concurrent import futures
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from sandbox.aws.provider.servicer import AwsProvider
+
+WORKERS = 96
+"""Threads: more than the 64 resource operations that run at once, so that checks and diffs need not wait for slow creations."""
+
+MAX_MESSAGE_BYTES = 400 * 1024 * 1024
+"""Pulumi's own limit of a message."""
+
+
+def main() -> None:
+    """Serve until the engine ends the process or closes its end of standard input's parent."""
+    options = [
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ]
+    server = grpc.server(futures.ThreadPoolExecutor(WORKERS), options=options)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(AwsProvider(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    # Ctrl-C reaches the whole process group; the engine decides when its plugins end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    ended.wait()
+    server.stop(grace=1).wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The emulator: moto's server in one process, with our extensions, on a loopback socket that the supervisor opened.
+
+Next to the AWS API it answers below /_sandbox/: `status`, `reset` (needs the admin token) and `token-review`, the
+authentication webhook of the emulated clusters' API servers.
+"""
+
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+# Read by moto when it is imported. Default AMIs take seconds and megabytes, and nothing here starts from one.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+# A page in a browser reaches loopback: without CORS headers it cannot read what it gets.
+os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+
+from moto.backends import get_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from sandbox.aws import extensions
+from sandbox.aws.access_log import AccessLog
+from sandbox.aws.errors import error_response
+from sandbox.aws.kubernetes import Kubernetes
+from sandbox.lifecycle import emulator_client, processes
+from sandbox.lifecycle.home import Home
+
+StartResponse = Callable[..., Any]
+WSGIApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+TOKEN_REVIEW = "/_sandbox/token-review"
+
+
+class Handler(MotoRequestHandler):
+    def log_request(self, *_: object) -> None:
+        """`AccessLog` does that, with the service and the action."""
+
+
+class Emulator:
+    """The WSGI application."""
+
+    def __init__(
+        self, *, start_id: str, admin_token: str, moto: WSGIApp, kubernetes: Kubernetes, log: AccessLog
+    ) -> None:
+        self._start_id = start_id
+        self._admin_token = admin_token
+        self._moto = moto
+        self._kubernetes = kubernetes
+        self._log = log
+        self._started = time.time()
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if not _is_local(environ.get("HTTP_HOST", "")):
+            return _reply(start_response, "403 Forbidden", {"message": "the sandbox answers on loopback names only"})
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/_sandbox/"):
+            return self._own(path, environ, start_response)
+        return self._log.around(self._aws, environ, start_response)
+
+    def _aws(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return self._moto(environ, start_response)
+        except Exception as error:
+            logging.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
+            return error_response(environ, start_response, error)
+
+    def _own(self, path: str, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if path == emulator_client.STATUS:
+            return _reply(start_response, "200 OK", self._status())
+        if path == TOKEN_REVIEW or path.startswith(f"{TOKEN_REVIEW}/"):
+            return self._kubernetes.review_token(environ, start_response)
+        if path == emulator_client.RESET and environ.get("REQUEST_METHOD") == "POST":
+            given = environ.get("HTTP_" + emulator_client.TOKEN_HEADER.upper().replace("-", "_"), "")
+            if not secrets.compare_digest(given.encode(), self._admin_token.encode()):
+                return _reply(start_response, "403 Forbidden", {"message": f"{emulator_client.TOKEN_HEADER} is wrong"})
+            self._reset()
+            return _reply(start_response, "200 OK", self._status())
+        return _reply(start_response, "404 Not Found", {"message": f"nothing is at {path}"})
+
+    def _reset(self) -> None:
+        self._kubernetes.stop_all()
+        get_backend("moto_api")["global"].reset()
+
+    def _status(self) -> Mapping[str, Any]:
+        return {
+            "startId": self._start_id,
+            "uptime": round(time.time() - self._started, 1),
+            "requests": self._log.count,
+            "kubernetes": self._kubernetes.summary(),
+            "clusters": self._kubernetes.clusters(),
+        }
+
+
+def _is_local(host: str) -> bool:
+    """Whether the Host header is a name of loopback: a foreign name that resolves to 127.0.0.1 is DNS rebinding."""
+    name = host.rpartition(":")[0] or host
+    return name in ("127.0.0.1", "localhost", "[::1]") or name.endswith(".localhost")
+
+
+def _reply(start_response: StartResponse, status: str, body: Mapping[str, Any]) -> Iterable[bytes]:
+    data = json.dumps(body).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
+    return [data]
+
+
+def main(home: Home, descriptor: int) -> None:
+    """Serve until SIGTERM, then end the API servers."""
+    parent = os.getppid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the supervisor blocks what it waits for, and masks are inherited
+    processes.die_with_parent(signal.SIGTERM)
+    if os.getppid() != parent:
+        return
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # the controllers of the API servers: a line a request
+    listener = socket.socket(fileno=descriptor)
+    port = listener.getsockname()[1]
+    kubernetes = Kubernetes(home, f"http://127.0.0.1:{port}{TOKEN_REVIEW}")
+    extensions.install(kubernetes)
+    application = Emulator(
+        start_id=os.environ[processes.RUN_VARIABLE],
+        admin_token=home.secrets()["admin_token"],
+        moto=DomainDispatcherApplication(create_backend_app),
+        kubernetes=kubernetes,
+        log=AccessLog(home.logs / "access.log"),
+    )
+    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=Handler, fd=descriptor)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # `shutdown` waits for the serving loop, which is this thread: it has to be called from another one.
+        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
+    logging.info("serving on port %d", port)
+    try:
+        server.serve_forever(poll_interval=0.2)
+    finally:
+        kubernetes.stop_all()
+        logging.info("ended")
+    os._exit(0)  # request threads hold kept connections open; there is nothing left to wait for
+
+
+if __name__ == "__main__":
+    main(Home(path=Path(sys.argv[1])), int(sys.argv[2]))

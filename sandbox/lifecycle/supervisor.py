@@ -1,0 +1,176 @@
+"""The process that holds a running sandbox together: starts the emulator, notices its end, leaves nothing behind.
+
+It outlives the command that started it. Whatever ends it ends the emulator, and the emulator's end ends the API servers.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sandbox.lifecycle import emulator_client, processes
+from sandbox.lifecycle.home import Home, Process, Run
+
+READY_TIMEOUT_S = 60.0
+"""Seconds until the emulator must answer; it needs about two on an idle core."""
+
+STOP_GRACE_S = 15.0
+"""Seconds between SIGTERM and SIGKILL; the emulator ends its API servers and etcd in that time."""
+
+MAX_LOG_BYTES = 20 * 2**20
+"""A log larger than this is set aside (one generation) when the sandbox starts."""
+
+_SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+
+def spawn(home: Home, start_id: str, port: int, environment: Mapping[str, str]) -> tuple[int, int]:
+    """Start a supervisor in a session of its own. Returns its pid and a descriptor that says `ready` or why not.
+
+    `port`: the one to listen on if it is free (0: any).
+    """
+    reading, writing = os.pipe()
+    with open_log(home.logs / "supervisor.log") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.lifecycle.supervisor", str(home.path), start_id, str(port), str(writing)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**environment, processes.RUN_VARIABLE: start_id},
+            pass_fds=[writing],
+            start_new_session=True,
+        )
+    os.close(writing)
+    process.returncode = 0  # it outlives this command: tell Popen not to warn that nobody waited for it
+    return process.pid, reading
+
+
+@contextlib.contextmanager
+def open_log(path: Path) -> Iterator[int]:
+    """A descriptor that appends to the log, which only its owner may read."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > MAX_LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+class Supervisor:
+    def __init__(self, home: Home, start_id: str, port: int, ready_descriptor: int) -> None:
+        self._home = home
+        self._ready = ready_descriptor
+        self._socket = _listen(port)
+        now = time.time()
+        self._run = Run(
+            start_id=start_id,
+            started_at=now,
+            account_since=now,
+            port=self._socket.getsockname()[1],
+            supervisor=processes.identify(os.getpid()),
+        )
+
+    def main(self) -> None:
+        # Blocked, not handled: none is lost between two statements, and `sigwait` takes them one after the other.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        processes.adopt_orphans()
+        self._home.write_run(self._run)
+        emulator = self._start_emulator()
+        self._home.write_run(self._run)
+        try:
+            ended = self._supervise(emulator)
+        finally:
+            processes.end(emulator, STOP_GRACE_S)
+            for process in processes.members(self._run.start_id):
+                processes.end(process, grace_s=1.0)
+        # A reset may have written since.
+        self._home.write_run(replace(self._home.run() or self._run, ended=ended))
+        print(f"{time.strftime('%FT%T')} {ended}", flush=True)
+
+    def _start_emulator(self) -> Process:
+        with open_log(self._home.logs / "emulator.log") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "sandbox.aws.server", str(self._home.path), str(self._socket.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[self._socket.fileno()],
+            )
+        # Only the emulator may hold the socket: when it dies while starting, whoever connects must get an error.
+        self._socket.close()
+        child.returncode = 0  # `_reap` waits for it, together with adopted orphans
+        emulator = processes.identify(child.pid)
+        self._run = replace(self._run, emulator=emulator)
+        return emulator or Process(pid=child.pid, started="")
+
+    def _supervise(self, emulator: Process) -> str:
+        """Why the sandbox ends."""
+        status = emulator_client.status(self._run.port, READY_TIMEOUT_S)
+        if status is None or status.get("startId") != self._run.start_id:
+            return self._tell(f"the emulator did not start; see {self._home.logs / 'emulator.log'}")
+        self._run = replace(self._run, ready=True)
+        self._home.write_run(self._run)
+        try:
+            self._tell("ready")
+        except BrokenPipeError:
+            return "the start was interrupted"
+        while True:
+            received = signal.sigwait(_SIGNALS)
+            if received != signal.SIGCHLD:
+                return f"stopped ({signal.Signals(received).name})"
+            code = _reap(emulator.pid)
+            if code is not None:
+                when = time.strftime("%F %T")
+                return f"the emulator ended by itself at {when} ({_describe(code)}); see {self._home.logs / 'emulator.log'}"
+
+    def _tell(self, message: str) -> str:
+        os.write(self._ready, f"{message}\n".encode())
+        os.close(self._ready)
+        return message
+
+
+def _listen(port: int) -> socket.socket:
+    """A listening socket on loopback: on `port` when it is free, so that open shells stay valid, else on any other."""
+    for candidate in (port, 0):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+            listener.listen(256)
+        except OSError:
+            listener.close()
+            if not candidate:
+                raise
+        else:
+            return listener
+    raise AssertionError("the loop either returns or raises")
+
+
+def _reap(emulator_pid: int) -> int | None:
+    """Wait for whatever ended, adopted orphans too; the emulator's wait status if it was among them."""
+    found = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == emulator_pid:
+                found = status
+    return found
+
+
+def _describe(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"exit status {os.waitstatus_to_exitcode(status)}"
+
+
+if __name__ == "__main__":
+    Supervisor(Home(path=Path(sys.argv[1])), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])).main()

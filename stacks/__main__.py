@@ -1,0 +1,53 @@
+"""The Pulumi program. A stack's kind is the one key below `payment-cell:` in its config; each kind has a module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+from stacks.models import KINDS, AccountSettings, CellSettings, WorkloadsSettings
+from stacks.problems import ConfigError
+from stacks.settings import NAMESPACE, Settings, load_stack_file, parse_settings
+
+
+def settings_of(stack: str) -> Settings:
+    """The running stack's settings, from the config that the engine passed on. Raises ConfigError."""
+    config = pulumi.Config(NAMESPACE)
+    found = {kind: data for kind in KINDS if (data := config.get_object(kind)) is not None}
+    path = Path(__file__).parent / f"Pulumi.{stack}.yaml"
+    try:
+        if len(found) != 1:
+            raise ValueError(f"stack {stack}: {len(found)} of {', '.join(KINDS)} in its config; give exactly one")
+        ((kind, data),) = found.items()
+        return parse_settings(kind, data, file=str(path))
+    except (ConfigError, ValueError):
+        if path.exists():
+            load_stack_file(path)  # says the same with line numbers
+        raise
+
+
+def main() -> None:
+    """Declares the stack's resources. What is wrong with the configuration is one message, without a traceback."""
+    stack = pulumi.get_stack()
+    try:
+        match settings_of(stack):
+            case AccountSettings() as settings:
+                from stacks import account
+
+                outputs = account.run(stack, settings)
+            case CellSettings() as settings:
+                from stacks import cell
+
+                outputs = cell.run(stack, settings)
+            case WorkloadsSettings() as settings:
+                from stacks import workloads
+
+                outputs = workloads.run(stack, settings)
+    except (ConfigError, ValueError) as error:
+        raise pulumi.RunError(str(error)) from error
+    for name, value in outputs.items():
+        pulumi.export(name, value)
+
+
+main()

@@ -1,0 +1,185 @@
+"""How far a cell carries: its bounds in payments, accounts, bytes, addresses and quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import catalogue
+from components.addresses import AddressPlan
+from components.vocabulary import Tier
+from contracts.shard_map import EMPTY_STATES
+from stacks.models import CellSettings
+from stacks.plan import Cap, ConsumerSpec, NodeGroupSpec, ShardSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """What a cell has to take at its declared peak."""
+
+    peak: int
+    """payments/s"""
+    events: float
+    """events/s"""
+    event_bytes: float
+    """bytes/s"""
+    accounts: int
+    row_bytes: float
+    """Bytes of rows in all shards together."""
+
+
+_GROW_WITH_PAYMENTS = frozenset({"sqs-fifo-requests", "eventbridge-put-events", "eventbridge-invocations"})
+"""Quotas on what payments cause. The others count what is declared."""
+
+
+def caps(
+    settings: CellSettings,
+    load: Load,
+    network: AddressPlan,
+    shards: Sequence[ShardSpec],
+    groups: Mapping[str, NodeGroupSpec],
+    consumers: Sequence[ConsumerSpec],
+    stream_shards: int,
+    zones: int,
+) -> tuple[Cap, ...]:
+    """All bounds, the fullest first; equal ones in the order in which they are computed."""
+    found = [
+        *_shard_caps(load, [shard for shard in shards if shard.state not in EMPTY_STATES]),
+        _address_cap(network, groups),
+        *_count_quotas(settings, shards, stream_shards, zones),
+        *_rate_quotas(settings, load, consumers, stream_shards),
+    ]
+    return tuple(sorted(found, key=lambda cap: -cap.used))
+
+
+def _shard_caps(load: Load, shards: Sequence[ShardSpec]) -> list[Cap]:
+    w = catalogue.workload()
+    types = catalogue.instances().databases.types
+    per_vcpu = w["payments_per_database_vcpu"]
+    capacity = sum(types[shard.instance_class].vcpus for shard in shards) * per_vcpu
+    source, more = "catalogue/workload.yaml", "more shards or a larger shards.instanceClass"
+    return [
+        Cap(
+            dimension="payments",
+            demand=load.peak,
+            limit=capacity * w["database_headroom"],
+            unit="payments/s",
+            formula=f"{len(shards)} shards * vCPUs * {per_vcpu:g} * {w['database_headroom']:g}",
+            source=source,
+            remedy=more,
+            grows=True,
+        ),
+        Cap(
+            dimension="accounts",
+            demand=load.accounts,
+            limit=len(shards) * w["accounts_per_shard"],
+            unit="accounts",
+            formula=f"{len(shards)} shards * {w['accounts_per_shard']:,.0f}",
+            source=source,
+            remedy="more shards, or another cell",
+            grows=True,
+        ),
+        Cap(
+            dimension="bytes",
+            demand=load.row_bytes,
+            limit=len(shards) * w["database_bytes_per_shard"],
+            unit="bytes",
+            formula=f"{len(shards)} shards * {w['database_bytes_per_shard']:,.0f}",
+            source=source,
+            remedy="more shards",
+            grows=True,
+        ),
+    ]
+
+
+def _address_cap(network: AddressPlan, groups: Mapping[str, NodeGroupSpec]) -> Cap:
+    """Addresses that the CNI takes when every group is at its largest and each node holds all that it can."""
+    types = catalogue.instances().nodes.types
+    held = {
+        name: group.maximum * max(types[kind].enis * types[kind].addresses_per_eni for kind in group.instance_types)
+        for name, group in groups.items()
+    }
+    return Cap(
+        dimension="addresses",
+        demand=sum(held.values()),
+        limit=network.usable(Tier.WORKLOAD),
+        unit="addresses",
+        formula=" + ".join(f"{name} {count}" for name, count in held.items()) + " when all groups are at maximum",
+        source="https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html",
+        remedy="a cidr of /16, or fewer and larger nodes",
+        grows=False,
+    )
+
+
+def _count_quotas(settings: CellSettings, shards: Sequence[ShardSpec], stream_shards: int, zones: int) -> list[Cap]:
+    instances = sum(1 + shard.readers for shard in shards)
+    wanted = {
+        "db-clusters": (len(shards), f"{len(shards)} shards"),
+        "db-instances": (instances, f"{len(shards)} shards * (1 writer + readers)"),
+        "db-proxies": (len(shards), "one a shard"),
+        "elastic-ips": (zones, f"a NAT gateway in each of {zones} zones"),
+        "kinesis-shards": (stream_shards, "stream.shards"),
+    }
+    return [_quota(settings, name, demand, formula) for name, (demand, formula) in wanted.items()]
+
+
+def _rate_quotas(
+    settings: CellSettings, load: Load, consumers: Sequence[ConsumerSpec], stream_shards: int
+) -> list[Cap]:
+    w = catalogue.workload()
+    batch = catalogue.quota("batch-entries", settings.region)
+    ordered = sum(consumer.ordered for consumer in consumers)
+    rate = f"{load.events:,.0f} events/s"
+    unordered = len(consumers) - ordered
+    requests = ceil(load.events / batch)
+    busiest, each = w["payments_per_account_peak"], w["events_per_payment"]
+    found = [_quota(settings, "kinesis-shard-readers", ordered + 2, f"{ordered} ordered consumers, bus, archive")]
+    found.append(
+        Cap(
+            dimension="kinesis-shard-records",
+            demand=load.events / stream_shards,
+            limit=catalogue.quota("kinesis-shard-records", settings.region),
+            unit="records/s into a shard",
+            formula=f"{rate} / {stream_shards} shards",
+            source=catalogue.quotas()["kinesis-shard-records"].source,
+            remedy="follows from the peak",
+            grows=True,
+        )
+    )
+    if ordered:
+        found.append(_quota(settings, "sqs-fifo-requests", requests, f"{rate} / {batch} a request"))
+        found.append(
+            _quota(
+                settings,
+                "sqs-fifo-group-messages",
+                busiest * each,
+                f"the busiest account: {busiest:g} payments/s * {each:g} events",
+            )
+        )
+    if unordered:
+        found.append(_quota(settings, "eventbridge-put-events", requests, f"{rate} / {batch} a request"))
+        found.append(
+            _quota(
+                settings,
+                "eventbridge-invocations",
+                load.events * unordered,
+                f"{rate} * {unordered} unordered consumers",
+            )
+        )
+    return found
+
+
+def _quota(settings: CellSettings, name: str, demand: float, formula: str) -> Cap:
+    entry = catalogue.quotas()[name]
+    granted = settings.quotas.get(name)
+    return Cap(
+        dimension=name,
+        demand=demand,
+        limit=granted or entry.of(settings.region),
+        unit=entry.unit,
+        formula=formula,
+        source="setting" if granted else entry.source,
+        remedy=f"ask AWS for more and write it down as quotas.{name}" if entry.adjustable else "cannot be raised",
+        grows=name in _GROW_WITH_PAYMENTS,
+    )

@@ -1,0 +1,92 @@
+"""The stack kind `cell`: the AWS resources of one payment cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+import pulumi
+
+from components.buckets import ObjectLock
+from components.event_log import ConsumerArgs
+from components.nodes import NodeGroupArgs
+from components.payment_cell import PaymentCell, PaymentCellArgs
+from components.sharded_database import DatabaseShard
+from stacks.models import AccountSettings, CellSettings
+from stacks.neighbours import account_of
+from stacks.plan import CellPlan
+from stacks.providers import aws_provider
+from stacks.sizing import derive
+
+RATE_WINDOW_S = 300
+"""Seconds over which the web ACL counts (components/web_acl.py)."""
+
+ADDRESS_SHARE = 0.1
+"""Part of the cell's peak that may come from one address. A platform's merchants share a few addresses, so a tenth;
+what one merchant may send is limited behind the edge, by name."""
+
+
+def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulumi.Input[str]) -> PaymentCellArgs:
+    """The component's args: the plan's numbers and choices, nothing is decided here but what the plan does not know."""
+    kept = plan.retention
+    deploy = {"deploy": account.deploy_role_arn} if account.deploy_role_arn else {}
+    return PaymentCellArgs(
+        region=plan.region,
+        account_id=account.account_id,
+        jurisdiction=plan.jurisdiction,
+        domain_name=plan.domain,
+        cidr=plan.vpc_cidr,
+        subnets=plan.subnets,
+        zone_ids=plan.zone_ids,
+        kubernetes_version=plan.kubernetes_version,
+        add_on_versions=plan.addons,
+        node_groups={
+            name: NodeGroupArgs(
+                instance_types=group.instance_types,
+                min_size=group.minimum,
+                desired_size=group.desired,
+                max_size=group.maximum,
+                disk_gib=group.disk_gib,
+                taints=group.taints,
+            )
+            for name, group in plan.node_groups.items()
+        },
+        administrators={**deploy, **plan.administrators},
+        viewers=plan.viewers,
+        public_access_cidrs=plan.endpoint_cidrs,
+        engine_version=plan.engine_version,
+        ca_certificate=plan.ca_identifier,
+        shards=[DatabaseShard(id=s.id, instance_class=s.instance_class, readers=s.readers) for s in plan.shards],
+        shard_map=plan.shard_map,
+        has_recovery_region=plan.recovery_region is not None,
+        backup_days=kept.backup_days,
+        consumers=[ConsumerArgs(name=consumer.name, ordered=consumer.ordered) for consumer in plan.consumers],
+        stream_shards=plan.stream_shards,
+        stream_retention_h=kept.stream_hours,
+        replay_days=kept.replay_days,
+        archive_lock=ObjectLock(mode=plan.object_lock_mode, days=kept.archive_days),
+        archive_retention_days=kept.archive_days,
+        tls_policy=plan.tls_policy,
+        edge_rate_limit=ceil(plan.peak_payments_per_second * RATE_WINDOW_S * ADDRESS_SHARE),
+        access_log_bucket=access_log_bucket,
+        alarm_subscribers={account.contact_email: "email"} if account.contact_email else {},
+        log_retention_days=kept.log_days,
+        key_deletion_days=kept.key_deletion_days,
+        frugal=plan.frugal,
+        protected=plan.protected,
+    )
+
+
+def run(stack: str, settings: CellSettings) -> Mapping[str, pulumi.Input[object]]:
+    """Declares the cell and returns the stack's outputs."""
+    account = account_of(settings)
+    plan = derive(stack, settings)
+    guardrails = pulumi.StackReference(f"organization/payment-cell/{settings.account}")
+    buckets = guardrails.require_output("loadBalancerLogBuckets")
+    provider = aws_provider(stack, account, plan.region, plan.environment, cell=stack)
+    cell = PaymentCell(
+        stack,
+        cell_args(plan, account, buckets.apply(lambda by_region: by_region[plan.region])),
+        pulumi.ResourceOptions(providers=[provider]),
+    )
+    return cell.outputs()

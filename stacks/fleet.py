@@ -1,0 +1,175 @@
+"""All stack files together: what one file cannot know.
+
+fleet = load_fleet(Path("stacks"))         ConfigError with every problem of every file
+fleet.account_of("eu-west-1")              AccountSettings
+fleet.order("eu-west-1")                   ("account", "eu-west-1", "eu-west-1-workloads")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+
+from contracts.shard_map import ShardMapError, parse
+from contracts.shard_plan import check_successor
+from stacks.models import AccountSettings, CellSettings, WorkloadsSettings
+from stacks.plan import CellPlan
+from stacks.problems import ConfigError, Problem, listed, nearest
+from stacks.settings import StackFile, load_stack_file
+from stacks.sizing import derive, vpc_network
+
+WORKLOADS_SUFFIX = "-workloads"
+"""A workloads stack is named after its cell."""
+
+MAX_NAME = 30
+"""Characters of an account's or cell's name: physical names begin with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """Stack files that are each valid; ``problems`` tells whether they fit together."""
+
+    stacks: Mapping[str, StackFile]
+
+    @cached_property
+    def accounts(self) -> Mapping[str, AccountSettings]:
+        """Account stacks by name."""
+        return {n: s.settings for n, s in self.stacks.items() if isinstance(s.settings, AccountSettings)}
+
+    @cached_property
+    def cells(self) -> Mapping[str, CellSettings]:
+        """Cell stacks by name."""
+        return {n: s.settings for n, s in self.stacks.items() if isinstance(s.settings, CellSettings)}
+
+    @cached_property
+    def workloads(self) -> Mapping[str, WorkloadsSettings]:
+        """Workloads stacks by name."""
+        return {n: s.settings for n, s in self.stacks.items() if isinstance(s.settings, WorkloadsSettings)}
+
+    def account_of(self, cell: str) -> AccountSettings:
+        """The account of a cell. Raises KeyError where one of them does not exist."""
+        return self.accounts[self.cells[cell].account]
+
+    def regions_of(self, account: str) -> tuple[str, ...]:
+        """Regions in which an account has cells or keeps its own things, each once."""
+        own = [self.accounts[account].home_region]
+        return tuple(dict.fromkeys(own + [c.region for c in self.cells.values() if c.account == account]))
+
+    def order(self, stack: str) -> tuple[str, ...]:
+        """Stacks to bring up for a stack, in order. Raises KeyError where there is none of this name."""
+        kind = self.stacks[stack].kind
+        if kind == "account":
+            return (stack,)
+        cell = self.workloads[stack].cell if kind == "workloads" else stack
+        return tuple(name for name in (self.cells[cell].account, cell, cell + WORKLOADS_SUFFIX) if name in self.stacks)
+
+    def plan(self, cell: str) -> CellPlan:
+        """The plan of a cell. Raises KeyError where there is none of this name."""
+        return derive(cell, self.cells[cell])
+
+    def problems(self) -> list[Problem]:
+        """What does not fit together, and cells that cannot take their declared peak."""
+        return [
+            *self._references(),
+            *self._repeats(),
+            *self._overlaps(),
+            *(problem for name in self.cells for problem in self._over_capacity(name)),
+        ]
+
+    def _references(self) -> Iterator[Problem]:
+        for name, cell in self.cells.items():
+            if cell.account not in self.accounts:
+                yield self._unknown(name, "account", cell.account, self.accounts, "an account")
+        for name, workloads in self.workloads.items():
+            if workloads.cell not in self.cells:
+                yield self._unknown(name, "cell", workloads.cell, self.cells, "a cell")
+            elif name != workloads.cell + WORKLOADS_SUFFIX:
+                fix = f"rename the file to Pulumi.{workloads.cell}{WORKLOADS_SUFFIX}.yaml"
+                yield self.stacks[name].problem("cell", f"has another stack name than this one, {name}", fix)
+
+    def _unknown(self, stack: str, key: str, value: str, known: Mapping[str, object], what: str) -> Problem:
+        fix = f"use {listed(list(known))}, or add stacks/Pulumi.{value}.yaml" if known else f"add {what}'s stack file"
+        return self.stacks[stack].problem(key, f"is not {what}'s stack", fix, nearest=nearest(value, known))
+
+    def _repeats(self) -> Iterator[Problem]:
+        for name, stack in self.stacks.items():
+            if stack.kind != "workloads" and len(name) > MAX_NAME:
+                rule = f"the stack's name has {len(name)} characters, more than {MAX_NAME}"
+                yield stack.problem("", rule, "rename the file")
+        ids = {name: account.account_id for name, account in self.accounts.items()}
+        domains = {name: cell.domain for name, cell in self.cells.items()}
+        for key, values, what in (("accountId", ids, "account"), ("domain", domains, "name")):
+            for first, second in combinations(values, 2):
+                if values[first] == values[second]:
+                    rule = f"is the {what} of stack {first} already"
+                    yield self.stacks[second].problem(key, rule, "give each stack its own")
+
+    def _overlaps(self) -> Iterator[Problem]:
+        networks = {name: vpc_network(cell) for name, cell in self.cells.items()}
+        for first, second in combinations(networks, 2):
+            if not networks[first].overlaps(networks[second]):
+                continue
+            one, other = self.cells[first], self.cells[second]
+            blamed, free = (first, second) if one.cidr and not other.cidr else (second, first)
+            key = "cidr" if self.cells[blamed].cidr else "region"
+            rule = f"gives the cell {networks[blamed]}, which overlaps {networks[free]} of stack {free}"
+            same = (
+                (one.region, one.environment) == (other.region, other.environment) and not one.cidr and not other.cidr
+            )
+            fix = (
+                f"the plan has one {one.environment} cell in {one.region}: give this one a cidr of its own"
+                if same
+                else "choose another cidr, or leave it out and take the plan's"
+            )
+            yield self.stacks[blamed].problem(key, rule, fix)
+
+    def _over_capacity(self, name: str) -> Iterator[Problem]:
+        for cap in self.plan(name).caps:
+            if cap.used <= 1:
+                continue
+            rule = f"needs {cap.demand:,.0f} of {cap.dimension}, which has {cap.limit:,.0f} {cap.unit} ({cap.formula})"
+            yield self.stacks[name].problem("peakPaymentsPerSecond", rule, cap.remedy)
+
+
+def load_fleet(directory: Path) -> Fleet:
+    """All stack files of a directory, checked one by one and together. Raises ConfigError with every problem."""
+    fleet, problems = read_fleet(directory)
+    problems += fleet.problems()
+    if problems:
+        raise ConfigError(problems)
+    return fleet
+
+
+def read_fleet(directory: Path) -> tuple[Fleet, list[Problem]]:
+    """The stack files that are valid by themselves, and the problems of those that are not."""
+    stacks: dict[str, StackFile] = {}
+    problems: list[Problem] = []
+    for path in sorted(directory.glob("Pulumi.*.yaml")):
+        try:
+            stack = load_stack_file(path)
+        except ConfigError as error:
+            problems += error.problems
+        else:
+            stacks[stack.name] = stack
+    if not stacks and not problems:
+        rule = "has no stack file Pulumi.<stack>.yaml"
+        problems.append(Problem(file=str(directory), line=None, key="", value="", rule=rule, fix="run cell new REGION"))
+    return Fleet(stacks=stacks), problems
+
+
+def published_problems(stack: StackFile, published: str, *, slots_may_move: bool = False) -> list[Problem]:
+    """What would lose accounts if the cell's shard map followed the published one.
+
+    ``published``: the text of the parameter or stack output; ``slots_may_move``: rows were copied or do not exist.
+    """
+    assert isinstance(stack.settings, CellSettings)
+    declared = derive(stack.name, stack.settings).shard_map
+    try:
+        check_successor(parse(published), declared, slots_may_move=slots_may_move)
+    except ShardMapError as error:
+        rule, _, fix = str(error).removeprefix("shards: ").partition("; ")
+        return [stack.problem("shards.count", rule, fix or "restore the published map")]
+    return []

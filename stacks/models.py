@@ -1,0 +1,330 @@
+"""What a stack file may say: one model a stack kind. Everything not said has a default that follows from region,
+environment and peak (``stacks/sizing.py``).
+
+Field names are camelCase in YAML and snake_case in Python. Rules that need one file only are here, as pydantic checks
+with the message "key: rule -> fix"; rules between files are in ``stacks/fleet.py``.
+"""
+
+from __future__ import annotations
+
+import datetime
+from ipaddress import IPv4Network
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+import catalogue
+from components.addresses import SERVICE_CIDR
+from components.vocabulary import Environment
+from contracts.shard_map import ShardMapError, slot_of
+from contracts.shard_plan import Change, ChangeKind, declared_map, equal_counts, nearest_counts
+
+
+def _region(name: str) -> str:
+    if name not in catalogue.regions():
+        raise ValueError("is not a region of catalogue/regions.yaml -> name one of its regions")
+    return name
+
+
+def _recovery_region(name: str) -> str:
+    return name if name == "none" else _region(name)
+
+
+def _jurisdiction(name: str) -> str:
+    known = catalogue.jurisdictions().jurisdictions
+    if name not in known:
+        raise ValueError(f"is not a jurisdiction -> use one of {', '.join(known)}")
+    return name
+
+
+def _node_type(name: str) -> str:
+    if name not in catalogue.instances().nodes.types:
+        raise ValueError("is not an instance type of catalogue/instances.yaml -> name one of its node types")
+    return name
+
+
+def _database_type(name: str) -> str:
+    if name not in catalogue.instances().databases.types:
+        raise ValueError("is not an instance class of catalogue/instances.yaml -> name one of its database types")
+    return name
+
+
+def _quota(name: str) -> str:
+    if name not in catalogue.quotas():
+        raise ValueError("is not a quota of catalogue/quotas.yaml -> name one of its quotas")
+    return name
+
+
+def _network(text: str) -> str:
+    try:
+        network = IPv4Network(text)
+    except ValueError as error:
+        raise ValueError(f"is not an IPv4 block ({error}) -> write it as 10.60.0.0/16") from None
+    return str(network)
+
+
+def _client_network(text: str) -> str:
+    network = IPv4Network(_network(text))
+    if network.prefixlen < 8:
+        raise ValueError("opens the endpoint to much of the world -> list blocks of /8 or smaller")
+    return str(network)
+
+
+def _vpc_network(text: str) -> str:
+    network = IPv4Network(_network(text))
+    if not network.is_private:
+        raise ValueError("is not a private block (RFC 1918) -> use a block of 10.0.0.0/8")
+    if network.overlaps(SERVICE_CIDR):
+        raise ValueError(f"overlaps the services' block {SERVICE_CIDR} -> use a block of 10.0.0.0/8")
+    if not 16 <= network.prefixlen <= 20:
+        raise ValueError("is not a /16 to /20, the sizes of a cell's VPC -> use a /16, or leave cidr out")
+    return str(network)
+
+
+def _text(value: object) -> object:
+    """YAML reads an account id without quotes as a number; leading zeros would already be lost."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError("is a number in YAML, which drops leading zeros -> put it in quotes")
+    return value
+
+
+RegionName = Annotated[str, AfterValidator(_region)]
+RecoveryRegion = Annotated[str, AfterValidator(_recovery_region)]
+JurisdictionName = Annotated[str, AfterValidator(_jurisdiction)]
+NodeTypeName = Annotated[str, AfterValidator(_node_type)]
+DatabaseTypeName = Annotated[str, AfterValidator(_database_type)]
+QuotaName = Annotated[str, AfterValidator(_quota)]
+ClientNetwork = Annotated[str, AfterValidator(_client_network)]
+VpcNetwork = Annotated[str, AfterValidator(_vpc_network)]
+StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
+"""Short and lower case: bucket, queue and role names begin with it."""
+AccountId = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9]{12}$")]
+OrganizationId = Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$")]
+RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=254)]
+Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,63}$", max_length=200)]
+Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$")]
+"""``registry/name@sha256:<64 hex digits>``; a tag can be moved, a digest cannot."""
+ShardId = Annotated[str, StringConstraints(pattern=r"^s[0-9]{2,3}$")]
+WordKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+
+
+class Settings(BaseModel):
+    """Base of all models: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True)
+
+
+class AccountSettings(Settings):
+    """An AWS account: what it holds once for all its cells."""
+
+    account_id: AccountId = Field(description="Twelve digits, in quotes.")
+    environment: Environment = Field(default=Environment.PRODUCTION, description="The strictest of its cells.")
+    home_region: RegionName = Field(description="Where the trail and the parts that an account has once are managed.")
+    deploy_role_arn: RoleArn | None = Field(default=None, description="Deploys every stack of the account.")
+    organization_id: OrganizationId | None = Field(default=None, description="Trusted as a whole in resource policies.")
+    guardrails: Literal["create", "adopt"] = Field(
+        default="create", description="adopt: trail, recorder and detectors exist already, an organisation made them."
+    )
+    contact_email: Email | None = Field(default=None, description="Receives the security alarms of the account.")
+    log_retention_days: int = Field(default=365, ge=365, le=3653, description="Days of audit logs (LOG-06).")
+
+    @model_validator(mode="after")
+    def _role_is_in_the_account(self) -> Self:
+        if self.deploy_role_arn is not None and f"::{self.account_id}:" not in self.deploy_role_arn:
+            raise ValueError("deployRoleArn: a role of another account -> use one of accountId")
+        return self
+
+
+class ShardChange(Settings):
+    """A later change of the shards. The list is a history: append to it, never edit or delete an entry."""
+
+    kind: ChangeKind = Field(description="add (without slots), serve, weigh, read-only, drain or retire.")
+    shard: ShardId
+    weight: int | None = Field(default=None, ge=1, le=4096)
+    at: datetime.date = Field(description="The day on which the change was declared.")
+
+    def as_change(self) -> Change:
+        """The entry as contracts/shard_plan.py takes it."""
+        return Change(kind=self.kind, shard=self.shard, weight=self.weight, at=self.at.isoformat())
+
+
+class ShardSettings(Settings):
+    """The database shards. Left out: number and class follow from the peak."""
+
+    count: int | None = Field(default=None, ge=1, description="Equal shards of the first map: 1, 2, 4, 8, 16 or 32.")
+    instance_class: DatabaseTypeName | None = None
+    readers: int | None = Field(default=None, ge=0, le=15, description="Readers of a shard beside its writer.")
+    changes: tuple[ShardChange, ...] = ()
+    overrides: dict[str, ShardId] = Field(
+        default_factory=dict, description="account id -> shard, for test, quarantined and heavy accounts."
+    )
+
+    @model_validator(mode="after")
+    def _slots_are_kept(self) -> Self:
+        if self.count is None:
+            if self.changes or self.overrides:
+                raise ValueError(
+                    "changes and overrides need a fixed count, a derived one can change -> set shards.count"
+                )
+            return self
+        if self.count not in equal_counts():
+            choices = " or ".join(map(str, nearest_counts(self.count)))
+            raise ValueError(f"count: {self.count} does not divide 4,096 slots -> use {choices}")
+        try:
+            for account_id in self.overrides:
+                slot_of(account_id)
+            declared_map(self.count, [change.as_change() for change in self.changes], self.overrides)
+        except ShardMapError as error:
+            raise ValueError(f"{error} -> correct the entry") from None
+        return self
+
+
+class NodeSettings(Settings):
+    """One node group."""
+
+    instance_types: tuple[NodeTypeName, ...] = Field(min_length=1, max_length=20)
+    minimum: int = Field(ge=1, le=450)
+    maximum: int = Field(ge=1, le=450)
+
+    @model_validator(mode="after")
+    def _minimum_is_not_above(self) -> Self:
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum: {self.minimum} is above maximum {self.maximum} -> lower it or raise maximum")
+        return self
+
+
+class EndpointSettings(Settings):
+    """Who reaches the Kubernetes API from outside the VPC: nobody, or the listed blocks (control NET-03)."""
+
+    allowed_cidrs: tuple[ClientNetwork, ...] = Field(default=(), max_length=40, description="EKS takes 40 blocks.")
+
+
+class RetentionSettings(Settings):
+    """Days that data is kept. Left out: by environment."""
+
+    log_days: int | None = Field(default=None, description="One of the periods that CloudWatch Logs takes.")
+    archive_days: int | None = Field(default=None, ge=1, le=3653, description="Event archive under Object Lock.")
+    backup_days: int | None = Field(default=None, ge=1, le=35, description="Point-in-time recovery of the shards.")
+
+    @model_validator(mode="after")
+    def _period_exists(self) -> Self:
+        if self.log_days is not None and self.log_days not in LOG_PERIODS_DAYS:
+            below = max((days for days in LOG_PERIODS_DAYS if days < self.log_days), default=LOG_PERIODS_DAYS[0])
+            above = min((days for days in LOG_PERIODS_DAYS if days > self.log_days), default=LOG_PERIODS_DAYS[-1])
+            raise ValueError(
+                f"logDays: {self.log_days} is not a period that CloudWatch Logs takes -> use {below} or {above}"
+            )
+        return self
+
+
+LOG_PERIODS_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""Periods that CloudWatch Logs takes (API reference, PutRetentionPolicy: retentionInDays)."""
+
+
+class ConsumerSettings(Settings):
+    """A consumer of the cell's events."""
+
+    ordered: bool = Field(description="true: FIFO queue, in order per account; false: standard queue behind the bus.")
+
+
+class CellSettings(Settings):
+    """A cell: the AWS resources of one copy of the platform in one region."""
+
+    region: RegionName
+    environment: Environment
+    account: StackName = Field(description="Name of the account's stack.")
+    jurisdiction: JurisdictionName | None = Field(default=None, description="Left out: the region's own.")
+    peak_payments_per_second: int = Field(ge=1, le=100_000, description="What the cell must take, payments/s.")
+    accounts: int | None = Field(default=None, ge=1, description="Merchant accounts. Left out: follows from the peak.")
+    recovery_region: RecoveryRegion | None = Field(
+        default=None, description="Left out: in production the catalogue's region of the same jurisdiction, else none."
+    )
+    domain: Domain = Field(description="The cell's own DNS name; its zone and certificate are made for it.")
+    zones: int | None = Field(default=None, ge=1, le=3, description="Zones that nodes and databases use.")
+    cidr: VpcNetwork | None = Field(default=None, description="Replaces the block of the address plan.")
+    shards: ShardSettings = ShardSettings()
+    nodes: dict[WordKey, NodeSettings] = Field(default_factory=dict, description="Replaces node groups by name.")
+    endpoint: EndpointSettings = EndpointSettings()
+    retention: RetentionSettings = RetentionSettings()
+    administrators: dict[WordKey, RoleArn] = Field(
+        default_factory=dict, description="Roles that administer the cluster beside the account's deploy role."
+    )
+    viewers: dict[WordKey, RoleArn] = Field(default_factory=dict, description="Roles that read all but secrets.")
+    consumers: dict[WordKey, ConsumerSettings] | None = Field(default=None, min_length=1, max_length=20)
+    quotas: dict[QuotaName, Annotated[int, Field(gt=0)]] = Field(
+        default_factory=dict, description="Quotas that AWS granted above the default."
+    )
+
+    @property
+    def effective_jurisdiction(self) -> str:
+        """The declared jurisdiction, else the region's."""
+        return self.jurisdiction or catalogue.region(self.region).jurisdiction
+
+    @model_validator(mode="after")
+    def _stays_in_its_jurisdiction(self) -> Self:
+        allowed = catalogue.regions_of(self.effective_jurisdiction)
+        if self.region not in allowed:
+            raise ValueError(
+                f"region: {self.region} is outside jurisdiction {self.jurisdiction} -> use {', '.join(allowed)}, "
+                "or change jurisdiction"
+            )
+        target = self.recovery_region
+        if target in (None, "none"):
+            return self
+        others = [name for name in allowed if name != self.region]
+        if target not in others:
+            outside = f"outside jurisdiction {self.effective_jurisdiction}"
+            where = "the cell's own region" if target == self.region else outside
+            fix = f"use {', '.join(others)} or none" if others else "use none: the jurisdiction has no other region"
+            raise ValueError(f"recoveryRegion: {target} is {where} -> {fix}")
+        return self
+
+    @model_validator(mode="after")
+    def _zones_exist(self) -> Self:
+        usable = len(catalogue.region(self.region).zones)
+        if self.zones is not None and self.zones > usable:
+            raise ValueError(f"zones: {self.zones} is more than {self.region} has for a cell -> use {usable} or fewer")
+        if self.environment is Environment.PRODUCTION and self.zones == 1:
+            raise ValueError("zones: 1 leaves production without a second zone -> use 2 or 3")
+        return self
+
+    @model_validator(mode="after")
+    def _production_is_durable(self) -> Self:
+        if self.environment is not Environment.PRODUCTION:
+            return self
+        chosen = self.shards.instance_class
+        if chosen is not None and catalogue.instances().databases.types[chosen].burstable:
+            raise ValueError(f"shards.instanceClass: {chosen} runs out of CPU credits -> use a db.r7g class")
+        if self.shards.readers == 0:
+            raise ValueError("shards.readers: 0 leaves a shard without a standby (control BCK-06) -> use 1 or more")
+        if self.retention.backup_days is not None and self.retention.backup_days < 7:
+            raise ValueError("retention.backupDays: fewer than 7 days (control BCK-01) -> use 7 to 35")
+        return self
+
+
+class WorkloadsSettings(Settings):
+    """The Kubernetes objects of one cell."""
+
+    cell: StackName = Field(description="Name of the cell's stack.")
+    images: dict[WordKey, Image] = Field(default_factory=dict, description="program -> image by digest.")
+
+
+KINDS: dict[str, type[AccountSettings] | type[CellSettings] | type[WorkloadsSettings]] = {
+    "account": AccountSettings,
+    "cell": CellSettings,
+    "workloads": WorkloadsSettings,
+}
+"""Stack kind -> its model; the kind is the key ``payment-cell:<kind>`` of a stack file."""

@@ -1,0 +1,58 @@
+"""Renders stack files for a new cell: pure text, valid by construction and tested for every region of the catalogue."""
+
+from __future__ import annotations
+
+import catalogue
+from components.vocabulary import Environment
+
+DEFAULT_PEAK = 100
+"""payments/s of a new cell: within the default quotas of every region."""
+
+SCHEMA_HEADER = "# yaml-language-server: $schema=../docs/schema/stack.json\n"
+"""First line of a stack file: editors complete and check it."""
+
+
+def cell_name(region: str, environment: Environment) -> str:
+    """Name of a region's cell: the region in production, else with the environment."""
+    return region if environment is Environment.PRODUCTION else f"{region}-{environment}"
+
+
+def render_cell(
+    region: str,
+    *,
+    account: str = "account",
+    environment: Environment = Environment.PRODUCTION,
+    peak: int = DEFAULT_PEAK,
+    domain: str | None = None,
+) -> str:
+    """A cell's stack file. Raises CatalogueError where the region is not in the catalogue."""
+    entry = catalogue.region(region)
+    name = cell_name(region, environment)
+    return (
+        f"{SCHEMA_HEADER}"
+        f"# {entry.name}. Everything left out follows from these lines: cell config explain {name}\n"
+        "config:\n"
+        "  payment-cell:cell:\n"
+        f"    region: {region}\n"
+        f"    environment: {environment}\n"
+        f"    account: {account}\n"
+        f"    peakPaymentsPerSecond: {peak}\n"
+        f"    domain: {domain or f'{name}.cell.example.com'}\n"
+    )
+
+
+def render_workloads(cell: str) -> str:
+    """The stack file of a cell's Kubernetes objects."""
+    return f"{SCHEMA_HEADER}config:\n  payment-cell:workloads:\n    cell: {cell}\n"
+
+
+def render_account(account_id: str, home_region: str) -> str:
+    """An account's stack file."""
+    catalogue.region(home_region)
+    return (
+        f"{SCHEMA_HEADER}"
+        "config:\n"
+        "  payment-cell:account:\n"
+        f'    accountId: "{account_id}"\n'
+        f"    homeRegion: {home_region}\n"
+    )

@@ -1,0 +1,80 @@
+"""The providers that stacks use: explicit ones, so that nothing is ever made in an account or region by accident."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
+
+from components.vocabulary import Environment, TagKey
+from stacks.models import AccountSettings
+
+
+def aws_provider(
+    stack: str, account: AccountSettings, region: str, environment: Environment, *, cell: str | None = None
+) -> aws.Provider:
+    """One provider a stack: it refuses another account than the configured one, assumes the account's deploy role where
+    there is one, and puts the tags that are the same everywhere on every resource. Components name regions themselves.
+    """
+    constant = {TagKey.ENVIRONMENT.value: environment.value}
+    if cell is not None:
+        constant[TagKey.CELL.value] = cell
+    roles = [{"role_arn": account.deploy_role_arn, "session_name": f"payment-cell-{stack}"}]
+    return aws.Provider(
+        stack,
+        region=region,
+        allowed_account_ids=[account.account_id],
+        assume_roles=roles if account.deploy_role_arn else None,
+        default_tags={"tags": constant},
+    )
+
+
+def kubernetes_provider(stack: str, cell: pulumi.StackReference, deploy_role_arn: str | None) -> kubernetes.Provider:
+    """A provider for the cell's cluster.
+
+    It is told apart from others by the cluster's ARN: the same cluster behind a tunnel keeps its objects.
+    """
+    return kubernetes.Provider(
+        stack,
+        kubeconfig=pulumi.Output.json_dumps(
+            kubeconfig(
+                name=cell.require_output("clusterName"),
+                region=cell.require_output("region"),
+                endpoint=cell.require_output("clusterEndpoint"),
+                certificate_authority=cell.require_output("clusterCertificateAuthority"),
+                role_arn=deploy_role_arn,
+            ),
+            sort_keys=True,
+        ),
+        cluster_identifier=cell.require_output("clusterArn"),
+    )
+
+
+def kubeconfig(
+    *,
+    name: pulumi.Input[str],
+    region: pulumi.Input[str],
+    endpoint: pulumi.Input[str],
+    certificate_authority: pulumi.Input[str],
+    role_arn: str | None,
+) -> dict[str, object]:
+    """A kubeconfig as `aws eks update-kubeconfig` writes it: it holds no secret, tokens are made when they are needed."""
+    token = ["eks", "get-token", "--cluster-name", name, "--region", region, "--output", "json"]
+    if role_arn is not None:
+        token += ["--role-arn", role_arn]
+    login = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": token,
+        "interactiveMode": "Never",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {"name": "cell", "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority}}
+        ],
+        "users": [{"name": "deploy", "user": {"exec": login}}],
+        "contexts": [{"name": "cell", "context": {"cluster": "cell", "user": "deploy"}}],
+        "current-context": "cell",
+    }

@@ -1,0 +1,271 @@
+"""Reads stack files: models, line numbers, and every mistake at once.
+
+    load_stack_file(Path("stacks/Pulumi.eu-west-1.yaml")).settings    AccountSettings, CellSettings or WorkloadsSettings
+    parse_settings("cell", {...})                                     the same from what Pulumi's engine passed on
+
+Both raise ``ConfigError``, which has each problem with file, line, key, value, rule and fix. Nothing here calls AWS.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+import catalogue
+from components.vocabulary import Environment
+from contracts.shard_plan import ChangeKind
+from stacks.models import (
+    KINDS,
+    AccountSettings,
+    CellSettings,
+    ConsumerSettings,
+    EndpointSettings,
+    NodeSettings,
+    RetentionSettings,
+    Settings,
+    ShardSettings,
+    WorkloadsSettings,
+)
+from stacks.problems import ConfigError, Problem, listed, nearest
+from stacks.source import Path_, Source, read_source
+
+__all__ = [
+    "AccountSettings",
+    "CellSettings",
+    "ConfigError",
+    "ConsumerSettings",
+    "EndpointSettings",
+    "NodeSettings",
+    "Problem",
+    "RetentionSettings",
+    "Settings",
+    "ShardSettings",
+    "StackFile",
+    "WorkloadsSettings",
+    "load_stack_file",
+    "parse_settings",
+    "stack_name",
+]
+
+NAMESPACE = "payment-cell"
+"""Pulumi project, and namespace of its config keys."""
+
+PULUMI_KEYS = frozenset({"config", "secretsprovider", "encryptionsalt", "encryptedkey"})
+"""Top-level keys that Pulumi itself writes into a stack file."""
+
+_STACK_FILE = re.compile(r"Pulumi\.([a-z][a-z0-9-]{0,39})\.yaml")
+_OWN_MESSAGE = re.compile(r"(?:(?P<key>[a-zA-Z][\w.\[\]]*): )?(?P<rule>.*?) -> (?P<fix>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StackFile:
+    """A stack file that is valid by itself."""
+
+    name: str
+    kind: str
+    """account, cell or workloads"""
+    settings: AccountSettings | CellSettings | WorkloadsSettings
+    source: Source
+
+    def problem(self, key: str, rule: str, fix: str, *, nearest: str | None = None) -> Problem:
+        """A problem with one of the settings; ``key`` is dotted and as in the file (``shards.count``)."""
+        place = ("config", f"{NAMESPACE}:{self.kind}", *key.split("."))
+        return self.source.problem(place, rule, fix, nearest=nearest)
+
+
+def stack_name(path: Path) -> str:
+    """``Pulumi.eu-west-1.yaml`` -> ``eu-west-1``. Raises ConfigError where the file is not named like that."""
+    match = _STACK_FILE.fullmatch(path.name)
+    if match:
+        return match[1]
+    rule = "is not named Pulumi.<stack>.yaml with a stack name of a-z, 0-9 and -, at most 40 long"
+    raise ConfigError([Problem(file=str(path), line=None, key="", value="", rule=rule, fix="rename the file")])
+
+
+def load_stack_file(path: Path) -> StackFile:
+    """One stack file. Raises ConfigError with everything that is wrong in it."""
+    name = stack_name(path)
+    source, problems = read_source(path)
+    kind, found = _kind(source)
+    problems += found
+    if kind is None:
+        raise ConfigError(problems)
+    place: Path_ = ("config", f"{NAMESPACE}:{kind}")
+    settings, found = _validated(kind, source, place)
+    problems += found
+    if settings is None or problems:
+        raise ConfigError(_without_repeats(problems))
+    return StackFile(name=name, kind=kind, settings=settings, source=source)
+
+
+def parse_settings(kind: str, data: Mapping[str, Any], file: str = "config") -> Settings:
+    """Settings from an object, for example Pulumi's own config of the running stack. Raises ConfigError."""
+    place: Path_ = (f"{NAMESPACE}:{kind}",)
+    settings, problems = _validated(kind, Source(path=Path(file), data={place[0]: dict(data)}, lines={}), place)
+    if settings is None or problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _without_repeats(problems: list[Problem]) -> list[Problem]:
+    """A line that holds a secret is reported as that only."""
+    secret = {(p.file, p.line) for p in problems if "in plain text" in p.rule}
+    return [p for p in problems if (p.file, p.line) not in secret or "in plain text" in p.rule]
+
+
+def _kind(source: Source) -> tuple[str | None, list[Problem]]:
+    """The stack's kind, and what is wrong around it."""
+    config = source.data.get("config") if isinstance(source.data, dict) else None
+    if not isinstance(config, dict):
+        fix = f"add config: with one of {listed([f'{NAMESPACE}:{kind}' for kind in KINDS])}"
+        return None, [source.problem((), "has no config", fix)]
+    problems = [
+        source.problem((key,), "is not a key of a Pulumi stack file", "remove it", nearest=nearest(key, PULUMI_KEYS))
+        for key in source.data
+        if key not in PULUMI_KEYS
+    ]
+    known = {f"{NAMESPACE}:{kind}": kind for kind in KINDS}
+    for key in config:
+        if key not in known and not key.startswith("pulumi:"):
+            fix = f"use one of {listed(list(known))}"
+            problems.append(
+                source.problem(("config", key), "is not a key of this project", fix, nearest=nearest(key, known))
+            )
+    kinds = [known[key] for key in config if key in known]
+    if len(kinds) > 1:
+        rule = f"is the second kind in this file, which is {kinds[0]} already"
+        problems.append(
+            source.problem(("config", f"{NAMESPACE}:{kinds[1]}"), rule, "move it to a stack file of its own")
+        )
+    if not kinds:
+        problems.append(source.problem(("config",), "names no stack kind", f"add one of {listed(list(known))}"))
+    return (kinds[0] if kinds else None), problems
+
+
+def _validated(
+    kind: str, source: Source, place: Path_
+) -> tuple[AccountSettings | CellSettings | WorkloadsSettings | None, list[Problem]]:
+    """Settings and problems. What is wrong is taken out and the rest checked again: one mistake hides no other."""
+    data = source.at(place)
+    if not isinstance(data, dict):
+        return None, [source.problem(place, "is not a mapping", "write its settings below it, indented")]
+    problems: dict[tuple[Path_, str], Problem] = {}
+    removed: set[Path_] = set()
+    while True:
+        try:
+            settings = KINDS[kind].model_validate(_copy(data, (), removed))
+        except ValidationError as error:
+            before = len(removed)
+            for detail in error.errors():
+                key, rule, fix = _explained(detail, source, place)
+                if detail["type"] == "missing" and any(gone[: len(key)] == key for gone in removed):
+                    continue
+                near = _nearest(kind, detail, key, source.at((*place, *key)))
+                problem = source.problem((*place, *key), rule, fix, nearest=near)
+                problems.setdefault((key, rule), problem)
+                removed.add(key)
+            if len(removed) == before:
+                return None, list(problems.values())
+        else:
+            return (settings if not problems else None), list(problems.values())
+
+
+def _copy(value: Any, here: Path_, removed: set[Path_]) -> Any:
+    """The value without the places in ``removed``."""
+    if isinstance(value, dict):
+        return {k: _copy(v, (*here, k), removed) for k, v in value.items() if (*here, k) not in removed}
+    if isinstance(value, list):
+        return [_copy(v, (*here, i), removed) for i, v in enumerate(value) if (*here, i) not in removed]
+    return value
+
+
+def _explained(detail: ErrorDetails, source: Source, place: Path_) -> tuple[Path_, str, str]:
+    """Place below the kind's key, rule and fix of one of pydantic's errors."""
+    key = _place_in_file(detail["loc"], source, place)
+    message = detail["msg"].removeprefix("Value error, ")
+    own = _OWN_MESSAGE.fullmatch(message)
+    if detail["type"] == "value_error" and own:
+        return (*key, *(own["key"].split(".") if own["key"] else ())), own["rule"], own["fix"]
+    match detail["type"]:
+        case "extra_forbidden":
+            return key, "is not a setting", "remove it or correct its name"
+        case "missing":
+            return key, "is missing", "add it"
+        case "string_pattern_mismatch":
+            return (
+                key,
+                f"does not match {detail['ctx']['pattern']}",
+                _PATTERN_FIXES.get(str(key[-1]), "correct the value"),
+            )
+        case _:
+            return key, message[:1].lower() + message[1:], "correct the value"
+
+
+_PATTERN_FIXES = {
+    "accountId": "write the twelve digits in quotes",
+    "domain": "write a lower-case DNS name such as eu-west-1.example.com",
+    "contactEmail": "write one address such as security@example.com",
+    "deployRoleArn": "write arn:aws:iam::<account>:role/<name>",
+}
+
+
+def _place_in_file(loc: tuple[int | str, ...], source: Source, place: Path_) -> Path_:
+    """Pydantic's location without the steps that are not in the file (names of validators, ``[key]``)."""
+    key: Path_ = ()
+    for number, part in enumerate(loc):
+        parent = source.at((*place, *key))
+        last = number == len(loc) - 1
+        if (isinstance(parent, dict) and (part in parent or (last and part != "[key]"))) or isinstance(parent, list):
+            key = (*key, part)
+    return key
+
+
+def _nearest(kind: str, detail: ErrorDetails, key: Path_, value: Any) -> str | None:
+    """The valid choice closest to what stands in the file."""
+    last = str(key[-1]) if key else ""
+    if detail["type"] == "extra_forbidden":
+        return nearest(last, _names(kind, key))
+    choices = _choices(last)
+    return nearest(str(value if not isinstance(value, dict) else last), choices) if choices else None
+
+
+def _names(kind: str, key: Path_) -> list[str]:
+    """Names of the settings beside an unknown one."""
+    models: dict[tuple[str, ...], type[Settings]] = {
+        (): KINDS[kind],
+        ("shards",): ShardSettings,
+        ("endpoint",): EndpointSettings,
+        ("retention",): RetentionSettings,
+    }
+    parent = tuple(str(part) for part in key[:-1])
+    groups: dict[str, type[Settings]] = {"nodes": NodeSettings, "consumers": ConsumerSettings}
+    group = groups.get(parent[0]) if parent else None
+    model: type[Settings] | None = models.get(parent, group)
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def _choices(setting: str) -> list[str]:
+    """Valid words of a setting that takes one of a list."""
+    match setting:
+        case "region" | "recoveryRegion" | "homeRegion":
+            return list(catalogue.regions())
+        case "jurisdiction":
+            return list(catalogue.jurisdictions().jurisdictions)
+        case "environment":
+            return [environment.value for environment in Environment]
+        case "instanceClass":
+            return list(catalogue.instances().databases.types)
+        case "kind":
+            return [kind.value for kind in ChangeKind]
+        case "guardrails":
+            return ["create", "adopt"]
+        case _ if setting.isdigit() or "." in setting:
+            return list(catalogue.instances().nodes.types)
+        case _:
+            return list(catalogue.quotas())

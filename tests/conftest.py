@@ -1,0 +1,88 @@
+"""The sandbox that tests on the engine share: one a test process, so one a worker under pytest-xdist."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+DEFAULT_REGION = "eu-west-1"
+PRODUCTION_ACCOUNT = "123456789012"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox. `home`: its folder; `env`: the environment of a shell after `eval "$(cell sandbox env)"`."""
+
+    home: Path
+    env: Mapping[str, str]
+
+    def client(self, service: str, region: str = DEFAULT_REGION, account: str | None = None) -> Any:
+        """A boto3 client; `account`: another than production's, entered by assuming a role as programs do."""
+        keys = {
+            "aws_access_key_id": self.env["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": self.env["AWS_SECRET_ACCESS_KEY"],
+        }
+        if account not in (None, PRODUCTION_ACCOUNT):
+            role = f"arn:aws:iam::{account}:role/test"
+            answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+            keys = {
+                "aws_access_key_id": answer["AccessKeyId"],
+                "aws_secret_access_key": answer["SecretAccessKey"],
+                "aws_session_token": answer["SessionToken"],
+            }
+        return boto3.Session(region_name=region, **keys).client(service, endpoint_url=self.env["AWS_ENDPOINT_URL"])
+
+    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `python -m sandbox ...` for this sandbox."""
+        return run_sandbox(self.home, *arguments, check=check)
+
+    def reset(self) -> None:
+        """Empty account, Kubernetes and Pulumi state."""
+        self.command("reset")
+
+    @classmethod
+    def start(cls, home: Path) -> "Sandbox":
+        run_sandbox(home, "start")
+        values = json.loads(run_sandbox(home, "env", "-o", "json").stdout)
+        env = {**clean_environment(), **{name: value for name, value in values.items() if value is not None}}
+        env["PYTHONPATH"] = str(ROOT)
+        return cls(home=home, env={name: value for name, value in env.items() if values.get(name, value) is not None})
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of the tests without anything of AWS, Pulumi or another sandbox."""
+    kept = ("AWS_CA_BUNDLE",)
+    prefixes = ("AWS_", "PULUMI_", "PAYMENT_CELL_SANDBOX")
+    return {name: value for name, value in os.environ.items() if name in kept or not name.startswith(prefixes)}
+
+
+def run_sandbox(
+    home: Path, *arguments: str, check: bool = True, extra: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`python -m sandbox ARGUMENTS` over the sandbox in `home`; AssertionError with its stderr when it fails."""
+    env = {**clean_environment(), "PAYMENT_CELL_SANDBOX": str(home), "PYTHONPATH": str(ROOT), **(extra or {})}
+    result = subprocess.run(
+        [sys.executable, "-m", "sandbox", *arguments], capture_output=True, text=True, env=env, timeout=120, check=False
+    )
+    if check:
+        assert result.returncode == 0, f"sandbox {' '.join(arguments)}: {result.stderr}"
+    return result
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox for the whole test process. Tests that count on an empty account call `reset` first."""
+    home = tmp_path_factory.mktemp("sandbox")
+    try:
+        yield Sandbox.start(home)
+    finally:
+        run_sandbox(home, "stop", check=False)

@@ -1,0 +1,182 @@
+"""A whole cell: what its parts agree on, and what waits for what."""
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+from mocks import Registered, assert_children_of_components, assert_regional, is_unknown, run
+
+from components.addresses import address_plan
+from components.buckets import ObjectLock
+from components.cluster import ADD_ONS
+from components.event_log import ConsumerArgs
+from components.nodes import NodeGroupArgs
+from components.payment_cell import PaymentCell, PaymentCellArgs
+from components.sharded_database import DatabaseShard
+from components.vocabulary import DataClass, TagKey
+from contracts.shard_plan import first_map
+
+ZONES = ("euw1-az1", "euw1-az2", "euw1-az3")
+PLAN = address_plan(IPv4Network("10.4.0.0/16"), ZONES)
+ARGS = PaymentCellArgs(
+    region="eu-west-1",
+    account_id="123456789012",
+    jurisdiction="eu",
+    domain_name="eu-west-1.pay.example.com",
+    cidr=PLAN.vpc_cidr,
+    subnets=PLAN.subnets,
+    zone_ids=ZONES,
+    kubernetes_version="1.36",
+    add_on_versions=dict.fromkeys(ADD_ONS, "v1.0.0-eksbuild.1"),
+    node_groups={
+        "system": NodeGroupArgs(instance_types=["m7g.large"], min_size=2, desired_size=2, max_size=4),
+    },
+    administrators={"deploy": "arn:aws:iam::123456789012:role/deploy"},
+    engine_version="17.5",
+    ca_certificate="rds-ca-rsa2048-g1",
+    shards=[DatabaseShard(id=f"s0{n}", instance_class="db.r7g.large", readers=1) for n in range(2)],
+    shard_map=first_map(2),
+    consumers=[ConsumerArgs(name="ledger", ordered=True), ConsumerArgs(name="tax", ordered=False)],
+    archive_lock=ObjectLock(mode="COMPLIANCE", days=365),
+    archive_retention_days=365,
+    stream_shards=4,
+    stream_retention_h=168,
+    replay_days=30,
+    access_log_bucket="logs",
+    tls_policy="ELBSecurityPolicy-TLS13-1-2-2021-06",
+    edge_rate_limit=10_000,
+    has_recovery_region=True,
+)
+DEVELOPMENT = replace(
+    ARGS, protected=False, frugal=True, has_recovery_region=False, archive_lock=ObjectLock(mode="GOVERNANCE", days=1)
+)
+OUTPUTS = {
+    "accountId", "alarmTopicArn", "archiveBucket", "busArn", "busName", "clusterArn", "clusterCertificateAuthority",
+    "clusterEndpoint", "clusterName", "deadLetterUrls", "domainName", "egressAddresses", "jurisdiction", "keyArns",
+    "loadBalancerDnsName", "nameServers", "queueUrls", "region", "shardMap", "shardMapParameter", "shards",
+    "streamArn", "streamName", "targetGroupArn", "vpcId",
+}  # fmt: skip
+STATEFUL = (
+    "aws:rds/cluster:Cluster",
+    "aws:rds/clusterInstance:ClusterInstance",
+    "aws:kinesis/stream:Stream",
+    "aws:s3/bucket:Bucket",
+    "aws:kms/key:Key",
+    "aws:secretsmanager/secret:Secret",
+    "aws:cloudwatch/eventArchive:EventArchive",
+)
+DURABLE = (
+    *STATEFUL[:2],
+    "aws:rds/globalCluster:GlobalCluster",
+    "aws:kinesis/stream:Stream",
+    "aws:s3/bucket:Bucket",
+    "aws:sqs/queue:Queue",
+    "aws:secretsmanager/secret:Secret",
+    "aws:cloudwatch/eventBus:EventBus",
+)
+
+
+def computed(type_: str, name: str, _inputs: object) -> dict[str, Any]:
+    """What AWS answers and the cell reads, beyond the mocks' defaults."""
+    proof = {"resourceRecordName": "_x.pay.example.com", "resourceRecordType": "CNAME", "resourceRecordValue": "_y"}
+    of: dict[str, dict[str, Any]] = {
+        "aws:acm/certificate:Certificate": {"domainValidationOptions": [{"domainName": name, **proof}]},
+        "aws:lb/loadBalancer:LoadBalancer": {"dnsName": f"{name}.elb.example", "zoneId": "Z32O12XQLNTSW2"},
+        "aws:route53/zone:Zone": {"zoneId": "Z0", "nameServers": ["ns-1.example"]},
+        "aws:s3/bucket:Bucket": {"bucket": f"{name}-1a2b3c4"},
+    }
+    return of.get(type_, {})
+
+
+def made(args: PaymentCellArgs = ARGS, *, preview: bool = False) -> Registered:
+    return run(lambda: PaymentCell("test", args), preview=preview, outputs=computed)
+
+
+@pytest.fixture(scope="module")
+def cell() -> Registered:
+    return made()
+
+
+@pytest.fixture(scope="module")
+def development() -> Registered:
+    return made(DEVELOPMENT)
+
+
+def test_everything_is_in_the_cells_region(cell: Registered) -> None:
+    assert_regional(cell, "eu-west-1")
+
+
+def test_no_child_is_an_orphan(cell: Registered) -> None:
+    assert_children_of_components(cell)
+
+
+def test_a_preview_with_unknowns_registers_the_same_resources(cell: Registered) -> None:
+    preview = made(preview=True)
+    assert sorted(r.urn for r in preview) == sorted(r.urn for r in cell)
+    cluster = preview.one("aws:rds/cluster:Cluster", "test-s00")
+    assert is_unknown(cluster.inputs["kmsKeyId"])
+
+
+def test_outputs_name_what_other_stacks_read(cell: Registered) -> None:
+    outputs = cell.one("payment-cell:components:PaymentCell").outputs
+    assert set(outputs) == OUTPUTS
+    assert set(outputs["shards"]) == {"s00", "s01"}
+    assert set(outputs["egressAddresses"]) == set(ZONES)
+
+
+def test_production_protects_what_holds_data(cell: Registered) -> None:
+    for resource in cell:
+        if resource.type in STATEFUL:
+            assert resource.protect, f"{resource.type} {resource.name}"
+
+
+def test_development_leaves_nothing_behind(development: Registered) -> None:
+    protected = [f"{r.type} {r.name}" for r in development if r.protect or r.retain]
+    assert protected == []
+    assert all(r.inputs["forceDestroy"] for r in development.of("aws:s3/bucket:Bucket").values())
+
+
+def test_durable_stores_say_what_they_hold_and_where_it_belongs(cell: Registered) -> None:
+    for resource in cell:
+        if resource.type in DURABLE:
+            tags = resource.inputs["tags"]
+            assert tags[TagKey.JURISDICTION] == "eu", f"{resource.type} {resource.name}"
+            assert tags[TagKey.DATA_CLASS] in set(DataClass), f"{resource.type} {resource.name}"
+
+
+def test_database_cluster_and_stream_start_in_parallel(cell: Registered) -> None:
+    eks, database = "aws:eks/cluster:Cluster test", "aws:rds/cluster:Cluster test-s00"
+    assert eks not in cell.waits_for(cell.one("aws:rds/clusterInstance:ClusterInstance", "test-s00-euw1-az1"))
+    assert eks not in cell.waits_for(cell.one("aws:lb/loadBalancer:LoadBalancer"))
+    assert eks not in cell.waits_for(cell.one("aws:pipes/pipe:Pipe", "test-ledger"))
+    assert database not in cell.waits_for(cell.one("aws:eks/nodeGroup:NodeGroup"))
+    assert database not in cell.waits_for(cell.one("aws:rds/proxy:Proxy", "test-s00"))
+
+
+def test_each_store_is_encrypted_with_the_key_of_its_use(cell: Registered) -> None:
+    def key(use: str) -> str:
+        return f"arn:aws:kms:eu-west-1:123456789012:test-{use}"
+
+    assert cell.one("aws:rds/cluster:Cluster", "test-s00").inputs["kmsKeyId"] == key("payments")
+    assert cell.one("aws:secretsmanager/secret:Secret", "test-s00-master").inputs["kmsKeyId"] == key("secrets")
+    assert cell.one("aws:kinesis/stream:Stream").inputs["kmsKeyId"] == key("events")
+    assert cell.one("aws:sns/topic:Topic").inputs["kmsMasterKeyId"] == key("events")
+    groups = cell.of("aws:cloudwatch/logGroup:LogGroup")
+    assert {group.inputs["kmsKeyId"] for group in groups.values()} == {key("logs")}
+
+
+def test_workloads_reach_database_and_gateway_through_the_clusters_group(cell: Registered) -> None:
+    rules = cell.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert rules["test-proxy-from-workload"].inputs["referencedSecurityGroupId"] == "sg-test"
+    assert rules["test-gateway-from-edge"].inputs["securityGroupId"] == "sg-test"
+
+
+def test_the_world_reaches_the_load_balancer_only(cell: Registered) -> None:
+    rules = cell.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
+    assert {r.name for r in rules if r.inputs.get("cidrIpv4") == "0.0.0.0/0"} == {"test-edge-443", "test-edge-80"}
+
+
+def test_zones_without_data_subnet_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"cell\.zone_ids: euw1-az9 has no data subnet"):
+        replace(ARGS, zone_ids=("euw1-az9",))
