@@ -196,6 +196,8 @@ class Quota(Entry):
     default: int = Field(gt=0)
     unit: str
     adjustable: bool
+    verified: bool
+    """Read on the source's page on the file's date."""
     regions: dict[str, int] = Field(default_factory=dict)
     """Where it differs from ``default``."""
     source: Url

@@ -54,7 +54,7 @@ class AccountArgs:
             )
         if self.home_region not in self.regions:
             raise ValueError(
-                f"account.regions: the home region {self.home_region} is not among {', '.join(sorted(self.regions))}; add it"
+                f"account.regions: add the home region {self.home_region} to {', '.join(sorted(self.regions))}"
             )
 
 

@@ -30,7 +30,7 @@ class ObjectLock:
     """Default retention of new objects."""
 
     mode: Literal["COMPLIANCE", "GOVERNANCE"]
-    """COMPLIANCE: nobody shortens it, not even the account's root. GOVERNANCE: whoever has s3:BypassGovernanceRetention.
+    """COMPLIANCE: nobody shortens it, not even root. GOVERNANCE: whoever has s3:BypassGovernanceRetention.
     """
     days: int
 
@@ -53,6 +53,8 @@ class PrivateBucketArgs:
     key_arn: pulumi.Input[str] | None
     """Customer-managed key in the same region. None: keys of S3 itself, for what no customer key can deliver to
     (load-balancer access logs)."""
+    use: str | None = None
+    """Value of the ``payment-cell:use`` tag, by which the policies know why there is no key."""
     lock: ObjectLock | None = None
     grants: Callable[[pulumi.Output[str]], Sequence[Statement]] | None = None
     """Bucket ARN -> statements that let others in, such as a log delivery service."""
@@ -99,7 +101,7 @@ class PrivateBucket(pulumi.ComponentResource):
             region=args.region,
             object_lock_enabled=args.lock is not None,
             force_destroy=not args.protected,
-            tags=tags(args.data_class, jurisdiction=args.jurisdiction),
+            tags=tags(args.data_class, jurisdiction=args.jurisdiction, use=args.use),
             opts=pulumi.ResourceOptions.merge(self._part, pulumi.ResourceOptions(protect=args.protected)),
         )
         self.arn, self.bucket = self._bucket.arn, self._bucket.bucket

@@ -1,4 +1,4 @@
-"""The queue that one consumer reads, with its dead-letter queue, their policies, and the alarms that say it is stuck."""
+"""The queue that one consumer reads, with its dead-letter queue, their policies, and the alarms for a stuck one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,8 +43,8 @@ class ConsumerQueueArgs:
     account_id: str
     jurisdiction: str
     ordered: bool
-    """FIFO, ordered within a message group. A dead letter lets the messages behind it pass: the consumer has to stop the
-    account it belongs to."""
+    """FIFO, ordered within a message group. A dead letter lets the messages behind it pass: the consumer has to stop
+    the account it belongs to."""
     key_arn: pulumi.Input[str]
     alarm_topic_arn: pulumi.Input[str]
     grants: Grants
@@ -57,13 +57,11 @@ class ConsumerQueueArgs:
 
     def __post_init__(self) -> None:
         if not 0 < self.visibility_timeout_s <= 43_200:
-            raise ValueError(
-                f"consumer.visibility_timeout_s: {self.visibility_timeout_s} is outside 1..43200 s, which is what SQS accepts"
-            )
+            raise ValueError(f"consumer.visibility_timeout_s: {self.visibility_timeout_s} is outside 1..43200 s (SQS)")
         if not 60 <= self.max_age_s < RETENTION_S:
             raise ValueError(
-                f"consumer.max_age_s: {self.max_age_s} is outside 60..{RETENTION_S - 1} s: the metric has one-minute steps, "
-                "and older messages are gone"
+                f"consumer.max_age_s: {self.max_age_s} is outside 60..{RETENTION_S - 1} s: the metric has "
+                "one-minute steps, and older messages are gone"
             )
 
 

@@ -73,7 +73,7 @@ class EdgeArgs:
             )
         if not self.tls_policy.startswith("ELBSecurityPolicy-TLS13-1-"):
             raise ValueError(
-                f"edge.tls_policy: {self.tls_policy!r} has no TLS 1.3; use a policy named ELBSecurityPolicy-TLS13-1-2-..."
+                f"edge.tls_policy: {self.tls_policy!r} has no TLS 1.3; use ELBSecurityPolicy-TLS13-1-2-..."
             )
         if len(self.subnet_ids) < 2:
             raise ValueError("edge.subnet_ids: a load balancer needs subnets in two zones or more")

@@ -90,9 +90,7 @@ class EventLogArgs:
         if "bus" in names:
             raise ValueError("event_log.consumers: 'bus' is the name of the pipe to the bus; choose another")
         if not 24 <= self.stream_retention_h <= 8760:
-            raise ValueError(
-                f"event_log.stream_retention_h: {self.stream_retention_h} is outside 24..8760 h, which is what Kinesis accepts"
-            )
+            raise ValueError(f"event_log.stream_retention_h: {self.stream_retention_h} is outside 24..8760 h (Kinesis)")
         if self.stream_shards is not None and self.stream_shards < 1:
             raise ValueError(
                 f"event_log.stream_shards: {self.stream_shards} is below 1; leave it out for on-demand mode"
@@ -236,7 +234,7 @@ class EventLog(pulumi.ComponentResource):
         )
 
     def _pipe_logs(self) -> cloudwatch.LogResourcePolicy:
-        """Lets the log delivery service write the pipes' logs: one policy for all, because an account has ten a region."""
+        """Lets the delivery service write the pipes' logs: one policy for all, because an account has ten a region."""
         args = self._args
         groups = f"arn:aws:logs:{args.region}:{args.account_id}:log-group:{log_group_name(self._prefix)}-*:log-stream:*"
         return cloudwatch.LogResourcePolicy(
@@ -303,9 +301,10 @@ class EventLog(pulumi.ComponentResource):
                 alarm_topic_arn=args.alarm_topic_arn,
                 logs_key_arn=args.logs_key_arn,
                 log_retention_days=args.log_retention_days,
+                logs_allowed=self._log_policy,
                 **settings,  # type: ignore[arg-type]
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=[self._log_policy]),
+            self._child,
         )
 
     def _unordered(self, consumer: ConsumerArgs) -> ConsumerQueue:

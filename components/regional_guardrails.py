@@ -101,6 +101,7 @@ class RegionalGuardrails(pulumi.ComponentResource):
                 jurisdiction=args.jurisdiction,
                 retention_days=args.retention_days,
                 key_arn=None,
+                use="load-balancer-access-logs",
                 grants=grants,
                 protected=args.protected,
             ),

@@ -98,8 +98,8 @@ class Shard(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._lasting = pulumi.ResourceOptions(parent=self, protect=args.settings.protected)
         self._tags = tags(DataClass.PAYMENTS, jurisdiction=args.settings.jurisdiction)
-        # Write-only on both sides: neither state nor plan ever holds it, and a new value at each run changes nothing until
-        # the version does.
+        # Write-only on both sides: neither state nor plan ever holds it, and a new value at each run changes nothing
+        # until the version does.
         password = pulumi.Output.secret(secrets.token_urlsafe(PASSWORD_BYTES))
         cluster = self._cluster(password, list(self._log_groups()))
         instances = [self._instance(cluster, *place) for place in self._places()]
@@ -132,7 +132,7 @@ class Shard(pulumi.ComponentResource):
             )
 
     def _global(self) -> rds.GlobalCluster | None:
-        """A cluster cannot join a global one later, so where a recovery region is meant it is born as the only member."""
+        """A cluster cannot join a global one later: where a recovery region is meant it is born as the only member."""
         if not self._settings.global_member:
             return None
         return rds.GlobalCluster(

@@ -110,8 +110,8 @@ class ShardedDatabaseArgs:
             raise ValueError("database.subnet_ids: Aurora needs subnets in two zones or more")
         if not self.zone_names or set(self.zone_names) - set(self.subnet_ids):
             raise ValueError(
-                f"database.zone_names: instances stand in {sorted(self.zone_names)}, subnets in {sorted(self.subnet_ids)}; "
-                "name one or more of the subnets' zones"
+                f"database.zone_names: instances stand in {sorted(self.zone_names)}, subnets in "
+                f"{sorted(self.subnet_ids)}; name one or more of the subnets' zones"
             )
         if self.master_password_version < 1:
             raise ValueError(f"database.master_password_version: {self.master_password_version} is below 1")
@@ -312,7 +312,8 @@ class ShardedDatabase(pulumi.ComponentResource):
             description=f"Which shard holds an account; version {self._args.shard_map.version}",
             type="String",
             tier="Advanced" if len(text) > STANDARD_PARAMETER_BYTES else "Standard",
-            value=text,
+            # Not a secret: a plain value shows in previews which slots would move.
+            insecure_value=text,
             tags=tags(DataClass.INTERNAL, jurisdiction=self._args.jurisdiction),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(self.shards.values())),
         )

@@ -49,6 +49,8 @@ class StreamPipeArgs:
     alarm_topic_arn: pulumi.Input[str]
     logs_key_arn: pulumi.Input[str]
     log_retention_days: int
+    logs_allowed: pulumi.Resource
+    """Policy that lets the log delivery service write to groups under `log_group_name`."""
     role: iam.Role
     """The pipe's role, made beforehand by `pipe_role`: its target's policy names it."""
 
@@ -92,7 +94,7 @@ class StreamPipe(pulumi.ComponentResource):
             name=name,
             role_arn=args.role.arn,
             source=args.stream_arn,
-            source_parameters={"kinesis_stream_parameters": _source(args)},
+            source_parameters={"kinesis_stream_parameters": _source()},
             target=args.target_arn,
             target_parameters=dict(args.target_parameters),
             log_configuration={
@@ -101,7 +103,7 @@ class StreamPipe(pulumi.ComponentResource):
             },
             tags=tags(DataClass.PAYMENTS),
             # A pipe tries its permissions when it starts.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, args.logs_allowed]),
         )
         self.arn, self.alarm_arn = pipe.arn, self._failing_alarm(name, args, child)
         self.register_outputs({"arn": self.arn})
@@ -143,7 +145,7 @@ def log_group_name(pipe: str) -> str:
     return f"/aws/vendedlogs/pipes/{pipe}"
 
 
-def _source(args: StreamPipeArgs) -> Mapping[str, Any]:
+def _source() -> Mapping[str, Any]:
     return {
         # What was written before the pipe existed belongs to its consumer too.
         "starting_position": "TRIM_HORIZON",

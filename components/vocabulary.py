@@ -83,15 +83,21 @@ class TagKey(StrEnum):
     ENVIRONMENT = "payment-cell:environment"
     DATA_CLASS = "payment-cell:data-class"
     JURISDICTION = "payment-cell:jurisdiction"
+    USE = "payment-cell:use"
+    """What a store is for, where AWS accepts only its own key for that use (``load-balancer-access-logs``)."""
 
 
-def tags(data_class: DataClass, *, jurisdiction: str | None = None, name: str | None = None) -> Mapping[str, str]:
+def tags(
+    data_class: DataClass, *, jurisdiction: str | None = None, use: str | None = None, name: str | None = None
+) -> Mapping[str, str]:
     """Tags of one resource: its data class, on data-bearing ones the jurisdiction (a key of
     `catalogue/jurisdictions.yaml`: `eu`, `us`, `au`, `br`), and the `Name` that the EC2 console shows.
     """
     result = {TagKey.DATA_CLASS.value: data_class.value}
     if jurisdiction is not None:
         result[TagKey.JURISDICTION.value] = jurisdiction
+    if use is not None:
+        result[TagKey.USE.value] = use
     if name is not None:
         result["Name"] = name
     return result

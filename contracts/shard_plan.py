@@ -10,6 +10,7 @@ Every function is pure. A change moves slots to the shard it names, or away from
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -110,7 +111,7 @@ def declared_map(count: int, changes: Iterable[Change] = (), overrides: Mapping[
 
 
 def add_shard(shard_map: ShardMap, weight: int = 1) -> ShardMap:
-    """``add`` and ``serve`` of the next free id: at most ceil(slots / (N + 1)) of them move from N to N + 1 equal shards."""
+    """``add`` and ``serve`` of the next free id: from N to N + 1 equal shards at most ceil(slots / (N + 1)) move."""
     new = shard_id(len(shard_map.shards))
     grown = apply(shard_map, Change(kind=ChangeKind.ADD, shard=new, weight=weight))
     return apply(grown, Change(kind=ChangeKind.SERVE, shard=new))
@@ -122,7 +123,7 @@ def apply(shard_map: ShardMap, change: Change) -> ShardMap:
         expected = shard_id(len(shard_map.shards))
         if change.shard != expected:
             raise ShardMapError(f"add {change.shard!r}: ids are given in order and never again; use {expected}")
-        shards = (*shard_map.shards, Shard(id=change.shard, weight=change.weight or 1, state=ShardState.PROVISIONING))
+        shards = (*shard_map.shards, Shard(id=change.shard, weight=_weight(change), state=ShardState.PROVISIONING))
         return replace(shard_map, version=shard_map.version + 1, shards=shards, at=change.at)
     before = shard_map.shard(change.shard)
     if before.state not in _FROM_STATES[change.kind]:
@@ -170,14 +171,14 @@ def check_successor(published: ShardMap, declared: ShardMap, *, slots_may_move: 
     if moved and not slots_may_move:
         sources = ", ".join(sorted({published.owners[slot] for slot in moved}))
         raise ShardMapError(
-            f"shards: {len(moved):,} of {SLOTS:,} slots would leave {sources} while their accounts' rows are there; copy "
-            "them first, or keep shards.count as published and add a shard without slots (shards.changes: add)"
+            f"shards: {len(moved):,} of {SLOTS:,} slots would leave {sources} while their accounts' rows are there; "
+            "copy them first, or keep shards.count as published and add a shard without slots (shards.changes: add)"
         )
 
 
 def _changed(shard: Shard, change: Change) -> Shard:
     if change.kind is ChangeKind.WEIGH:
-        return replace(shard, weight=change.weight or 1)
+        return replace(shard, weight=_weight(change))
     state = {
         ChangeKind.SERVE: ShardState.SERVING,
         ChangeKind.READ_ONLY: ShardState.READ_ONLY,
@@ -187,9 +188,14 @@ def _changed(shard: Shard, change: Change) -> Shard:
     return replace(shard, state=state)
 
 
+def _weight(change: Change) -> int:
+    return 1 if change.weight is None else change.weight
+
+
 def _reassigned(shard_map: ShardMap, shards: Sequence[Shard], before: Shard, after: Shard) -> tuple[str, ...]:
     """Owners after the change: slots go to ``after`` from the fullest shards, or from it to the emptiest."""
-    held = {shard.id: len(shard_map.slots_of(shard.id)) for shard in shards}
+    owned = Counter(shard_map.owners)
+    held = {shard.id: owned[shard.id] for shard in shards}
     others = [shard for shard in shards if shard.id != after.id and shard.state is ShardState.SERVING]
     if after.state is ShardState.RETIRED:
         if held[after.id] and not others:

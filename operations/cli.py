@@ -1,5 +1,6 @@
 """The ``cell`` command."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.prompt import Confirm, Prompt
 
+from components.vocabulary import Environment
 from operations import config, deploy
 from operations.declared import declared_stacks, disarm_file, new_cell_files
 from operations.engine import Engine, Outcome
@@ -17,6 +19,7 @@ from operations.errors import CellError, ExitCode
 from operations.output import Format, show, talk
 from operations.project import Project
 from operations.summary import inventory, overview, stack_status
+from stacks.new_stack import DEFAULT_PEAK, cell_name
 from stacks.problems import ConfigError
 
 app = typer.Typer(
@@ -91,8 +94,8 @@ def disarm(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> Non
 @app.command("list")
 def list_(output: Output = Format.TABLE) -> None:
     """Every declared stack with its region, environment, account and size."""
-    project = Project.find()
-    show(inventory(project, Engine(project)), output)
+    session = _session()
+    show(inventory(session.declared, session.engine), output)
 
 
 @app.command()
@@ -105,8 +108,6 @@ def status(stack: Stack, output: Output = Format.TABLE) -> None:
 @app.command()
 def outputs(stack: Stack, output: Output = Format.TABLE) -> None:
     """Outputs of a stack; secret ones are masked."""
-    import json
-
     session = _session()
     show(json.loads(session.engine.ask("stack", "output", "--stack", stack, "--json")), output)
 
@@ -114,14 +115,15 @@ def outputs(stack: Stack, output: Output = Format.TABLE) -> None:
 @app.command()
 def new(
     region: Annotated[str, typer.Argument(help="An AWS region of the catalogue.", show_default=False)],
-    name: Annotated[str | None, typer.Option(help="Name of the stack; default: the region.")] = None,
-    account: Annotated[str, typer.Option(help="The account's stack.")] = "account",
-    domain: Annotated[str, typer.Option(help="Parent domain; the cell gets a name below it.")] = "pay.example.com",
-    peak: Annotated[int, typer.Option(help="Peak payments a second.")] = 100,
+    environment: Annotated[Environment, typer.Option(help="How much it may lose.")] = Environment.PRODUCTION,
+    account: Annotated[str, typer.Option(help="The stack of the account that holds the cell.")] = "account",
+    domain: Annotated[str | None, typer.Option(help="The cell's own DNS name.")] = None,
+    peak: Annotated[int, typer.Option(help="Peak payments a second.")] = DEFAULT_PEAK,
 ) -> None:
     """Write the stack files of a new cell: a valid start, short enough to read."""
-    for path in new_cell_files(Project.find(), region, name or region, account, domain, peak):
-        console.print(f"wrote {path}")
+    name = cell_name(region, environment)
+    for path in new_cell_files(Project.find(), region, name, environment, account, domain, peak):
+        console.print(f"wrote {path}", soft_wrap=True)
 
 
 @app.command(
@@ -158,9 +160,7 @@ def main() -> NoReturn:
 
 def _session() -> deploy.Session:
     project = Project.find()
-    return deploy.Session(
-        project=project, engine=Engine(project), console=console, declared=declared_stacks(project)
-    )
+    return deploy.Session(project=project, engine=Engine(project), console=console, declared=declared_stacks(project))
 
 
 def _consent(yes: bool) -> Callable[[str], bool]:

@@ -124,7 +124,9 @@ def _succeeded(session: Session, outcome: Outcome) -> Outcome:
     for violation in reading.violations:
         level = "mandatory" if violation.mandatory else "advisory"
         where = violation.urn.rpartition("::")[2]
-        session.console.print(f"  [{level}] {violation.pack} {where}: {violation.message}", markup=False, soft_wrap=True)
+        session.console.print(
+            f"  [{level}] {violation.pack} {where}: {violation.message}", markup=False, soft_wrap=True
+        )
     for warning in reading.warnings:
         session.console.print(f"  warning: {warning}", markup=False, soft_wrap=True)
     if outcome.exit_code:

@@ -126,20 +126,10 @@ class Engine:
         return found
 
     def ensure_stack(self, stack: str) -> None:
-        """Creates the stack's empty state if there is none.
-
-        ``pulumi stack init`` notes the secrets provider in the stack file, which is right for a KMS key and wrong for
-        a passphrase that lives on one machine. A stack file without ``secretsprovider`` is therefore initialised
-        beside the project: the note then stays in the state alone.
-        """
-        if stack in self.stacks():
-            return
-        if self._project.secrets_provider(stack):
-            self.ask("stack", "init", stack)
-            return
-        with tempfile.TemporaryDirectory(prefix="cell-") as folder:
-            Path(folder, "Pulumi.yaml").write_text(f"name: {self._project.name}\nruntime: python\n")
-            self.ask("stack", "init", stack, "--no-select", folder=Path(folder))
+        """Creates the stack's empty state if there is none, with the secrets provider that its file names."""
+        if stack not in self.stacks():
+            provider = self._project.secrets_provider(stack)
+            self.ask("stack", "init", stack, "--no-select", *(["--secrets-provider", provider] if provider else []))
 
 
 def _read_until_exit(

@@ -5,6 +5,7 @@ drops the policy events.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -14,6 +15,9 @@ ACTIONS = frozenset({"create", "update", "delete", "replace", "import", "refresh
 """Engine operations that do something; ``same`` does nothing, and the two halves of a replacement count once."""
 
 _HALVES_OF_A_REPLACEMENT = {"create-replacement": "", "delete-replaced": ""}
+_FOUND_ON_PATH = re.compile(r"using pulumi-\S+ from \$PATH at")
+"""The engine says so of every plugin of the sandbox, in every operation; which plugins are used is the PATH's choice."""
+
 _STACK_TYPE = "pulumi:pulumi:Stack"
 
 
@@ -108,7 +112,7 @@ class Reading:
         line = f"{where}: {message}" if where else message
         if diagnostic["severity"] == "error":
             self.errors.append(line)
-        elif diagnostic["severity"] == "warning":
+        elif diagnostic["severity"] == "warning" and not _FOUND_ON_PATH.match(message):
             self.warnings.append(line)
 
     def _step(self, metadata: Mapping[str, Any], phase: str) -> Step | None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from components.vocabulary import Environment
 from operations.errors import CellError, ExitCode
 
 
@@ -17,13 +18,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declared:
-    """A stack as its file declares it. ``needs`` is the stack that must be there first, ``production`` its cell's or
-    account's environment."""
+    """A stack as its file declares it; ``needs`` is the stack that must be there first."""
 
     name: str
     kind: Kind
+    environment: Environment
+    region: str | None = None
     needs: str | None = None
-    production: bool = False
 
 
 def plan_up(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
@@ -40,7 +41,7 @@ def plan_up(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
 
 
 def plan_destroy(target: str, declared: Mapping[str, Declared], existing: Collection[str]) -> tuple[str, ...]:
-    """What stands on the target first, then the target; after its last cell, a non-production account too.
+    """What stands on the target first, then the target; after its last cell, a development account too.
 
     Only stacks that have state are named. Raises CellError where an account still has cells.
     """
@@ -51,7 +52,8 @@ def plan_destroy(target: str, declared: Mapping[str, Declared], existing: Collec
     order = [stack.name for stack in _of(target, Kind.WORKLOADS, declared)] + [target]
     if subject.kind is Kind.CELL and subject.needs is not None:
         others = [stack.name for stack in _of(subject.needs, Kind.CELL, declared) if stack.name != target]
-        if not _declared(subject.needs, declared).production and not set(others) & set(existing):
+        throwaway = _declared(subject.needs, declared).environment is Environment.DEVELOPMENT
+        if throwaway and not set(others) & set(existing):
             order.append(subject.needs)
     return tuple(name for name in order if name in existing)
 

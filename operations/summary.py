@@ -21,8 +21,9 @@ def inventory(declared: Mapping[str, Declared], engine: Engine) -> list[dict[str
         {
             "stack": name,
             "kind": stack.kind,
+            "region": stack.region,
+            "environment": stack.environment,
             "needs": stack.needs,
-            "production": stack.production,
             "resources": existing.get(name, {}).get("resourceCount", 0),
             "updated": existing.get(name, {}).get("lastUpdate"),
         }
@@ -80,4 +81,6 @@ def _cloud_resources(resources: Sequence[Mapping[str, Any]]) -> list[Mapping[str
 
 
 def _not_emulated(resources: Sequence[Mapping[str, Any]]) -> list[str]:
-    return sorted(resource["urn"].rpartition("::")[2] for resource in resources if NOT_EMULATED in resource.get("outputs", {}))
+    return sorted(
+        resource["urn"].rpartition("::")[2] for resource in resources if NOT_EMULATED in resource.get("outputs", {})
+    )

@@ -37,6 +37,16 @@ class Resource:
         except UnknownValueError:
             return None
 
+    def given(self, name: str) -> Any:
+        """A property that the program gave; None where it left it to AWS.
+
+        A preview shows what AWS will decide as unknown too, but such a value comes from no other resource. Raises
+        ``UnknownValueError`` where the program gave a value that is not known yet.
+        """
+        if self.references.get(name):
+            return self.props.get(name)
+        return self.maybe(name)
+
     @property
     def region(self) -> str | None:
         """Effective region: the resource's ``region``, else its provider's, else the one in its ARN."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+# Pulumi runs this folder as a program, which puts it first on the path: secrets.py would stand for Python's own.
+if Path(sys.path[0]).resolve() == Path(__file__).parent.resolve():
+    sys.path.pop(0)
 
 import pulumi
 
@@ -14,7 +19,8 @@ from stacks.settings import NAMESPACE, Settings, load_stack_file, parse_settings
 def settings_of(stack: str) -> Settings:
     """The running stack's settings, from the config that the engine passed on. Raises ConfigError."""
     config = pulumi.Config(NAMESPACE)
-    found = {kind: data for kind in KINDS if (data := config.get_object(kind)) is not None}
+    # Pulumi.yaml declares each kind with an empty default.
+    found = {kind: data for kind in KINDS if (data := config.get_object(kind))}
     path = Path(__file__).parent / f"Pulumi.{stack}.yaml"
     try:
         if len(found) != 1:
@@ -50,4 +56,5 @@ def main() -> None:
         pulumi.export(name, value)
 
 
-main()
+if __name__ == "__main__":
+    main()

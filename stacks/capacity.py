@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import catalogue
@@ -47,7 +47,8 @@ def caps(
     found = [
         *_shard_caps(load, [shard for shard in shards if shard.state not in EMPTY_STATES]),
         _address_cap(network, groups),
-        *_count_quotas(settings, shards, stream_shards, zones),
+        *_count_quotas(settings, shards, groups, consumers, stream_shards, zones),
+        _cluster_bytes(settings, load, shards),
         *_rate_quotas(settings, load, consumers, stream_shards),
     ]
     return tuple(sorted(found, key=lambda cap: -cap.used))
@@ -112,9 +113,32 @@ def _address_cap(network: AddressPlan, groups: Mapping[str, NodeGroupSpec]) -> C
     )
 
 
-def _count_quotas(settings: CellSettings, shards: Sequence[ShardSpec], stream_shards: int, zones: int) -> list[Cap]:
+COUNTED = frozenset(
+    {
+        *("vpcs", "elastic-ips", "nat-gateways-per-zone", "eks-clusters", "pipes"),
+        *("db-clusters", "db-instances", "db-proxies", "kinesis-shards"),
+    }
+)
+"""Quotas on things that are declared: cells of one account in one region use them up together."""
+
+
+def _count_quotas(
+    settings: CellSettings,
+    shards: Sequence[ShardSpec],
+    groups: Mapping[str, NodeGroupSpec],
+    consumers: Sequence[ConsumerSpec],
+    stream_shards: int,
+    zones: int,
+) -> list[Cap]:
     instances = sum(1 + shard.readers for shard in shards)
+    largest = max(groups, key=lambda name: groups[name].maximum)
+    pipes = sum(consumer.ordered for consumer in consumers) + any(not consumer.ordered for consumer in consumers)
     wanted = {
+        "vpcs": (1, "one a cell"),
+        "nat-gateways-per-zone": (1, "one a zone"),
+        "eks-clusters": (1, "one a cell"),
+        "eks-nodes-per-group": (groups[largest].maximum, f"group {largest} at its maximum"),
+        "pipes": (pipes, "one for each ordered consumer, one for the bus"),
         "db-clusters": (len(shards), f"{len(shards)} shards"),
         "db-instances": (instances, f"{len(shards)} shards * (1 writer + readers)"),
         "db-proxies": (len(shards), "one a shard"),
@@ -122,6 +146,12 @@ def _count_quotas(settings: CellSettings, shards: Sequence[ShardSpec], stream_sh
         "kinesis-shards": (stream_shards, "stream.shards"),
     }
     return [_quota(settings, name, demand, formula) for name, (demand, formula) in wanted.items()]
+
+
+def _cluster_bytes(settings: CellSettings, load: Load, shards: Sequence[ShardSpec]) -> Cap:
+    """What Aurora itself ends at, far above what a shard is planned for."""
+    cap = _quota(settings, "db-cluster-bytes", load.row_bytes / len(shards), f"rows / {len(shards)} shards")
+    return replace(cap, grows=True)
 
 
 def _rate_quotas(

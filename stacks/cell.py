@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
+from pathlib import Path
 
 import pulumi
 
@@ -12,11 +13,13 @@ from components.event_log import ConsumerArgs
 from components.nodes import NodeGroupArgs
 from components.payment_cell import PaymentCell, PaymentCellArgs
 from components.sharded_database import DatabaseShard
+from stacks.fleet import load_fleet
 from stacks.models import AccountSettings, CellSettings
-from stacks.neighbours import account_of
 from stacks.plan import CellPlan
 from stacks.providers import aws_provider
 from stacks.sizing import derive
+
+HERE = Path(__file__).parent
 
 RATE_WINDOW_S = 300
 """Seconds over which the web ACL counts (components/web_acl.py)."""
@@ -79,7 +82,7 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
 
 def run(stack: str, settings: CellSettings) -> Mapping[str, pulumi.Input[object]]:
     """Declares the cell and returns the stack's outputs."""
-    account = account_of(settings)
+    account = load_fleet(HERE).accounts[settings.account]
     plan = derive(stack, settings)
     guardrails = pulumi.StackReference(f"organization/payment-cell/{settings.account}")
     buckets = guardrails.require_output("loadBalancerLogBuckets")

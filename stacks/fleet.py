@@ -15,6 +15,7 @@ from pathlib import Path
 
 from contracts.shard_map import ShardMapError, parse
 from contracts.shard_plan import check_successor
+from stacks.capacity import COUNTED
 from stacks.models import AccountSettings, CellSettings, WorkloadsSettings
 from stacks.plan import CellPlan
 from stacks.problems import ConfigError, Problem, listed, nearest
@@ -33,6 +34,8 @@ class Fleet:
     """Stack files that are each valid; ``problems`` tells whether they fit together."""
 
     stacks: Mapping[str, StackFile]
+    broken: frozenset[str] = frozenset()
+    """Stacks whose files are not valid by themselves; those of them in ``stacks`` lack the settings that are wrong."""
 
     @cached_property
     def accounts(self) -> Mapping[str, AccountSettings]:
@@ -76,15 +79,19 @@ class Fleet:
             *self._references(),
             *self._repeats(),
             *self._overlaps(),
-            *(problem for name in self.cells for problem in self._over_capacity(name)),
+            *(problem for name in self._whole_cells() for problem in self._over_capacity(name)),
+            *self._over_shared_quotas(),
         ]
+
+    def _whole_cells(self) -> list[str]:
+        return [name for name in self.cells if name not in self.broken]
 
     def _references(self) -> Iterator[Problem]:
         for name, cell in self.cells.items():
-            if cell.account not in self.accounts:
+            if cell.account not in self.accounts and cell.account not in self.broken:
                 yield self._unknown(name, "account", cell.account, self.accounts, "an account")
         for name, workloads in self.workloads.items():
-            if workloads.cell not in self.cells:
+            if workloads.cell not in self.cells and workloads.cell not in self.broken:
                 yield self._unknown(name, "cell", workloads.cell, self.cells, "a cell")
             elif name != workloads.cell + WORKLOADS_SUFFIX:
                 fix = f"rename the file to Pulumi.{workloads.cell}{WORKLOADS_SUFFIX}.yaml"
@@ -133,6 +140,21 @@ class Fleet:
             rule = f"needs {cap.demand:,.0f} of {cap.dimension}, which has {cap.limit:,.0f} {cap.unit} ({cap.formula})"
             yield self.stacks[name].problem("peakPaymentsPerSecond", rule, cap.remedy)
 
+    def _over_shared_quotas(self) -> Iterator[Problem]:
+        """Quotas that each of several cells of an account in a region keeps, and all of them together do not."""
+        together: dict[tuple[str, str], list[str]] = {}
+        for name in self._whole_cells():
+            together.setdefault((self.cells[name].account, self.cells[name].region), []).append(name)
+        for (account, region), names in together.items():
+            caps = [{cap.dimension: cap for cap in self.plan(name).caps} for name in names]
+            for dimension in sorted(COUNTED):
+                demand, limit = sum(c[dimension].demand for c in caps), max(c[dimension].limit for c in caps)
+                if demand <= limit or any(c[dimension].used > 1 for c in caps):
+                    continue
+                rule = f"needs, with {listed(names[:-1])}, {demand:,.0f} of {dimension} in {account}, {region}: "
+                fix = f"{caps[-1][dimension].remedy}, or use another account"
+                yield self.stacks[names[-1]].problem("account", f"{rule}the quota is {limit:,.0f}", fix)
+
 
 def load_fleet(directory: Path) -> Fleet:
     """All stack files of a directory, checked one by one and together. Raises ConfigError with every problem."""
@@ -144,20 +166,24 @@ def load_fleet(directory: Path) -> Fleet:
 
 
 def read_fleet(directory: Path) -> tuple[Fleet, list[Problem]]:
-    """The stack files that are valid by themselves, and the problems of those that are not."""
+    """All stack files, as far as they can be read, and the problems of those that are not valid by themselves."""
     stacks: dict[str, StackFile] = {}
     problems: list[Problem] = []
+    broken: set[str] = set()
     for path in sorted(directory.glob("Pulumi.*.yaml")):
         try:
             stack = load_stack_file(path)
         except ConfigError as error:
             problems += error.problems
-        else:
-            stacks[stack.name] = stack
+            broken.add(path.name.removeprefix("Pulumi.").removesuffix(".yaml"))
+            if not isinstance(error.partial, StackFile):
+                continue
+            stack = error.partial
+        stacks[stack.name] = stack
     if not stacks and not problems:
         rule = "has no stack file Pulumi.<stack>.yaml"
         problems.append(Problem(file=str(directory), line=None, key="", value="", rule=rule, fix="run cell new REGION"))
-    return Fleet(stacks=stacks), problems
+    return Fleet(stacks=stacks, broken=frozenset(broken)), problems
 
 
 def published_problems(stack: StackFile, published: str, *, slots_may_move: bool = False) -> list[Problem]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime
 from ipaddress import IPv4Network
-from typing import Annotated, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -97,6 +98,16 @@ def _text(value: object) -> object:
     return value
 
 
+def _day(value: object) -> object:
+    """Pulumi's engine turns a YAML date into ``2026-12-01 00:00:00 +0000 UTC``."""
+    return value.removesuffix(" 00:00:00 +0000 UTC") if isinstance(value, str) else value
+
+
+def _pattern(alias: Any) -> str:
+    """The pattern of an annotated string type."""
+    return next(str(part.pattern) for part in alias.__metadata__ if isinstance(part, StringConstraints))
+
+
 RegionName = Annotated[str, AfterValidator(_region)]
 RecoveryRegion = Annotated[str, AfterValidator(_recovery_region)]
 JurisdictionName = Annotated[str, AfterValidator(_jurisdiction)]
@@ -107,6 +118,7 @@ ClientNetwork = Annotated[str, AfterValidator(_client_network)]
 VpcNetwork = Annotated[str, AfterValidator(_vpc_network)]
 StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
 """Short and lower case: bucket, queue and role names begin with it."""
+Day = Annotated[datetime.date, BeforeValidator(_day)]
 AccountId = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9]{12}$")]
 OrganizationId = Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")]
@@ -116,6 +128,25 @@ Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._:/-]*@sha25
 """``registry/name@sha256:<64 hex digits>``; a tag can be moved, a digest cannot."""
 ShardId = Annotated[str, StringConstraints(pattern=r"^s[0-9]{2,3}$")]
 WordKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+
+
+PATTERN_RULES = MappingProxyType(
+    {
+        _pattern(StackName): ("is not a stack name", "use a-z, 0-9 and -, a letter first, at most 30 characters"),
+        _pattern(AccountId): ("is not an account id", "write the twelve digits in quotes"),
+        _pattern(OrganizationId): ("is not an organisation id", "write o- and 10 to 32 letters and digits"),
+        _pattern(RoleArn): ("is not the ARN of a role", "write arn:aws:iam::<account>:role/<name>"),
+        _pattern(Email): ("is not one e-mail address", "write it as security@example.com"),
+        _pattern(Domain): ("is not a DNS name", "write it in lower case without a dot at the end"),
+        _pattern(Image): (
+            "does not name an image by its digest",
+            "write registry/name@sha256:<64 hex digits>: a tag can be moved",
+        ),
+        _pattern(ShardId): ("is not a shard id", "use s00 to s999"),
+        _pattern(WordKey): ("is not a name", "use a-z, 0-9 and -, a letter first, at most 20 characters"),
+    }
+)
+"""Pattern -> rule and fix, in words."""
 
 
 class Settings(BaseModel):
@@ -136,6 +167,7 @@ class AccountSettings(Settings):
         default="create", description="adopt: trail, recorder and detectors exist already, an organisation made them."
     )
     contact_email: Email | None = Field(default=None, description="Receives the security alarms of the account.")
+    disarmed: bool = Field(default=False, description="Lifts deletion protection: written by `cell disarm`.")
     log_retention_days: int = Field(default=365, ge=365, le=3653, description="Days of audit logs (LOG-06).")
 
     @model_validator(mode="after")
@@ -151,7 +183,7 @@ class ShardChange(Settings):
     kind: ChangeKind = Field(description="add (without slots), serve, weigh, read-only, drain or retire.")
     shard: ShardId
     weight: int | None = Field(default=None, ge=1, le=4096)
-    at: datetime.date = Field(description="The day on which the change was declared.")
+    at: Day = Field(description="The day on which the change was declared.")
 
     def as_change(self) -> Change:
         """The entry as contracts/shard_plan.py takes it."""
@@ -263,6 +295,7 @@ class CellSettings(Settings):
         default_factory=dict, description="Roles that administer the cluster beside the account's deploy role."
     )
     viewers: dict[WordKey, RoleArn] = Field(default_factory=dict, description="Roles that read all but secrets.")
+    disarmed: bool = Field(default=False, description="Lifts deletion protection: written by `cell disarm`.")
     consumers: dict[WordKey, ConsumerSettings] | None = Field(default=None, min_length=1, max_length=20)
     quotas: dict[QuotaName, Annotated[int, Field(gt=0)]] = Field(
         default_factory=dict, description="Quotas that AWS granted above the default."

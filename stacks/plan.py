@@ -136,7 +136,7 @@ class CellPlan:
     retention: Retention
 
     protected: bool
-    """Deletion protection of the service and Pulumi's protect."""
+    """Deletion protection of the service and Pulumi's protect: off in development and where the cell is disarmed."""
     object_lock_mode: str
     """COMPLIANCE in production, else GOVERNANCE."""
 

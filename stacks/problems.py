@@ -32,13 +32,16 @@ class Problem:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        what = ": ".join(part for part in (self.key, self.value) if part)
-        suggestion = f"; did you mean {self.nearest}?" if self.nearest else ""
-        return f"{what + ' ' if what else ''}{self.rule}{suggestion} -> {self.fix} ({place})"
+        value = "" if self.rule.startswith(self.value) else f"{self.value} "
+        suggestion = f"; nearest: {self.nearest}" if self.nearest else ""
+        return f"{self.key + ': ' if self.key else ''}{value}{self.rule}; {self.fix}{suggestion} ({place})"
 
 
 class ConfigError(Exception):
     """The configuration is refused; ``problems`` has every reason, sorted by file and line."""
+
+    partial: object | None = None
+    """What could be read in spite of them (a ``StackFile``): rules between files are checked on it as well."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.line or 0, p.key, p.rule)))

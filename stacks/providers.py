@@ -19,12 +19,13 @@ def aws_provider(
     constant = {TagKey.ENVIRONMENT.value: environment.value}
     if cell is not None:
         constant[TagKey.CELL.value] = cell
-    roles = [{"role_arn": account.deploy_role_arn, "session_name": f"payment-cell-{stack}"}]
+    # A plain dictionary would reach the provider untranslated: the SDK turns this argument into JSON as it stands.
+    role = aws.ProviderAssumeRoleArgs(role_arn=account.deploy_role_arn, session_name=f"payment-cell-{stack}")
     return aws.Provider(
         stack,
         region=region,
         allowed_account_ids=[account.account_id],
-        assume_roles=roles if account.deploy_role_arn else None,
+        assume_roles=[role] if account.deploy_role_arn else None,
         default_tags={"tags": constant},
     )
 
@@ -58,7 +59,7 @@ def kubeconfig(
     certificate_authority: pulumi.Input[str],
     role_arn: str | None,
 ) -> dict[str, object]:
-    """A kubeconfig as `aws eks update-kubeconfig` writes it: it holds no secret, tokens are made when they are needed."""
+    """A kubeconfig as `aws eks update-kubeconfig` writes it: it holds no secret, tokens are made on demand."""
     token = ["eks", "get-token", "--cluster-name", name, "--region", region, "--output", "json"]
     if role_arn is not None:
         token += ["--role-arn", role_arn]

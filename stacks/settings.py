@@ -22,6 +22,7 @@ from components.vocabulary import Environment
 from contracts.shard_plan import ChangeKind
 from stacks.models import (
     KINDS,
+    PATTERN_RULES,
     AccountSettings,
     CellSettings,
     ConsumerSettings,
@@ -99,9 +100,12 @@ def load_stack_file(path: Path) -> StackFile:
     place: Path_ = ("config", f"{NAMESPACE}:{kind}")
     settings, found = _validated(kind, source, place)
     problems += found
-    if settings is None or problems:
-        raise ConfigError(_without_repeats(problems))
-    return StackFile(name=name, kind=kind, settings=settings, source=source)
+    stack = None if settings is None else StackFile(name=name, kind=kind, settings=settings, source=source)
+    if stack is None or problems:
+        error = ConfigError(_without_repeats(problems))
+        error.partial = stack
+        raise error
+    return stack
 
 
 def parse_settings(kind: str, data: Mapping[str, Any], file: str = "config") -> Settings:
@@ -151,7 +155,10 @@ def _kind(source: Source) -> tuple[str | None, list[Problem]]:
 def _validated(
     kind: str, source: Source, place: Path_
 ) -> tuple[AccountSettings | CellSettings | WorkloadsSettings | None, list[Problem]]:
-    """Settings and problems. What is wrong is taken out and the rest checked again: one mistake hides no other."""
+    """Settings without what is wrong, if anything valid is left, and all problems.
+
+    What is wrong is taken out and the rest checked again, so that one mistake hides no other.
+    """
     data = source.at(place)
     if not isinstance(data, dict):
         return None, [source.problem(place, "is not a mapping", "write its settings below it, indented")]
@@ -164,7 +171,7 @@ def _validated(
             before = len(removed)
             for detail in error.errors():
                 key, rule, fix = _explained(detail, source, place)
-                if detail["type"] == "missing" and any(gone[: len(key)] == key for gone in removed):
+                if detail["type"] in ("missing", "too_short") and any(gone[: len(key)] == key for gone in removed):
                     continue
                 near = _nearest(kind, detail, key, source.at((*place, *key)))
                 problem = source.problem((*place, *key), rule, fix, nearest=near)
@@ -173,7 +180,7 @@ def _validated(
             if len(removed) == before:
                 return None, list(problems.values())
         else:
-            return (settings if not problems else None), list(problems.values())
+            return settings, list(problems.values())
 
 
 def _copy(value: Any, here: Path_, removed: set[Path_]) -> Any:
@@ -191,28 +198,25 @@ def _explained(detail: ErrorDetails, source: Source, place: Path_) -> tuple[Path
     message = detail["msg"].removeprefix("Value error, ")
     own = _OWN_MESSAGE.fullmatch(message)
     if detail["type"] == "value_error" and own:
-        return (*key, *(own["key"].split(".") if own["key"] else ())), own["rule"], own["fix"]
+        below = re.findall(r"[^.\[\]]+", own["key"] or "")
+        return (*key, *(int(part) if part.isdigit() else part for part in below)), own["rule"], own["fix"]
+    context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
             return key, "is not a setting", "remove it or correct its name"
         case "missing":
             return key, "is missing", "add it"
         case "string_pattern_mismatch":
-            return (
-                key,
-                f"does not match {detail['ctx']['pattern']}",
-                _PATTERN_FIXES.get(str(key[-1]), "correct the value"),
-            )
+            return key, *PATTERN_RULES.get(context["pattern"], (f"does not match {context['pattern']}", "correct it"))
+        case "enum" | "literal_error":
+            return key, f"is not {str(context['expected']).replace(chr(39), '')}", "use one of these words"
+        case "greater_than_equal" | "greater_than":
+            least = context["ge"] if "ge" in context else context["gt"] + 1
+            return key, f"is less than {least:,}", f"use {least:,} or more"
+        case "less_than_equal":
+            return key, f"is more than {context['le']:,}", f"use {context['le']:,} or less"
         case _:
             return key, message[:1].lower() + message[1:], "correct the value"
-
-
-_PATTERN_FIXES = {
-    "accountId": "write the twelve digits in quotes",
-    "domain": "write a lower-case DNS name such as eu-west-1.example.com",
-    "contactEmail": "write one address such as security@example.com",
-    "deployRoleArn": "write arn:aws:iam::<account>:role/<name>",
-}
 
 
 def _place_in_file(loc: tuple[int | str, ...], source: Source, place: Path_) -> Path_:
@@ -231,8 +235,10 @@ def _nearest(kind: str, detail: ErrorDetails, key: Path_, value: Any) -> str | N
     last = str(key[-1]) if key else ""
     if detail["type"] == "extra_forbidden":
         return nearest(last, _names(kind, key))
-    choices = _choices(last)
-    return nearest(str(value if not isinstance(value, dict) else last), choices) if choices else None
+    if len(key) > 1 and key[0] == "quotas":
+        return nearest(last, catalogue.quotas())
+    found = nearest(str(value), _choices(last))
+    return found if found != str(value) else None
 
 
 def _names(kind: str, key: Path_) -> list[str]:
@@ -265,7 +271,7 @@ def _choices(setting: str) -> list[str]:
             return [kind.value for kind in ChangeKind]
         case "guardrails":
             return ["create", "adopt"]
-        case _ if setting.isdigit() or "." in setting:
+        case _ if setting.isdigit():
             return list(catalogue.instances().nodes.types)
         case _:
-            return list(catalogue.quotas())
+            return []

@@ -15,6 +15,8 @@ from ipaddress import IPv4Network
 from math import ceil
 from types import MappingProxyType
 
+from pydantic.alias_generators import to_camel
+
 import catalogue
 from components.addresses import SERVICE_CIDR, AddressPlan, Slot, address_plan, vpc_block
 from components.vocabulary import Environment
@@ -122,7 +124,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         stream_shards=stream_shards,
         consumers=consumers,
         retention=_retention(settings, ledger),
-        protected=settings.environment is not Environment.DEVELOPMENT,
+        protected=settings.environment is not Environment.DEVELOPMENT and not settings.disarmed,
         object_lock_mode="COMPLIANCE" if settings.environment is Environment.PRODUCTION else "GOVERNANCE",
         derived=tuple(ledger.entries),
         caps=caps(settings, load, network, shards, groups, consumers, stream_shards, len(zones)),
@@ -324,7 +326,14 @@ def _node_groups(settings: CellSettings, load: Load, zones: int, ledger: _Ledger
             taints=taints,
         )
         ledger.note(f"nodes.{name}", f"{chosen.minimum} to {chosen.maximum}", "nodes", f"nodes.{name}", "setting")
+    pods = sum(_pods(group) * group.desired for group in groups.values())
+    ledger.note("pods", pods, "pods", "what the groups take at their desired size", "catalogue/instances.yaml")
     return MappingProxyType(groups)
+
+
+def _pods(group: NodeGroupSpec) -> int:
+    """Pods that a node of the group takes, of whichever of its types."""
+    return min(catalogue.instances().nodes.types[kind].pods for kind in group.instance_types)
 
 
 def _nodes(vcpus: float, ladder: tuple[str, ...], zones: int) -> tuple[str, int]:
@@ -376,7 +385,6 @@ def _retention(settings: CellSettings, ledger: _Ledger) -> Retention:
     retention = replace(default, **own)
     for name, value in asdict(retention).items():
         source = "setting" if name in own else "stacks/sizing.py"
-        unit = "hours" if name.endswith("hours") else "days"
-        formula = f"retention.{name}" if name in own else f"default of {settings.environment}"
-        ledger.note(f"retention.{name}", value, unit, formula, source)
+        unit, shown = "hours" if name.endswith("hours") else "days", f"retention.{to_camel(name)}"
+        ledger.note(shown, value, unit, shown if name in own else f"default of {settings.environment}", source)
     return retention

@@ -16,7 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from stacks.problems import ConfigError, Problem, shown_path
-from stacks.secrets import hidden_if_secret, secret_lines
+from stacks.secret_scan import hidden_if_secret, secret_lines
 
 MAX_BYTES = 65_536
 """A stack file is a page; what is larger is not one."""
@@ -25,6 +25,17 @@ Path_ = tuple[str | int, ...]
 """Place in a document: keys and positions from the top."""
 
 _TAG = "tag:yaml.org,2002:"
+_KINDS = frozenset({"map", "seq", "str", "int", "float", "bool", "null", "timestamp"})
+
+
+def shown_key(place: Path_) -> str:
+    """A place as a person names it: dotted, below the stack's kind."""
+    words = _words(place)
+    return ".".join(words[1:] if len(words) > 1 and ":" in words[0] else words)
+
+
+def _words(place: Path_) -> list[str]:
+    return [str(part) for part in place if part != "config"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,15 +70,15 @@ class Source:
                 return None
         return value
 
-    def problem(self, place: Path_, rule: str, fix: str, *, nearest: str | None = None, show: bool = True) -> Problem:
+    def problem(self, place: Path_, rule: str, fix: str, *, nearest: str | None = None) -> Problem:
         """A problem at a place; keys are shown as a person writes them in the file."""
-        value = self.at(place) if show else None
-        keys = [str(part) for part in place if part != "config"]
+        value = self.at(place)
+        shown = "" if value is None or isinstance(value, dict | list) else hidden_if_secret(_words(place), str(value))
         return Problem(
             file=self.file,
             line=self.line(place),
-            key=".".join(keys),
-            value="" if value is None or isinstance(value, dict | list) else hidden_if_secret(keys, str(value)),
+            key=shown_key(place),
+            value=shown,
             rule=rule,
             fix=fix,
             nearest=nearest,
@@ -131,7 +142,7 @@ class _Walk:
             raise _refused(self._path, line, "uses a YAML alias; write the value out")
         self._seen.add(id(node))
         tag = str(node.tag)
-        if not tag.startswith(_TAG):
+        if tag.removeprefix(_TAG) not in _KINDS:
             raise _refused(self._path, line, f"uses the YAML tag {tag}; plain values only")
         if isinstance(node, MappingNode):
             return self._mapping(node, place)
@@ -151,12 +162,11 @@ class _Walk:
             key = str(key_node.value)
             here = (*place, key)
             if key in result:
-                shown = ".".join(str(part) for part in here if part != "config")
                 self.problems.append(
                     Problem(
                         file=shown_path(self._path),
                         line=line,
-                        key=shown,
+                        key=shown_key(here),
                         value="",
                         rule=f"stands twice (first in line {self.lines[here]})",
                         fix="keep one",
@@ -188,17 +198,23 @@ class _Walk:
 def _secrets(source: Source, text: str) -> list[Problem]:
     """Places where a secret stands in plain text: by what the value looks like, and by what its key says."""
     lines = secret_lines(text)
+    places = {line: place for place, line in source.lines.items()}
     found = {
         line: Problem(
-            file=source.file, line=line, key="", value="(hidden)", rule=f"{what} in plain text",
+            file=source.file,
+            line=line,
+            key=shown_key(places[line]) if line in places else "",
+            value="(hidden)",
+            rule=f"is {what} in plain text",
             fix="remove it, and replace it where it is valid: it is in the history now",
         )
         for line, what in lines.items()
-    }  # fmt: skip
+    }
     for place in source.lines:
         value = source.at(place)
-        keys = [str(part) for part in place if part != "config"]
-        if not isinstance(value, str) or hidden_if_secret(keys, value) == value or source.lines[place] in lines:
+        if source.lines[place] in lines or not isinstance(value, str):
+            continue
+        if hidden_if_secret(_words(place), value) == value:
             continue
         found[source.lines[place]] = source.problem(
             place,

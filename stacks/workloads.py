@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import floor
+from pathlib import Path
 from types import MappingProxyType
 
 import pulumi
 
 import catalogue
 from components.workloads import NamespaceArgs, Workloads, WorkloadsArgs
+from stacks.fleet import load_fleet
 from stacks.models import WorkloadsSettings
-from stacks.neighbours import account_of, cell_of
 from stacks.plan import CellPlan, NodeGroupSpec
 from stacks.providers import kubernetes_provider
-from stacks.sizing import derive
+
+HERE = Path(__file__).parent
 
 NAMESPACES = MappingProxyType(
     {
@@ -55,10 +57,10 @@ def _quota(group: NodeGroupSpec, share: float, *, reads_shard_map: bool) -> Name
 
 def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[object]]:
     """Declares the cell's Kubernetes objects and returns the stack's outputs."""
-    cell_settings = cell_of(settings)
-    plan = derive(settings.cell, cell_settings)
+    fleet = load_fleet(HERE)
+    plan = fleet.plan(settings.cell)
     cell = pulumi.StackReference(f"organization/payment-cell/{settings.cell}")
-    provider = kubernetes_provider(stack, cell, account_of(cell_settings).deploy_role_arn)
+    provider = kubernetes_provider(stack, cell, fleet.account_of(settings.cell).deploy_role_arn)
     workloads = Workloads(
         settings.cell,
         WorkloadsArgs(

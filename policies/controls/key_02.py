@@ -26,7 +26,7 @@ def uses_the_cells_own_key(store: Resource, stack: Stack) -> Verdict:
     name = "rules" if store.type == BUCKET_ENCRYPTION else STORES[store.type].key.partition(".")[0]
     keys = [source for source in stack.sources(store, name) if source.type == "aws:kms/key:Key"]
     if not keys:
-        arns = [arn for arn in _strings(store.props.get(name)) if arn.startswith("arn:") and ":kms:" in arn]
+        arns = [arn for arn in _strings(store.given(name)) if arn.startswith("arn:") and ":kms:" in arn]
         if not arns:
             return not_applicable("names no customer-managed key")
         keys = [key for key in stack.of("aws:kms/key:Key") if key.maybe("arn") in arns]

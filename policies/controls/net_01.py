@@ -48,7 +48,7 @@ def _rules(resource: Resource) -> Iterator[Mapping[str, Any]]:
     if resource.type == _INGRESS_RULE or (resource.type == _LEGACY_RULE and resource.props["type"] == "ingress"):
         yield resource.props
     elif resource.type in _GROUPS:
-        yield from resource.props.get("ingress") or ()
+        yield from resource.given("ingress") or ()
 
 
 def _world(resource: Resource, rule: Mapping[str, Any], stack: Stack) -> str | None:

@@ -68,7 +68,7 @@ def _way_out(table: Resource, stack: Stack) -> str | None:
         for name in WAYS_OUT:
             if stack.sources(route, name) or _leaves(route.props, name):
                 return name
-    for inline in table.props.get("routes") or ():
+    for inline in table.given("routes") or ():
         for name in WAYS_OUT:
             if _leaves(inline, name):
                 return name

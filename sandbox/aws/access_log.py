@@ -1,4 +1,4 @@
-"""One line a request: time, status, milliseconds, service, action, region. Bodies hold secrets and are never written."""
+"""One line a request: time, status, milliseconds, service, region, action. Bodies hold secrets: never written."""
 
 import threading
 import time

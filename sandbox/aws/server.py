@@ -19,6 +19,8 @@ from typing import Any
 
 # Read by moto when it is imported. Default AMIs take seconds and megabytes, and nothing here starts from one.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+# Roles attach the policies that AWS manages; without this moto knows none of them.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 # A page in a browser reaches loopback: without CORS headers it cannot read what it gets.
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
@@ -37,9 +39,11 @@ StartResponse = Callable[..., Any]
 WSGIApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 TOKEN_REVIEW = "/_sandbox/token-review"
+MOTO_RESET = "/moto-api/reset"
+"""moto's own way to empty the account."""
 
 
-class Handler(MotoRequestHandler):
+class Handler(MotoRequestHandler):  # type: ignore[misc]
     def log_request(self, *_: object) -> None:
         """`AccessLog` does that, with the service and the action."""
 
@@ -55,7 +59,7 @@ class Emulator:
         self._moto = moto
         self._kubernetes = kubernetes
         self._log = log
-        self._started = time.time()
+        self._started = self._account_since = time.time()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if not _is_local(environ.get("HTTP_HOST", "")):
@@ -63,14 +67,25 @@ class Emulator:
         path = environ.get("PATH_INFO", "")
         if path.startswith("/_sandbox/"):
             return self._own(path, environ, start_response)
+        if path == MOTO_RESET:
+            self._account_since = time.time()
         return self._log.around(self._aws, environ, start_response)
 
     def _aws(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        answered: list[Any] = []
         try:
-            return self._moto(environ, start_response)
+            body = self._moto(environ, lambda *answer: answered.append(answer))
         except Exception as error:
             logging.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             return error_response(environ, start_response, error)
+        status, headers, *_ = answered[-1]
+        is_page = dict(headers).get("Content-Type", "").startswith("text/html")
+        if status.startswith("404") and is_page and environ.get("REQUEST_METHOD") != "HEAD":
+            # The web framework's own page: moto has no such path.
+            lacking = NotImplementedError(f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}")
+            return error_response(environ, start_response, lacking)
+        start_response(*answered[-1])
+        return body
 
     def _own(self, path: str, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if path == emulator_client.STATUS:
@@ -88,11 +103,13 @@ class Emulator:
     def _reset(self) -> None:
         self._kubernetes.stop_all()
         get_backend("moto_api")["global"].reset()
+        self._account_since = time.time()
 
     def _status(self) -> Mapping[str, Any]:
         return {
             "startId": self._start_id,
             "uptime": round(time.time() - self._started, 1),
+            "accountSince": self._account_since,
             "requests": self._log.count,
             "kubernetes": self._kubernetes.summary(),
             "clusters": self._kubernetes.clusters(),

@@ -1,6 +1,6 @@
 """Finished programs under ~/.cache/payment-cell: an entry is complete or absent, whatever happened while it was made.
 
-Layout: `<tool>/<version>-<os>-<arch>/<tool>` for what is finished, `work/` for what is being made, `lock` for who makes it.
+Layout: `<tool>/<version>-<recipe>-<os>-<arch>/<tool>` is finished, `work/` being made, `lock` names who makes it.
 """
 
 import errno

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +85,12 @@ LEFT_OUT = (
 }
 
 func isSuccessStatus(s string) bool { return len(s) == 3 && s[0] == '2' }
+
+func mdInline(s string) string { return s }
+
+func markdownEnumTail(vals []string) string { return strings.Join(vals, ", ") }
 """,
-        drop=("fmt", "slices", "sort", "strings", "github.com/pb33f/libopenapi"),
+        drop=("fmt", "slices", "sort", "github.com/pb33f/libopenapi"),
     ),
 )
 
@@ -178,7 +182,6 @@ class GoBuild:
     def __init__(self, home: Path, go: Go) -> None:
         self.home = home
         self.go = go
-        self._running: set[subprocess.Popen[str]] = set()
         (home / "tmp").mkdir(parents=True, exist_ok=True)
         self.environment = environment(go, home, os.environ)
 
@@ -211,11 +214,6 @@ class GoBuild:
         """Remove modules, compiled packages and the toolchain: about 4 GB that only another build would use."""
         discard(self.home, root)
 
-    def stop(self) -> None:
-        """End the compilers that still run."""
-        for process in list(self._running):
-            _stop(process)
-
     def _go(self, *arguments: str) -> str:
         process = subprocess.Popen(
             [str(self.go.command), *arguments],
@@ -228,12 +226,12 @@ class GoBuild:
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )
-        self._running.add(process)
+        _RUNNING.add(process)
         try:
             out, talk = process.communicate()
         finally:
             _stop(process)
-            self._running.discard(process)
+            _RUNNING.discard(process)
         if process.returncode:
             raise BuildError(explain(arguments[0], talk, self.home))
         return out
@@ -273,6 +271,15 @@ def explain(step: str, talk: str, home: Path) -> str:
     return f"`go {step}` failed:\n{said}"
 
 
+_RUNNING: set[subprocess.Popen[str]] = set()
+
+
+def stop() -> None:
+    """End the Go commands that run, in any thread; what they have compiled stays for the next build."""
+    for process in list(_RUNNING):
+        _stop(process)
+
+
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -288,4 +295,3 @@ def _stop(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
-

@@ -93,10 +93,15 @@ Maker = Callable[[Sequence[Tool], Path, Finish, Say], Mapping[str, str]]
 
 def official_engine(root: Path, path: str | None = None) -> Path | None:
     """An installed `pulumi` on PATH that runs: neither a sandbox's own command nor a program of this cache."""
-    ours = {ROOT / ".sandbox" / "bin", Path(os.environ.get("PAYMENT_CELL_SANDBOX") or ROOT / ".sandbox") / "bin"}
+    sandboxes = [
+        (ROOT / ".sandbox").resolve(),
+        Path(os.environ.get("PAYMENT_CELL_SANDBOX") or ROOT / ".sandbox").resolve(),
+    ]
     for directory in (os.environ.get("PATH", "") if path is None else path).split(os.pathsep):
         candidate = Path(directory or ".") / "pulumi"
-        if Path(directory).resolve() in {own.resolve() for own in ours} or not os.access(candidate, os.X_OK):
+        if any(Path(directory).resolve().is_relative_to(home) for home in sandboxes) or not os.access(
+            candidate, os.X_OK
+        ):
             continue
         if root.resolve() not in candidate.resolve().parents and says(candidate, PULUMI.check).startswith("v"):
             return candidate.absolute()
@@ -190,11 +195,7 @@ def make_for_real(tools: Sequence[Tool], work: Path, finish: Finish, tell: Say) 
         except (golang.BuildError, OSError) as error:
             given = asked is not None and asked.result()
             return {tool.name: str(error) for tool in tools if not (given and tool is PULUMI)}
-        try:
-            failed = _compile_all(build, tools, work, finish, tell, pool, asked)
-        except BaseException:
-            build.stop()
-            raise
+        failed = _compile_all(build, tools, work, finish, tell, pool, asked)
     if not failed:
         build.clean(work.parents[1])
     return failed
@@ -230,11 +231,11 @@ def _compile_all(
             names = " and ".join(sorted(compiling[one].name for one in pending))
             tell(f"compiling {names}: {monotonic() - started:.0f} s so far")
     for future, tool in compiling.items():
-        error = future.exception()
-        if isinstance(error, golang.BuildError | OSError):
-            failed[tool.name] = str(error)
-        elif error:
-            raise error
+        problem = future.exception()
+        if isinstance(problem, golang.BuildError | OSError):
+            failed[tool.name] = str(problem)
+        elif problem:
+            raise problem
     return failed
 
 

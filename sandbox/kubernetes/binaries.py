@@ -1,14 +1,16 @@
 """Where the kube-apiserver binary is. It is built by `sandbox.engine` (`make`), never here: a build takes minutes."""
 
 import os
-import shutil
 from pathlib import Path
+
+from sandbox.engine import tools
 
 OVERRIDE = "PAYMENT_CELL_KUBE_APISERVER"
 """Environment variable with the path of a kube-apiserver to use instead of the built one; `none` stands for a machine that
 cannot have one, so that the schema-only mode can be tried anywhere."""
 
-VERSION = "v1.36.2"
+VERSION = tools.KUBE_APISERVER.version.removeprefix("v")
+"""Such as 1.36.2."""
 
 
 def kube_apiserver() -> Path | None:
@@ -21,8 +23,4 @@ def kube_apiserver() -> Path | None:
         if not os.access(path, os.X_OK):
             raise RuntimeError(f"{OVERRIDE}: {override} is not an executable file; name a kube-apiserver or unset it")
         return path
-    built = Path.home() / ".cache" / "payment-cell" / "kube-apiserver" / VERSION / "kube-apiserver"
-    if os.access(built, os.X_OK):
-        return built
-    found = shutil.which("kube-apiserver")
-    return Path(found) if found else None
+    return tools.locate(tools.KUBE_APISERVER).path

@@ -115,9 +115,10 @@ class Controllers:
         """False when the object has to be looked at again without a change of its own."""
         kind = manifest["kind"]
         if terminating(manifest):
+            settled = garbage.finalize(self._client, objects, manifest)
             if kind == "Namespace":
-                return namespaces.terminate(self._client, objects, manifest)
-            return garbage.finalize(self._client, objects, manifest)
+                settled &= namespaces.terminate(self._client, objects, manifest)
+            return settled
         if garbage.abandoned(objects, manifest):
             return garbage.collect(self._client, manifest)
         if kind == "Namespace":

@@ -3,7 +3,7 @@
 from sandbox.kubernetes import access
 from sandbox.kubernetes.client import Client
 from sandbox.kubernetes.errors import ApiError
-from sandbox.kubernetes.objects import Manifest, Objects, finalizers, terminating
+from sandbox.kubernetes.objects import Manifest, Objects, terminating
 
 MANAGER = "kube-controller-manager"
 
@@ -52,7 +52,7 @@ def terminate(client: Client, objects: Objects, namespace: Manifest) -> bool:
         return False
     path = f"/api/v1/namespaces/{name}"
     current = client.find(path)
-    if current is not None and not finalizers(current):
+    if current is not None and "kubernetes" in current["spec"].get("finalizers", ()):
         current["spec"]["finalizers"] = [f for f in current["spec"].get("finalizers", []) if f != "kubernetes"]
         client.request("PUT", f"{path}/finalize", body=current)
     return True

@@ -130,6 +130,8 @@ class ApiServer:
             "--authentication-token-webhook-version=v1",
             f"--authentication-token-webhook-cache-ttl={TOKEN_CACHE_S}s",
             "--authorization-mode=Node,RBAC",
+            # As on EKS, whose nodes run privileged agents; Pod Security decides where.
+            "--allow-privileged=true",
             # PodSecurity, ResourceQuota, LimitRanger, Priority, ServiceAccount ... are on by default, as on EKS.
             "--enable-admission-plugins=NodeRestriction",
             f"--service-account-issuer={self.url}",

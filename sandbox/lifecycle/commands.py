@@ -15,6 +15,7 @@ from sandbox.lifecycle.home import Home, Process, Run, SandboxError
 
 START_TIMEOUT_S = supervisor.READY_TIMEOUT_S + 10.0
 RESET_TIMEOUT_S = 60.0
+STATUS_TIMEOUT_S = 5.0
 
 
 def start(home: Home) -> Run:
@@ -38,7 +39,8 @@ def _start(home: Home) -> Run:
         _clear(home)
     previous = home.run()
     _clean_up(home, previous)
-    shims.write(home)
+    if no_engine := shims.write(home):
+        say(f"warning: there is no Pulumi engine yet: {no_engine}")
     start_id = secrets.token_hex(8)
     pid, ready = supervisor.spawn(home, start_id, previous.port if previous else 0, os.environ)
     message = _wait_for_line(ready, START_TIMEOUT_S)
@@ -64,7 +66,7 @@ def stop(home: Home) -> None:
 
 
 def reset(home: Home) -> None:
-    """Clear account, Kubernetes and Pulumi state together: once begun it is finished, by the next command if need be."""
+    """Clear account, Kubernetes and Pulumi state together; the next start or reset finishes an interrupted one."""
     with home.locked():
         if updates := pulumi_state.updates(home):
             names = ", ".join(f"{update.stack} (process {update.pid})" for update in updates)
@@ -83,7 +85,6 @@ def _clear(home: Home) -> None:
     if alive := running(home):
         try:
             emulator_client.reset(alive.port, home.secrets()["admin_token"], RESET_TIMEOUT_S)
-            home.write_run(replace(alive, account_since=time.time()))
         except (OSError, RuntimeError) as error:
             say(f"the emulator could not be reset in place ({error}); it is stopped instead")
             processes.end(alive.supervisor, supervisor.STOP_GRACE_S * 2)
@@ -128,22 +129,30 @@ def require_running(home: Home) -> Run:
     raise SandboxError(f"the sandbox is not running{why}: run `cell sandbox start`")
 
 
-def stale_explanation(home: Home, run: Run | None) -> str:
-    """Why Pulumi state and account disagree, empty when they do not."""
-    stale = [stack for stack in pulumi_state.stacks(home, run.account_since if run else None) if stack.stale]
+def account_since(run: Run | None) -> float | None:
+    """Since when the account exists (seconds since 1970): a reset, also moto's own, makes it younger than its run."""
+    if run is None:
+        return None
+    answer = emulator_client.status(run.port, STATUS_TIMEOUT_S)
+    return float(answer["accountSince"]) if answer else run.started_at
+
+
+def stale_explanation(home: Home, since: float | None) -> str:
+    """Why Pulumi state and the account that exists since then (None: none does) disagree, empty when they do not."""
+    stale = [stack for stack in pulumi_state.stacks(home, since) if stack.stale]
     if not stale:
         return ""
     count = sum(stack.stale for stack in stale)
     names = ", ".join(f"{stack.name} ({stack.stale})" for stack in stale)
-    since = "is not running" if run is None else f"started {time.strftime('%F %T', time.localtime(run.account_since))}"
+    age = f"began at {time.strftime('%F %T', time.localtime(since))}" if since else "does not exist while nothing runs"
     return (
         f"the account is gone while Pulumi state still holds {count} resources of it: {names}. The emulator keeps the "
-        f"account in memory and {since}. `cell sandbox reset` clears both; `pulumi refresh` drops what is gone from state."
+        f"account in memory; the present one {age}. `cell sandbox reset` clears both; `pulumi refresh` drops what is gone."
     )
 
 
 def warn_of_stale(home: Home, run: Run | None) -> None:
-    if explanation := stale_explanation(home, run):
+    if explanation := stale_explanation(home, account_since(run)):
         say(f"warning: {explanation}")
 
 
@@ -151,8 +160,8 @@ def status(home: Home) -> dict[str, Any]:
     """What `cell sandbox status -o json` prints."""
     run = running(home)
     last = home.run()
-    emulator = emulator_client.status(run.port, timeout_s=5.0) if run else None
-    stacks = pulumi_state.stacks(home, run.account_since if run else None)
+    emulator = emulator_client.status(run.port, STATUS_TIMEOUT_S) if run else None
+    since = account_since(run)
     return {
         "running": run is not None,
         "home": str(home.path),
@@ -167,9 +176,9 @@ def status(home: Home) -> dict[str, Any]:
         "requests": (emulator or {}).get("requests"),
         "clusters": (emulator or {}).get("clusters", []),
         "kubernetes": (emulator or {}).get("kubernetes"),
-        "stacks": [asdict(stack) for stack in stacks],
+        "stacks": [asdict(stack) for stack in pulumi_state.stacks(home, since)],
         "updates": [asdict(update) for update in pulumi_state.updates(home)],
-        "warning": stale_explanation(home, run) or None,
+        "warning": stale_explanation(home, since) or None,
     }
 
 

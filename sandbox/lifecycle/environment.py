@@ -12,7 +12,7 @@ def variables(home: Home, run: Run, *, official_plugins: bool = False) -> dict[s
     """Name -> value; None means that the variable has to be unset and occurs only for variables that are set now."""
     secrets = home.secrets()
     bin_folder = home.official_bin if official_plugins else home.bin
-    unset = {name: None for name in _in_the_way()}
+    unset = dict.fromkeys(_in_the_way())
     return {
         **unset,
         "PATH": os.pathsep.join([str(bin_folder), outside_path(home)]),

@@ -36,13 +36,12 @@ class Process:
 class Run:
     """One life of the emulator, from `start` to whatever ended it. The account lives exactly as long.
 
-    start_id: random name of this life. started_at, account_since: seconds since 1970; the account is younger than its
-    emulator after a reset. ended: why the emulator is gone, empty while it should be running.
+    start_id: random name of this life. started_at: seconds since 1970. ended: why the emulator is gone, empty while it
+    should be running.
     """
 
     start_id: str
     started_at: float
-    account_since: float
     port: int
     ready: bool = False
     supervisor: Process | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from sandbox.lifecycle.home import Process
 
 RUN_VARIABLE = "PAYMENT_CELL_SANDBOX_RUN"
-"""Set to the start id in every process of one run and inherited by what they start: how leftovers are found on Linux."""
+"""Set to the start id in every process of one run, inherited by what they start: how leftovers are found on Linux."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -48,7 +48,7 @@ def end(process: Process | None, grace_s: float) -> None:
 
 
 def wait_gone(process: Process, timeout_s: float) -> bool:
-    """Whether the process is gone within `timeout_s` seconds. It need not be a child, so there is nothing to wait(2) on."""
+    """Whether the process is gone within `timeout_s` seconds; polled, since it need not be a child to wait(2) for."""
     deadline = time.monotonic() + timeout_s
     while alive(process):
         if time.monotonic() > deadline:
@@ -74,7 +74,7 @@ def members(start_id: str) -> list[Process]:
 
 
 def die_with_parent(number: signal.Signals) -> None:
-    """Have the kernel send `number` to this process when its parent ends (Linux; elsewhere `sweep` finds what is left)."""
+    """Have the kernel send `number` to this process when its parent ends (only Linux can)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 

@@ -16,7 +16,7 @@ from sandbox.lifecycle.home import Home
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stack:
-    """resources: what a provider created (components and providers are not counted); stale: those of an older account."""
+    """resources: what a provider created, without components and providers; stale: those of an older account."""
 
     name: str
     resources: int

@@ -5,12 +5,16 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from sandbox.engine import tools
 from sandbox.lifecycle.home import CHECKOUT, Home, SandboxError
 
 ENGINE_VARIABLE = "PAYMENT_CELL_PULUMI"
 """Environment variable with the path of a `pulumi` to use instead of the found or built one."""
+
+ENGINE_COMMAND = "sandbox.engine.pulumi_command"
 
 LANGUAGE_HOST = ("pulumi-language-python", "sandbox.engine.language_host")
 
@@ -23,13 +27,25 @@ TOKEN_COMMAND = ("aws", "sandbox.kubernetes.get_token")
 """Answers `aws eks get-token`, which every EKS kubeconfig runs; a machine need not have the AWS CLI for that."""
 
 
-def write(home: Home) -> None:
-    """Write both bin directories afresh; the checkout or its virtual environment may have moved."""
+PULUMI_COMMAND = "sandbox.engine.pulumi_command"
+"""Runs the engine and afterwards restores what the engine notes in stack files but belongs to this sandbox only."""
+
+
+def write(home: Home) -> str:
+    """Write both bin directories afresh; the checkout or its virtual environment may have moved.
+
+    Returns why there is no engine, or nothing when there is one.
+    """
     path = outside_path(home)
     official_host = shutil.which(LANGUAGE_HOST[0], path=path)
-    commands = [TOKEN_COMMAND] if official_host else [TOKEN_COMMAND, LANGUAGE_HOST]
-    _fill(home.official_bin, commands, path)
-    _fill(home.bin, [TOKEN_COMMAND, LANGUAGE_HOST, *PLUGINS], path)
+    engine, reason = _engine(path)
+    common = {TOKEN_COMMAND[0]: _script(TOKEN_COMMAND[1])}
+    if engine:
+        common["pulumi"] = _script(PULUMI_COMMAND, str(engine))
+    host = {LANGUAGE_HOST[0]: _script(LANGUAGE_HOST[1])}
+    _fill(home.official_bin, common if official_host else {**common, **host})
+    _fill(home.bin, {**common, **host, **{name: _script(module) for name, module in PLUGINS}})
+    return reason
 
 
 def outside_path(home: Home) -> str:
@@ -38,42 +54,29 @@ def outside_path(home: Home) -> str:
     return os.pathsep.join(part for part in os.environ.get("PATH", "").split(os.pathsep) if part not in ours)
 
 
-def _fill(folder: Path, commands: list[tuple[str, str]], path: str) -> None:
-    names = {name for name, _ in commands}
-    for old in folder.iterdir():
-        if old.name not in names and old.name != "pulumi":
-            old.unlink()
-    for name, module in commands:
-        _install(folder / name, _script(module))
-    if engine := _engine(path):
-        temporary = folder / ".pulumi"
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(engine)
-        temporary.replace(folder / "pulumi")
+def _fill(folder: Path, scripts: Mapping[str, str]) -> None:
+    """Make the folder hold these scripts and nothing else; each appears in one step."""
+    for name, text in scripts.items():
+        temporary = folder / f".{name}"
+        temporary.write_text(text)
+        temporary.chmod(0o755)
+        temporary.replace(folder / name)
+    for found in folder.iterdir():
+        if found.name not in scripts:
+            found.unlink()
 
 
-def _script(module: str) -> str:
+def _script(module: str, *arguments: str) -> str:
     root = shlex.quote(str(CHECKOUT))
-    return (
-        "#!/bin/sh\n"
-        f'PYTHONPATH={root}"${{PYTHONPATH:+:$PYTHONPATH}}" exec {shlex.quote(sys.executable)} -m {module} "$@"\n'
-    )
+    command = shlex.join([sys.executable, "-m", module, *arguments])
+    return f'#!/bin/sh\nPYTHONPATH={root}"${{PYTHONPATH:+:$PYTHONPATH}}" exec {command} "$@"\n'
 
 
-def _install(file: Path, text: str) -> None:
-    temporary = file.with_name(f".{file.name}")
-    temporary.write_text(text)
-    temporary.chmod(0o755)
-    temporary.replace(file)
-
-
-def _engine(path: str) -> Path | None:
-    """The Pulumi engine: the named one, else one on PATH, else the built one. None before `make` built it."""
+def _engine(path: str) -> tuple[Path | None, str]:
+    """The Pulumi engine: the named one, else what `sandbox.engine` knows of; or why there is none."""
     if named := os.environ.get(ENGINE_VARIABLE):
         if not os.access(named, os.X_OK):
             raise SandboxError(f"{ENGINE_VARIABLE}: {named} is not an executable file; name a pulumi or unset it")
-        return Path(named).resolve()
-    if found := shutil.which("pulumi", path=path):
-        return Path(found).resolve()
-    built = sorted((Path.home() / ".cache" / "payment-cell" / "pulumi").glob("*/pulumi"))
-    return built[-1] if built else None
+        return Path(named).resolve(), ""
+    located = tools.locate(tools.PULUMI, path=path)
+    return located.path, located.reason

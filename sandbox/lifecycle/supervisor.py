@@ -1,6 +1,6 @@
 """The process that holds a running sandbox together: starts the emulator, notices its end, leaves nothing behind.
 
-It outlives the command that started it. Whatever ends it ends the emulator, and the emulator's end ends the API servers.
+It outlives the command that started it. Whatever ends it ends the emulator, whose end ends the API servers.
 """
 
 import contextlib
@@ -68,11 +68,9 @@ class Supervisor:
         self._home = home
         self._ready = ready_descriptor
         self._socket = _listen(port)
-        now = time.time()
         self._run = Run(
             start_id=start_id,
-            started_at=now,
-            account_since=now,
+            started_at=time.time(),
             port=self._socket.getsockname()[1],
             supervisor=processes.identify(os.getpid()),
         )
@@ -90,8 +88,7 @@ class Supervisor:
             processes.end(emulator, STOP_GRACE_S)
             for process in processes.members(self._run.start_id):
                 processes.end(process, grace_s=1.0)
-        # A reset may have written since.
-        self._home.write_run(replace(self._home.run() or self._run, ended=ended))
+        self._home.write_run(replace(self._run, ended=ended))
         print(f"{time.strftime('%FT%T')} {ended}", flush=True)
 
     def _start_emulator(self) -> Process:
@@ -128,7 +125,8 @@ class Supervisor:
             code = _reap(emulator.pid)
             if code is not None:
                 when = time.strftime("%F %T")
-                return f"the emulator ended by itself at {when} ({_describe(code)}); see {self._home.logs / 'emulator.log'}"
+                log = self._home.logs / "emulator.log"
+                return f"the emulator ended by itself at {when} ({_describe(code)}); see {log}"
 
     def _tell(self, message: str) -> str:
         os.write(self._ready, f"{message}\n".encode())

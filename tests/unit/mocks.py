@@ -127,7 +127,7 @@ class _Mocks(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         state = dict(args.inputs)
-        if not args.custom or self._preview:
+        if args.custom is False or self._preview:
             return None if self._preview else "", state
         state = {**_computed(args.typ, args.name, state), **state}
         if self._outputs is not None:

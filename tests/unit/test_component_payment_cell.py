@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from ipaddress import IPv4Network
-from typing import Any
 
 import pytest
+from answers import answers
 from mocks import Registered, assert_children_of_components, assert_regional, is_unknown, run
 
 from components.addresses import address_plan
+from components.alarm_topic import AlarmTopicArgs
 from components.buckets import ObjectLock
 from components.cluster import ADD_ONS
 from components.event_log import ConsumerArgs
@@ -77,20 +78,8 @@ DURABLE = (
 )
 
 
-def computed(type_: str, name: str, _inputs: object) -> dict[str, Any]:
-    """What AWS answers and the cell reads, beyond the mocks' defaults."""
-    proof = {"resourceRecordName": "_x.pay.example.com", "resourceRecordType": "CNAME", "resourceRecordValue": "_y"}
-    of: dict[str, dict[str, Any]] = {
-        "aws:acm/certificate:Certificate": {"domainValidationOptions": [{"domainName": name, **proof}]},
-        "aws:lb/loadBalancer:LoadBalancer": {"dnsName": f"{name}.elb.example", "zoneId": "Z32O12XQLNTSW2"},
-        "aws:route53/zone:Zone": {"zoneId": "Z0", "nameServers": ["ns-1.example"]},
-        "aws:s3/bucket:Bucket": {"bucket": f"{name}-1a2b3c4"},
-    }
-    return of.get(type_, {})
-
-
 def made(args: PaymentCellArgs = ARGS, *, preview: bool = False) -> Registered:
-    return run(lambda: PaymentCell("test", args), preview=preview, outputs=computed)
+    return run(lambda: PaymentCell("test", args), preview=preview, outputs=answers)
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +164,26 @@ def test_workloads_reach_database_and_gateway_through_the_clusters_group(cell: R
 def test_the_world_reaches_the_load_balancer_only(cell: Registered) -> None:
     rules = cell.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
     assert {r.name for r in rules if r.inputs.get("cidrIpv4") == "0.0.0.0/0"} == {"test-edge-443", "test-edge-80"}
+
+
+def test_the_alarm_topic_lets_this_accounts_alarms_in_and_nothing_else() -> None:
+    cell = made(replace(ARGS, alarm_subscribers={"oncall@example.com": "email"}))
+    policy = cell.one("aws:sns/topicPolicy:TopicPolicy")
+    alarms = policy.statement("AlarmsOfThisAccount")
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},
+    }
+    assert policy.statement("DenyInsecureTransport")["Effect"] == "Deny"
+    assert len(policy.document()["Statement"]) == 2
+    subscription = cell.one("aws:sns/topicSubscription:TopicSubscription").inputs
+    assert (subscription["protocol"], subscription["endpoint"]) == ("email", "oncall@example.com")
+
+
+def test_subscribers_that_sns_does_not_know_are_refused() -> None:
+    with pytest.raises(ValueError, match="'pager' is not one of email, https, sms, sqs"):
+        AlarmTopicArgs(region="eu-west-1", account_id="1", key_arn="k", subscribers={"x": "pager"})
 
 
 def test_zones_without_data_subnet_are_refused() -> None:

@@ -2,19 +2,22 @@
 
 import pytest
 
+from components.vocabulary import Environment
 from operations.errors import CellError, ExitCode
 from operations.plan import Declared, Kind, plan_destroy, plan_up
 
 
 def declared() -> dict[str, Declared]:
     stacks = [
-        Declared(name="account", kind=Kind.ACCOUNT, production=True),
-        Declared(name="account-dev", kind=Kind.ACCOUNT),
-        Declared(name="eu-west-1", kind=Kind.CELL, needs="account", production=True),
-        Declared(name="eu-west-1-workloads", kind=Kind.WORKLOADS, needs="eu-west-1", production=True),
-        Declared(name="dev", kind=Kind.CELL, needs="account-dev"),
-        Declared(name="dev-2", kind=Kind.CELL, needs="account-dev"),
-        Declared(name="dev-workloads", kind=Kind.WORKLOADS, needs="dev"),
+        Declared(name="account", kind=Kind.ACCOUNT, environment=Environment.PRODUCTION),
+        Declared(name="account-dev", kind=Kind.ACCOUNT, environment=Environment.DEVELOPMENT),
+        Declared(name="eu-west-1", kind=Kind.CELL, needs="account", environment=Environment.PRODUCTION),
+        Declared(
+            name="eu-west-1-workloads", kind=Kind.WORKLOADS, needs="eu-west-1", environment=Environment.PRODUCTION
+        ),
+        Declared(name="dev", kind=Kind.CELL, needs="account-dev", environment=Environment.DEVELOPMENT),
+        Declared(name="dev-2", kind=Kind.CELL, needs="account-dev", environment=Environment.DEVELOPMENT),
+        Declared(name="dev-workloads", kind=Kind.WORKLOADS, needs="dev", environment=Environment.DEVELOPMENT),
     ]
     return {stack.name: stack for stack in stacks}
 

@@ -143,7 +143,10 @@ def test_key_02_wants_a_key_of_the_same_cell_and_region() -> None:
     assert status("KEY-02", queue(other), other) is Status.FAIL
     assert status("KEY-02", queue(own, "eu-central-1"), own) is Status.FAIL
     assert status("KEY-02", resource(QUEUE, "q")) is Status.NOT_APPLICABLE
-    assert status("KEY-02", resource(QUEUE, "q", kmsMasterKeyId=UNKNOWN)) is Status.UNDETERMINED
+    alias = resource("aws:kms/alias:Alias", "alias")
+    by_alias = resource(QUEUE, "q", {"kmsMasterKeyId": [alias]}, kmsMasterKeyId=UNKNOWN)
+    assert status("KEY-02", by_alias, alias) is Status.UNDETERMINED
+    assert status("KEY-02", resource(QUEUE, "q", kmsMasterKeyId=UNKNOWN)) is Status.NOT_APPLICABLE, "AWS decides"
 
 
 def test_key_02_compares_arns_where_the_key_is_known() -> None:
@@ -214,6 +217,13 @@ def test_net_01_reads_inline_rules_too() -> None:
     ingress = [{"protocol": "-1", "fromPort": 0.0, "toPort": 0.0, "cidrBlocks": ["0.0.0.0/0"]}]
     assert status("NET-01", resource(GROUP, "g", ingress=ingress)) is Status.FAIL
     assert status("NET-01", resource(GROUP, "g")) is Status.PASS
+    assert status("NET-01", resource(GROUP, "g", ingress=UNKNOWN)) is Status.PASS, (
+        "AWS decides: there are no inline rules"
+    )
+    address = resource("aws:ec2/eip:Eip", "address")
+    assert (
+        status("NET-01", resource(GROUP, "g", {"ingress": [address]}, ingress=UNKNOWN), address) is Status.UNDETERMINED
+    )
 
 
 def data_subnet(*routes: dict[str, object], main: bool = False) -> list[Resource]:

@@ -3,13 +3,49 @@
 `install` runs once, in the emulator's process, before the first request. docs/emulator.md lists what each one adds.
 """
 
-from sandbox.aws.extensions import acm, cloudwatch, eks, pipes
+from sandbox.aws.extensions import (
+    access_analyzer,
+    acm,
+    cloudwatch,
+    eks,
+    elbv2,
+    events,
+    guardduty,
+    kinesis,
+    kms,
+    logs,
+    pipes,
+    rds,
+    route53,
+    s3,
+    securityhub,
+    ssm,
+    wafv2,
+)
 from sandbox.aws.kubernetes import Kubernetes
+
+EXTENSIONS = (
+    access_analyzer,
+    acm,
+    cloudwatch,
+    elbv2,
+    events,
+    guardduty,
+    kinesis,
+    kms,
+    logs,
+    pipes,
+    rds,
+    route53,
+    s3,
+    securityhub,
+    ssm,
+    wafv2,
+)
 
 
 def install(kubernetes: Kubernetes) -> None:
     """Put all extensions in place."""
-    acm.install()
-    cloudwatch.install()
     eks.install(kubernetes)
-    pipes.install()
+    for extension in EXTENSIONS:
+        extension.install()

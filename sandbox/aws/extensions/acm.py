@@ -19,9 +19,12 @@ class Certificate(models.CertBundle):  # type: ignore[misc]
         if self._not_valid_after(self._cert) <= utcnow():
             self.status = "EXPIRED"
         elif self.type == "AMAZON_ISSUED" and self.status == "PENDING_VALIDATION":
-            if all(_exists(*_record(self.arn, domain)) for domain in self._domains()):
-                self.status = "ISSUED"
-                self._issued_at = utcnow()
+            self._validate()
+
+    def _validate(self) -> None:
+        if all(_exists(*_record(self.arn, domain)) for domain in self._domains()):
+            self.status = "ISSUED"
+            self._issued_at = utcnow()
 
     def describe(self) -> dict[str, Any]:
         described: dict[str, Any] = super().describe()
@@ -54,8 +57,8 @@ class Certificate(models.CertBundle):  # type: ignore[misc]
 
 
 def _record(arn: str, domain: str) -> tuple[str, str]:
-    """Name and value of the CNAME. ACM derives them from account and domain: all certificates of a domain share them, and
-    a wildcard shares them with its parent."""
+    """Name and value of the CNAME. ACM derives them from account and domain: all certificates of a domain share them,
+    and a wildcard shares them with its parent."""
     account, bare = arn.split(":")[4], domain.removeprefix("*.").lower()
     token = hashlib.sha256(f"{account}/{bare}".encode()).hexdigest()
     return f"_{token[:32]}.{bare}.", f"_{token[32:]}.sandbox.acm-validations.aws."
@@ -63,7 +66,7 @@ def _record(arn: str, domain: str) -> tuple[str, str]:
 
 def _exists(name: str, value: str) -> bool:
     for _, _, backend in list(route53_backends.iter_backends()):
-        for zone in list(backend.zones.values()):  # type: ignore[attr-defined]
+        for zone in list(backend.zones.values()):
             if zone.private_zone is True or not name.endswith("." + zone.name.rstrip(".").lower() + "."):
                 continue
             for record in list(zone.rrsets):

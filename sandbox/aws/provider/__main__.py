@@ -29,10 +29,10 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # Ctrl-C reaches the whole process group; the engine decides when its plugins end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The engine ends a plugin with SIGINT, and kills it 5 s later; Ctrl-C reaches the engine's process group, not its plugins'.
     ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     ended.wait()
     server.stop(grace=1).wait()
 

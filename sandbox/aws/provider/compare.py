@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from sandbox.aws.provider.codec import UNKNOWN
+from sandbox.aws.provider.schema import Kind, Type
 
 POLICY_LISTS = frozenset(
     {"Action", "NotAction", "Resource", "NotResource", "AWS", "Service", "Federated", "CanonicalUser"}
@@ -25,30 +26,56 @@ def same(left: Any, right: Any, *, ordered: Collection[str] = (), path: str = ""
     return covers(left, right, ordered=ordered, path=path) and covers(right, left, ordered=ordered, path=path)
 
 
-def covers(wanted: Any, actual: Any, *, ordered: Collection[str] = (), path: str = "") -> bool:
-    """``actual`` is what was ``wanted``; objects in ``actual`` may hold more than was asked for."""
+def covers(
+    wanted: Any, actual: Any, *, ordered: Collection[str] = (), path: str = "", kind: Type | None = None
+) -> bool:
+    """``actual`` is what was ``wanted``; blocks in ``actual`` may hold more than was asked for, maps may not.
+
+    ``kind`` is the property's type; without it every mapping counts as a block.
+    """
     if wanted is UNKNOWN or actual is UNKNOWN:
         return wanted is actual
     if wanted is None or actual is None:
         return is_empty(wanted) and is_empty(actual)
     if isinstance(wanted, Mapping) and isinstance(actual, Mapping):
+        if _is_map(kind) and set(wanted) != set(actual):
+            return False
         return all(
-            covers(value, actual.get(name), ordered=ordered, path=f"{path}.{name}" if path else name)
+            covers(
+                value,
+                actual.get(name),
+                ordered=ordered,
+                path=f"{path}.{name}" if path else name,
+                kind=_member_kind(kind, name),
+            )
             for name, value in wanted.items()
         )
     if isinstance(wanted, list) and isinstance(actual, list):
-        return _lists(wanted, actual, ordered, path)
+        return _lists(wanted, actual, ordered, path, kind.item if kind else None)
     return _scalars(wanted, actual)
 
 
-def _lists(wanted: list[Any], actual: list[Any], ordered: Collection[str], path: str) -> bool:
+def _is_map(kind: Type | None) -> bool:
+    return kind is not None and kind.kind is Kind.MAP
+
+
+def _member_kind(kind: Type | None, name: str) -> Type | None:
+    if kind is None or kind.kind is Kind.MAP:
+        return kind.item if kind else None
+    found = kind.properties().get(name)
+    return found.type if found else None
+
+
+def _lists(wanted: list[Any], actual: list[Any], ordered: Collection[str], path: str, kind: Type | None) -> bool:
     if len(wanted) != len(actual):
         return False
     if path in ordered:
-        return all(covers(a, b, ordered=ordered, path=path) for a, b in zip(wanted, actual, strict=True))
+        pairs = zip(wanted, actual, strict=True)
+        return all(covers(a, b, ordered=ordered, path=path, kind=kind) for a, b in pairs)
     left = list(actual)
     for item in wanted:
-        found = next((i for i, other in enumerate(left) if covers(item, other, ordered=ordered, path=path)), None)
+        twins = (i for i, other in enumerate(left) if covers(item, other, ordered=ordered, path=path, kind=kind))
+        found = next(twins, None)
         if found is None:
             return False
         del left[found]
@@ -90,21 +117,25 @@ def _normal(document: Any, key: str = "") -> Any:
     return document
 
 
-def project(wanted: Any, actual: Any) -> Any:
-    """``actual`` with only those object members that ``wanted`` speaks of: what a program would have written to get ``actual``."""
+def project(wanted: Any, actual: Any, kind: Type | None = None) -> Any:
+    """``actual`` with only the block members that ``wanted`` speaks of: what a program would have said to get it."""
     if isinstance(wanted, Mapping) and isinstance(actual, Mapping):
+        if _is_map(kind):
+            return dict(actual)
         return {
-            name: project(value, actual.get(name)) for name, value in wanted.items() if actual.get(name) is not None
+            name: project(value, actual.get(name), _member_kind(kind, name))
+            for name, value in wanted.items()
+            if actual.get(name) is not None
         }
     if isinstance(wanted, list) and isinstance(actual, list):
         objects = [item for item in wanted if isinstance(item, Mapping)]
         if not objects:
             return actual
         names = {name: value for item in reversed(objects) for name, value in item.items()}
-        return [_like(item, objects, names) for item in actual]
+        return [_like(item, objects, names, kind.item if kind else None) for item in actual]
     return actual
 
 
-def _like(actual: Any, objects: list[Mapping[str, Any]], names: Mapping[str, Any]) -> Any:
-    twin = next((item for item in objects if covers(item, actual)), None)
-    return project(twin or names, actual)
+def _like(actual: Any, objects: list[Mapping[str, Any]], names: Mapping[str, Any], kind: Type | None) -> Any:
+    twin = next((item for item in objects if covers(item, actual, kind=kind)), None)
+    return project(twin or names, actual, kind)

@@ -1,7 +1,8 @@
 """The provider's own inputs: the official plugin's names, checked and in Python form."""
 
+import difflib
+import functools
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,19 +80,18 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
     types = schema.provider()
     found = problems(types, parsed(values, types))
     region = unsecret(values.get("region"))
-    if isinstance(region, str) and values.get("skipRegionValidation") not in (True, "true") and not is_region(region):
-        found.append(Problem("region", f"invalid AWS Region: {region}"))
+    if isinstance(region, str) and values.get("skipRegionValidation") not in (True, "true") and region not in regions():
+        close = difflib.get_close_matches(region, regions(), 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        found.append(Problem("region", f"invalid AWS Region: {region}{hint}"))
     return found
 
 
-def is_region(name: str) -> bool:
-    """A region that botocore knows or whose name has the form of one."""
-    try:
-        return bool(session().get_partition_for_region(name)) and bool(re.fullmatch(r"[a-z]{2,3}(-[a-z]+)+-\d+", name))
-    except Exception as error:
-        if type(error).__name__ == "UnknownRegionError":
-            return False
-        raise
+@functools.cache
+def regions() -> Mapping[str, str]:
+    """Regions that botocore knows, with their names: ``eu-west-1`` -> ``Europe (Ireland)``."""
+    data = session().get_component("data_loader").load_data("endpoints")
+    return {code: info["description"] for part in data["partitions"] for code, info in part["regions"].items()}
 
 
 def parsed(values: Mapping[str, Any], types: Mapping[str, Property]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def diff(
     """Compare the last inputs (``old``) with the new ones; ``outputs`` is the last state, ``region`` the provider's."""
     changes: dict[str, Change] = {}
     for name in changed_names(types=types, entry=entry, outputs=outputs, old=old, new=new):
-        changes |= dict(_leaves(name, old.get(name, outputs.get(name)), new.get(name)))
+        changes |= dict(_leaves(name, old.get(name, outputs.get(name)), new.get(name))) or {name: Change.UPDATE}
     replaces = {path for path in changes if entry and _forces_new(entry, path)}
     wanted = new.get("region") or region
     if outputs.get("region") and "region" in types.outputs and wanted and wanted != outputs["region"]:
@@ -84,14 +84,16 @@ def _unchanged(
     if name not in old and name in outputs:
         # Newly written in the program: no change when AWS has it so already.
         before = outputs[name]
-        return _equal(entry, name, before, after) or covers(after, before, ordered=ordered, path=name)
+        return _equal(entry, name, before, after) or covers(
+            after, before, ordered=ordered, path=name, kind=types.inputs[name].type
+        )
     before = old.get(name)
     return _equal(entry, name, before, after) or same(before, after, ordered=ordered, path=name)
 
 
 def _equal(entry: ResourceType | None, name: str, before: Any, after: Any) -> bool:
     own = entry.equal.get(name) if entry else None
-    return bool(own and isinstance(before, str) and isinstance(after, str) and own(before, after))
+    return bool(own and before is not None and after is not None and own(before, after))
 
 
 def _leaves(path: str, before: Any, after: Any) -> Iterator[tuple[str, Change]]:

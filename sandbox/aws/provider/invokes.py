@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.aws.provider.clients import ClientPool
-from sandbox.aws.provider.config import ProviderConfig
+from sandbox.aws.provider.config import ProviderConfig, regions
 from sandbox.aws.provider.shapes import session
 
 Invoke = Callable[[ProviderConfig, ClientPool, Mapping[str, Any]], dict[str, Any]]
@@ -20,10 +20,8 @@ def region(config: ProviderConfig, _clients: ClientPool, args: Mapping[str, Any]
     """``aws.get_region``."""
     name = args.get("region") or args.get("name") or config.region
     suffix = _partition(name)["dnsSuffix"]
-    data = session().get_component("data_loader").load_data("endpoints")
-    names = {code: info["description"] for part in data["partitions"] for code, info in part["regions"].items()}
     return {
-        "description": names.get(name, name),
+        "description": regions().get(name, name),
         "endpoint": f"ec2.{name}.{suffix}",
         "id": name,
         "name": name,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from sandbox.aws.provider import state
 from sandbox.aws.provider.calls import is_not_found
@@ -20,9 +20,6 @@ from sandbox.aws.provider.guards import Op, require
 from sandbox.aws.provider.model import Context, Props, ResourceType, WaitTimeout
 from sandbox.aws.provider.retries import VISIBLE_S, deleting, making
 from sandbox.aws.provider.schema import ResourceSchema
-
-FAILURES = (BotoCoreError, ClientError, WaitTimeout, OperationError, KeyError, ValueError, TypeError)
-"""What an entry may raise. Programming errors in an entry are among them so that a made resource is never lost from state."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +73,8 @@ class Operations:
                 settle = what.entry.settle
                 making(ctx, lambda: settle(ctx, id_, props))
             live = ctx.wait(lambda: self._look(ctx, what, id_, props, _Soon(ctx)), "what was just made to be readable")
-        except FAILURES as error:
+        except Exception as error:
+            # Whatever it was, a mistake in a table entry included: a resource that exists must not be lost from state.
             raise self._half_made(ctx, what, id_, inputs, error) from error
         return self._live(ctx, what, id_, live, props, inputs, secret_names(inputs))
 
@@ -180,7 +178,7 @@ class Operations:
         props = state.plain(inputs)
         try:
             live = self._look(ctx, what, id_, props) or {}
-        except FAILURES:
+        except Exception:
             live = {}
         known = self._live(ctx, what, id_, live, props, inputs, secret_names(inputs))
         return Partial("creating", what.token, what.name, error, id_=id_, outputs=known.outputs, inputs=inputs)
@@ -204,7 +202,7 @@ def _doing(doing: str, what: Resource) -> Iterator[None]:
         yield
     except OperationError:
         raise
-    except FAILURES as error:
+    except Exception as error:
         raise OperationError(doing, what.token, what.name, error) from error
 
 

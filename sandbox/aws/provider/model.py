@@ -137,6 +137,8 @@ class ResourceType:
     """List properties (dotted) whose order counts; all others are compared as sets."""
     computed_on_update: frozenset[str] = frozenset()
     """Outputs that an update changes by itself (a version number): unknown in the preview of an update."""
+    computed_within: frozenset[str] = frozenset()
+    """Dotted outputs inside an input block that AWS decides (``vpcConfig.clusterSecurityGroupId``): unknown in the preview of a create."""
     unread: frozenset[str] = frozenset()
     """Optional inputs that ``read`` may return although the program left them out, without that being drift."""
     settles_gone: bool = False
@@ -144,6 +146,6 @@ class ResourceType:
     timeout_s: float = 600.0
     """Deadline of one operation unless customTimeouts says otherwise."""
     equal: Mapping[str, Callable[[Any, Any], bool]] = field(default_factory=dict)
-    """Own comparison for a top-level property (old, new), e.g. a KMS alias ARN and its key's ARN."""
+    """Own comparison for a top-level property (old, new; neither None), e.g. a key's id and its ARN."""
     global_service: bool = False
     """No ``region`` argument (IAM, Route 53); calls go to the provider's region."""

@@ -121,7 +121,9 @@ def _resource_file(service: str, module: str, token: str) -> Path | None:
 
 def _read_resource(path: Path, token: str, name: str) -> ResourceSchema:
     text = _text(path)
-    inputs = _arguments(_class(text, f"{name}Args"), path.parent / "_inputs.py")
+    # "Init" where a nested type has taken the plain name (BucketVersioningInitArgs).
+    arguments = f"{name}InitArgs" if f"class {name}InitArgs:" in text else f"{name}Args"
+    inputs = _arguments(_class(text, arguments), path.parent / "_inputs.py")
     resource_class = _class(text, name)
     outputs = {
         prop: Property(prop, _type(annotation, path.parent / "outputs.py"), not _is_optional(annotation))

@@ -37,7 +37,7 @@ def _spelled(entry: ResourceType, name: str, before: Any, now: Any) -> Any:
     if before is None or is_empty(before) or now is None:
         return now
     own = entry.equal.get(name)
-    if own and isinstance(before, str) and isinstance(now, str) and own(before, now):
+    if own and own(before, now):
         return before
     return before if same(before, now, ordered=entry.ordered, path=name) else now
 
@@ -58,7 +58,7 @@ def drifted(*, types: ResourceSchema, entry: ResourceType, inputs: Props, output
         if name == "region" or name in write_only(types) or (name not in outputs and name not in inputs):
             continue
         if name in inputs:
-            value = _repeated(entry, name, inputs[name], outputs.get(name))
+            value = _repeated(entry, prop, inputs[name], outputs.get(name))
             if value is None:
                 del found[name]
             else:
@@ -68,13 +68,13 @@ def drifted(*, types: ResourceSchema, entry: ResourceType, inputs: Props, output
     return found
 
 
-def _repeated(entry: ResourceType, name: str, wanted: Any, actual: Any) -> Any:
-    own = entry.equal.get(name)
-    if own and isinstance(wanted, str) and isinstance(actual, str) and own(wanted, actual):
+def _repeated(entry: ResourceType, prop: Property, wanted: Any, actual: Any) -> Any:
+    own = entry.equal.get(prop.name)
+    if own and wanted is not None and actual is not None and own(wanted, actual):
         return wanted
-    if covers(wanted, actual, ordered=entry.ordered, path=name):
+    if covers(wanted, actual, ordered=entry.ordered, path=prop.name, kind=prop.type):
         return wanted
-    return project(wanted, actual)
+    return project(wanted, actual, prop.type)
 
 
 def _shows_drift(name: str, prop: Property, types: ResourceSchema, entry: ResourceType) -> bool:
@@ -105,6 +105,10 @@ def planned(*, types: ResourceSchema, entry: ResourceType | None, inputs: Mappin
         return found | {NOT_EMULATED: True}
     for name in types.computed():
         found.setdefault(name, UNKNOWN)
+    for path in entry.computed_within:
+        block, _, name = path.partition(".")
+        if isinstance(found.get(block), Mapping):
+            found[block] = {name: UNKNOWN, **found[block]}
     if "tagsAll" in types.outputs:
         found["tagsAll"] = inputs.get("tags") or {}
     return found

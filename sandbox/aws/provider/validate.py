@@ -1,6 +1,7 @@
 """Arguments against the SDK's types: unknown names, wrong types and missing values, each with the path where it is."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from sandbox.aws.provider.schema import Kind, Property, Type
 
 INTERNAL = frozenset({"__defaults", "__internal", "version", "pluginDownloadURL"})
 """Names that engine or bridge add."""
+
+HIDDEN = re.compile(r"(?<=got )(boolean|number) .*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ def _nearest(name: str, types: Mapping[str, Property]) -> str:
 
 def _value(wanted: Type, value: Any, path: str) -> Iterator[Problem]:
     if isinstance(value, Secret):
-        value = value.value
+        # Only where it is wrong may be said, never what it is.
+        yield from (Problem(found.path, HIDDEN.sub(r"\1", found.reason)) for found in _value(wanted, value.value, path))
+        return
     if value is None or value is UNKNOWN or wanted.kind in (Kind.ANY, Kind.ENUM):
         return
     if wanted.kind is Kind.LIST:

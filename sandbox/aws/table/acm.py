@@ -3,16 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sandbox.aws.provider.calls import or_none, tagging, without_none
+from sandbox.aws.provider.calls import or_none, without_none
 from sandbox.aws.provider.model import Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, request, tag_list, tag_map
+from sandbox.aws.table.parts import pair_tagger
 
 CERTIFICATE_TOKEN = "aws:acm/certificate:Certificate"
 
 PENDING = "PENDING_VALIDATION"
 
 VALIDATION_TIMEOUT_S = 60.0
-"""The emulator looks for the validation records as soon as it is asked; what is not there by then is missing from the program."""
+"""The emulator looks for the records whenever it is asked; one that is not there by then is not in the program."""
 
 
 def _create(ctx: Context, props: Props) -> str:
@@ -163,12 +164,12 @@ TYPES = [
         read=_read,
         update=_update,
         delete=lambda ctx, arn, _last: ctx.client("acm").delete_certificate(CertificateArn=arn),
-        tag=tagging(
+        tag=pair_tagger(
             "acm",
             tag="add_tags_to_certificate",
             untag="remove_tags_from_certificate",
             arn="CertificateArn",
-            keys="Tags",
+            tags="Tags",
         ),
         force_new=frozenset(
             {
@@ -181,7 +182,6 @@ TYPES = [
                 "validationOptions",
             }
         ),
-        unread=frozenset({"keyAlgorithm", "options", "subjectAlternativeNames", "validationMethod", "domainName"}),
     ),
     ResourceType(
         token="aws:acm/certificateValidation:CertificateValidation",

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from sandbox.aws.provider.calls import tagging
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, request, tag_map, to_shape
-from sandbox.aws.table.parts import only_item
+from sandbox.aws.table.parts import only_item, pair_tagger
 
 TOKEN = "aws:cloudtrail/trail:Trail"
 
@@ -63,9 +62,8 @@ def _read(ctx: Context, arn: str, _last: Props) -> Props | None:
     if live is None:
         return None
     tags = client.list_tags(ResourceIdList=[live["TrailARN"]])["ResourceTagList"][0].get("TagsList")
-    cleared = {name: None for name in CLEARABLE}
     return {
-        **cleared,
+        **dict.fromkeys(CLEARABLE),
         **outputs(TOKEN, live, renames=READ_RENAMES),
         **_selectors(client, live),
         "enableLogging": client.get_trail_status(Name=live["TrailARN"])["IsLogging"],
@@ -98,9 +96,7 @@ TYPES = [
         read=_read,
         update=_update,
         delete=lambda ctx, arn, _last: ctx.client("cloudtrail").delete_trail(Name=arn),
-        tag=tagging(
-            "cloudtrail", tag="add_tags", untag="remove_tags", arn="ResourceId", tags="TagsList", keys="TagsList"
-        ),
+        tag=pair_tagger("cloudtrail", tag="add_tags", untag="remove_tags", arn="ResourceId", tags="TagsList"),
         force_new=frozenset({"name"}),
         autoname=Autoname(max_length=128),
         defaults={
@@ -110,6 +106,5 @@ TYPES = [
             "isOrganizationTrail": False,
             "enableLogFileValidation": False,
         },
-        unread=frozenset({"eventSelectors.excludeManagementEventSources", "eventSelectors.dataResources"}),
     )
 ]

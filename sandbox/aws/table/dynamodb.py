@@ -274,7 +274,6 @@ TYPES = [
         force_new=frozenset({"name", "hashKey", "rangeKey", "localSecondaryIndexes"}),
         autoname=Autoname(max_length=255),
         defaults={"billingMode": "PROVISIONED", "tableClass": "STANDARD"},
-        unread=frozenset({"streamViewType", "serverSideEncryption.kmsKeyArn", "pointInTimeRecovery"}),
         settles_gone=True,
     )
 ]

@@ -210,6 +210,7 @@ def _read_group(ctx: Context, id_: str, _last: Props) -> Props | None:
 TYPES = [
     ResourceType(
         token=CLUSTER,
+        computed_within=frozenset({"vpcConfig.clusterSecurityGroupId", "vpcConfig.vpcId"}),
         service="eks",
         create=_create,
         settle=_settle,
@@ -232,17 +233,7 @@ TYPES = [
         autoname=Autoname(max_length=100),
         defaults={"bootstrapSelfManagedAddons": True},
         # AWS encrypts every cluster by now, and answers blocks for features that nobody asked for, switched off.
-        unread=frozenset(
-            {
-                "computeConfig",
-                "encryptionConfig",
-                "remoteNetworkConfig",
-                "storageConfig",
-                "zonalShiftConfig",
-                "controlPlaneScalingConfig",
-                "deletionProtection",
-            }
-        ),
+        unread=frozenset({"encryptionConfig", "remoteNetworkConfig", "zonalShiftConfig"}),
         settles_gone=True,
         timeout_s=1800,
     ),
@@ -273,7 +264,7 @@ TYPES = [
         ),
         autoname=Autoname(prop="nodeGroupName", max_length=63),
         # The emulator answers a key pair for SSH in every group.
-        unread=frozenset({"remoteAccess", "nodeRepairConfig", "warmPoolConfig"}),
+        unread=frozenset({"remoteAccess", "warmPoolConfig"}),
         settles_gone=True,
         timeout_s=1800,
     ),

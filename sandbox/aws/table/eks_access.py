@@ -133,7 +133,7 @@ def _association(client: Any, cluster: str, arn: str) -> dict[str, str]:
     return {name: live["association"][name] for name in ("roleArn", "serviceAccount")}
 
 
-def _update_addon(ctx: Context, id_: str, old: Props, new: Props) -> None:
+def _update_addon(ctx: Context, _id: str, old: Props, new: Props) -> None:
     asked = request("eks", "UpdateAddon", new, renames={"resolveConflictsOnUpdate": "resolveConflicts"})
     if old.get("podIdentityAssociations") and not new.get("podIdentityAssociations"):
         asked["podIdentityAssociations"] = []
@@ -175,7 +175,6 @@ TYPES = [
         tag=tagging("eks", arn="resourceArn", of="associationArn", tags="tags", keys="tagKeys"),
         force_new=frozenset({"clusterName", "namespace", "serviceAccount"}),
         delete_before_replace=True,
-        unread=frozenset({"disableSessionTags"}),
     ),
     ResourceType(
         token=ADDON,
@@ -189,6 +188,5 @@ TYPES = [
         force_new=frozenset({"addonName", "clusterName", "namespaceConfig"}),
         delete_before_replace=True,
         settles_gone=True,
-        unread=frozenset({"addonVersion", "namespaceConfig"}),
     ),
 ]

@@ -1,8 +1,8 @@
-"""What an account and region has once: Config recorder and delivery, GuardDuty detector, Security Hub, Access Analyzer."""
+"""What an account and region has once: Config, GuardDuty, Security Hub, Access Analyzer."""
 
 from typing import Any
 
-from sandbox.aws.provider.calls import code, or_none, tagging, without_none
+from sandbox.aws.provider.calls import or_none, tagging, without_none
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, request, tag_map
 from sandbox.aws.table.parts import only_item
@@ -190,7 +190,6 @@ TYPES = [
         force_new=frozenset({"name"}),
         delete_before_replace=True,
         defaults={"name": DEFAULT_NAME},
-        unread=frozenset({"recordingGroup", "recordingMode"}),
     ),
     ResourceType(
         token=CHANNEL,
@@ -226,7 +225,6 @@ TYPES = [
         tag=tagging("guardduty"),
         delete_before_replace=True,
         defaults={"enable": True},
-        unread=frozenset({"findingPublishingFrequency", "datasources"}),
     ),
     ResourceType(
         token="aws:securityhub/account:Account",
@@ -239,7 +237,6 @@ TYPES = [
         force_new=frozenset({"enableDefaultStandards"}),
         delete_before_replace=True,
         defaults={"autoEnableControls": True, "enableDefaultStandards": True},
-        unread=frozenset({"controlFindingGenerator"}),
     ),
     ResourceType(
         token="aws:accessanalyzer/analyzer:Analyzer",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.aws.provider.calls import changed, json_text, or_none, pages, tag_list, tag_map, tagging, void
+from sandbox.aws.provider.calls import changed, json_text, or_none, pages, tag_map, tagging, void
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, request
 

@@ -60,7 +60,7 @@ def _settle(ctx: Context, id_: str, props: Props) -> None:
     client = ctx.client("kinesis")
     if props.get("tags"):
         _active(ctx, id_)
-        client.tag_resource(ResourceARN=id_, Tags=dict(props["tags"]))
+        client.add_tags_to_stream(StreamName=_name(id_), Tags=dict(props["tags"]))
     _apply_capacity(ctx, client, id_, props)
     _apply_retention(client, _active(ctx, id_), props)
     _apply_encryption(client, _active(ctx, id_), props)
@@ -123,7 +123,7 @@ def _read(ctx: Context, id_: str, _last: Props) -> Props | None:
     live = _summary(ctx, id_)
     mode = live.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
     encryption = live.get("EncryptionType") or NO_ENCRYPTION
-    tags = ctx.client("kinesis").list_tags_for_resource(ResourceARN=live["StreamARN"]).get("Tags", [])
+    tags = ctx.client("kinesis").list_tags_for_stream(StreamName=live["StreamName"]).get("Tags", [])
     found = {
         "arn": live["StreamARN"],
         "name": live["StreamName"],
@@ -154,7 +154,9 @@ TYPES = [
         read=_read,
         update=_update,
         delete=_delete,
-        tag=tagging("kinesis", arn="ResourceARN"),
+        tag=tagging(
+            "kinesis", tag="add_tags_to_stream", untag="remove_tags_from_stream", arn="StreamName", of="name"
+        ),
         force_new=frozenset({"name"}),
         autoname=Autoname(max_length=128),
         defaults={
@@ -162,7 +164,6 @@ TYPES = [
             "encryptionType": NO_ENCRYPTION,
             "enforceConsumerDeletion": False,
         },
-        unread=frozenset({"arn", "streamModeDetails", "maxRecordSizeInKib"}),
         settles_gone=True,
     )
 ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.aws.provider.calls import changed, json_text, or_none, pages, pick, tag_map, tagging
+from sandbox.aws.provider.calls import changed, json_text, or_none, pages, tag_map, tagging
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, tag_list
 
@@ -28,9 +28,8 @@ def create_key(ctx: Context, props: Props) -> str:
 
 def key_options(props: Props) -> dict[str, Any]:
     """Optional parameters of CreateKey."""
-    found: dict[str, Any] = {}
-    for name, api in (("description", "Description"), ("customKeyStoreId", "CustomKeyStoreId"), ("xksKeyId", "XksKeyId")):
-        found |= {api: value for value in pick(props, name).values()}
+    names = {"description": "Description", "customKeyStoreId": "CustomKeyStoreId", "xksKeyId": "XksKeyId"}
+    found: dict[str, Any] = {api: props[name] for name, api in names.items() if props.get(name)}
     if props.get("policy"):
         found["Policy"] = json_text(props["policy"])
     if props.get("customKeyStoreId"):
@@ -46,7 +45,9 @@ def settle_key(ctx: Context, id_: str, props: Props) -> None:
         kms.enable_key(KeyId=id_)
     now = rotation(ctx, id_, props)
     period = props.get("rotationPeriodInDays")
-    if props["enableKeyRotation"] and (not now["enableKeyRotation"] or (period and period != now["rotationPeriodInDays"])):
+    if props["enableKeyRotation"] and (
+        not now["enableKeyRotation"] or (period and period != now["rotationPeriodInDays"])
+    ):
         kms.enable_key_rotation(KeyId=id_, **({"RotationPeriodInDays": int(period)} if period else {}))
     elif not props["enableKeyRotation"] and now["enableKeyRotation"]:
         kms.disable_key_rotation(KeyId=id_)
@@ -57,12 +58,10 @@ def settle_key(ctx: Context, id_: str, props: Props) -> None:
 def rotation(ctx: Context, id_: str, props: Props) -> dict[str, Any]:
     """Rotation settings; keys that cannot rotate (asymmetric, HMAC) have none."""
     if props.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
-        return {"enableKeyRotation": False, "rotationPeriodInDays": None}
+        return {"enableKeyRotation": False}
     found = or_none(ctx.client("kms").get_key_rotation_status, "UnsupportedOperationException", KeyId=id_) or {}
-    return {
-        "enableKeyRotation": bool(found.get("KeyRotationEnabled")),
-        "rotationPeriodInDays": found.get("RotationPeriodInDays"),
-    }
+    period = {"rotationPeriodInDays": found["RotationPeriodInDays"]} if found.get("RotationPeriodInDays") else {}
+    return {"enableKeyRotation": bool(found.get("KeyRotationEnabled")), **period}
 
 
 def read_key(ctx: Context, id_: str, _last: Props) -> Props | None:

@@ -1,4 +1,4 @@
-"""Aurora clusters and global clusters. Instances are in ``rds_instance``, groups in ``rds_groups``, proxies in ``rds_proxy``."""
+"""Aurora clusters and global clusters."""
 
 from typing import Any
 
@@ -89,8 +89,7 @@ def same_word(left: str, right: str) -> bool:
 
 def _create(ctx: Context, props: Props) -> str:
     client = ctx.client("rds")
-    given = dict(props)
-    password = given.pop("masterPasswordWo", None) or given.get("masterPassword")
+    given = {**props, "masterPassword": props.get("masterPasswordWo") or props.get("masterPassword")}
     if props.get("s3Import"):
         raise ValueError("s3Import: not emulated")
     if props.get("snapshotIdentifier"):
@@ -99,8 +98,7 @@ def _create(ctx: Context, props: Props) -> str:
     elif source := props.get("restoreToPointInTime"):
         client.restore_db_cluster_to_point_in_time(**_point_in_time(given, source))
     else:
-        asked = request("rds", "CreateDBCluster", given, renames=RENAMES)
-        client.create_db_cluster(**asked, **without_none({"MasterUserPassword": password} if password else {}))
+        client.create_db_cluster(**request("rds", "CreateDBCluster", given, renames=RENAMES))
     return str(props["clusterIdentifier"]).lower()
 
 
@@ -140,12 +138,9 @@ def _update(ctx: Context, name: str, old: Props, new: Props) -> None:
     asked = request("rds", "ModifyDBCluster", new, renames=RENAMES, only=names)
     if logs := _log_change(old, new):
         asked["CloudwatchLogsExportConfiguration"] = logs
-    if changed(old, new, "masterPassword", "masterPasswordWoVersion"):
-        if password := new.get("masterPasswordWo") or new.get("masterPassword"):
-            asked["MasterUserPassword"] = password
-    for group, member in (("dbClusterParameterGroupName", "DBClusterParameterGroupName"),):
-        if group in names:
-            asked[member] = new[group]
+    password = new.get("masterPasswordWo") or new.get("masterPassword")
+    if password and changed(old, new, "masterPassword", "masterPasswordWoVersion"):
+        asked["MasterUserPassword"] = password
     if asked:
         if "EngineVersion" in asked:
             asked["AllowMajorVersionUpgrade"] = bool(new.get("allowMajorVersionUpgrade"))
@@ -246,9 +241,8 @@ def _create_global(ctx: Context, props: Props) -> str:
 
 
 def _find_global(ctx: Context, name: str) -> dict[str, Any] | None:
-    answer = or_none(ctx.client("rds").describe_global_clusters, GlobalClusterIdentifier=name)
-    found = only_item(answer, "GlobalClusters")
-    return dict(found) if found else None
+    answer = or_none(ctx.client("rds").describe_global_clusters, GlobalClusterIdentifier=name) or {}
+    return next((dict(g) for g in answer.get("GlobalClusters", []) if g["GlobalClusterIdentifier"] == name), None)
 
 
 def _settle_global(ctx: Context, name: str, _props: Props) -> None:
@@ -336,7 +330,6 @@ TYPES = [
             "preferredBackupWindow": same_word,
             "preferredMaintenanceWindow": same_word,
         },
-        unread=frozenset({"deletionProtection", "clusterMembers", "autoMinorVersionUpgrade", "publiclyAccessible"}),
         settles_gone=True,
         timeout_s=1800,
     ),

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from sandbox.aws.provider.calls import or_none, without_none
-from sandbox.aws.provider.model import Context, Props, ResourceType, Tags
+from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType, Tags
 from sandbox.aws.provider.shapes import tag_list, tag_map
 
 DEFAULT_COMMENT = "Managed by Pulumi"
@@ -273,8 +273,8 @@ TYPES = [
         delete=_delete_zone,
         tag=_tag_zone,
         force_new=frozenset({"name", "delegationSetId"}),
+        autoname=Autoname(max_length=255),
         defaults={"comment": DEFAULT_COMMENT, "forceDestroy": False},
-        unread=frozenset({"vpcs.vpcRegion"}),
         global_service=True,
     ),
     ResourceType(
@@ -287,7 +287,6 @@ TYPES = [
         force_new=frozenset({"zoneId", "name", "type", "setIdentifier"}),
         delete_before_replace=True,
         equal={"aliases": _same_aliases, "name": lambda old, new: _bare(str(old)) == _bare(str(new))},
-        unread=frozenset({"allowOverwrite"}),
         global_service=True,
     ),
 ]

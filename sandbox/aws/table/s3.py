@@ -176,7 +176,6 @@ BUCKET = ResourceType(
     force_new=frozenset({"bucket", "bucketPrefix", "bucketNamespace", "objectLockEnabled"}),
     autoname=Autoname(prop="bucket", max_length=63, transform=str.lower),
     defaults={"forceDestroy": False},
-    unread=frozenset({"objectLockEnabled"}),
 )
 
 ACCOUNT_PUBLIC_ACCESS_BLOCK = ResourceType(
@@ -189,7 +188,6 @@ ACCOUNT_PUBLIC_ACCESS_BLOCK = ResourceType(
     force_new=frozenset({"accountId"}),
     delete_before_replace=True,
     defaults=dict.fromkeys(PUBLIC_ACCESS_FLAGS, False),
-    unread=frozenset({"accountId"}),
     global_service=True,
 )
 

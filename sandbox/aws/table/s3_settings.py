@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from sandbox.aws.provider.calls import code, json_text, or_none, without_none
+from sandbox.aws.provider.calls import json_text, or_none, without_none
 from sandbox.aws.provider.model import Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, to_shape
 from sandbox.aws.table.s3 import NO_BUCKET, PUBLIC_ACCESS_FLAGS, public_access_outputs, public_access_request
@@ -17,6 +15,8 @@ LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 
 _NOT_NESTED = {"rules.blockedEncryptionTypes": ""}
 """S3 wraps this list in a structure of its own."""
+
+NOT_LOCKED = "ObjectLockConfigurationNotFoundError"
 
 DEFAULT_TRANSITION_SIZE = "all_storage_classes_128K"
 """What S3 assumes for TransitionDefaultMinimumObjectSize (S3 API reference, PutBucketLifecycleConfiguration)."""
@@ -39,7 +39,6 @@ def _setting(
     absent_code: str = "",
     force_new: tuple[str, ...] = (),
     defaults: Mapping[str, Any] | None = None,
-    unread: tuple[str, ...] = (),
 ) -> ResourceType:
     """An entry for ``aws:s3/<name>``: boto3 methods ``put`` and ``get``, AWS's ``absent_code`` when nothing is set."""
 
@@ -69,7 +68,6 @@ def _setting(
         force_new=frozenset({"bucket", "expectedBucketOwner", *force_new}),
         delete_before_replace=True,
         defaults=defaults or {},
-        unread=frozenset(unread),
     )
 
 
@@ -93,14 +91,11 @@ def _versioning_outputs(answer: Arguments) -> Props:
 
 
 def _suspend(client: Any, target: Arguments, last: Props) -> None:
-    """Versioning can only be suspended; under Object Lock not even that, and then the setting just leaves state."""
+    """Versioning can only be suspended; under Object Lock S3 refuses even that, and the setting just leaves state."""
     if (last.get("versioningConfiguration") or {}).get("status") != "Enabled":
         return
-    try:
+    if or_none(client.get_object_lock_configuration, *NO_BUCKET, NOT_LOCKED, **target) is None:
         client.put_bucket_versioning(**target, VersioningConfiguration={"Status": "Suspended"})
-    except ClientError as error:
-        if code(error) != "InvalidBucketState":
-            raise
 
 
 def _encryption_request(props: Props) -> Arguments:
@@ -160,11 +155,10 @@ def _lifecycle_request(props: Props) -> Arguments:
 
 
 def _lifecycle_outputs(answer: Arguments) -> Props:
-    """The empty filter and the empty prefix mean the same, and are both "no filter"."""
+    """The empty prefix, the empty filter and no filter mean the same to S3: all objects."""
     found = outputs(LIFECYCLE, answer)
     for rule in found.get("rules") or []:
-        chosen = {name: value for name, value in (rule.get("filter") or {}).items() if value != ""}
-        rule["filter"] = chosen or None
+        rule["filter"] = {name: value for name, value in (rule.get("filter") or {}).items() if value != ""}
     return found
 
 
@@ -185,7 +179,6 @@ TYPES = [
         request=_versioning_request,
         found=_versioning_outputs,
         remove=_suspend,
-        unread=("versioningConfiguration.mfaDelete",),
     ),
     _setting(
         "bucketServerSideEncryptionConfiguration",
@@ -195,7 +188,6 @@ TYPES = [
         found=_encryption_outputs,
         remove=lambda client, target, _last: client.delete_bucket_encryption(**target),
         absent_code="ServerSideEncryptionConfigurationNotFoundError",
-        unread=("rules.bucketKeyEnabled", "rules.blockedEncryptionTypes"),
     ),
     _setting(
         "bucketPublicAccessBlock",
@@ -223,7 +215,7 @@ TYPES = [
         request=_lock_request,
         found=_lock_outputs,
         remove=_unlock,
-        absent_code="ObjectLockConfigurationNotFoundError",
+        absent_code=NOT_LOCKED,
         force_new=("objectLockEnabled",),
         defaults={"objectLockEnabled": "Enabled"},
     ),

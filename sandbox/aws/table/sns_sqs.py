@@ -178,12 +178,16 @@ def read_topic(ctx: Context, id_: str, _last: Props) -> Props | None:
     outputs = {name: found[api] for name, api in TOPIC_ATTRIBUTES.items() if found.get(api) not in (None, "")}
     outputs |= {name: int(outputs[name]) for name in TOPIC_NUMBERS & outputs.keys()}
     outputs |= {name: found.get(TOPIC_ATTRIBUTES[name]) == "true" for name in TOPIC_FLAGS}
-    return {name: None for name in ("displayName", "kmsMasterKeyId", "deliveryPolicy")} | outputs | {
-        "arn": id_,
-        "name": id_.rpartition(":")[2],
-        "owner": found["Owner"],
-        "tags": tag_map(sns.list_tags_for_resource(ResourceArn=id_).get("Tags")),
-    }
+    return (
+        dict.fromkeys(("displayName", "kmsMasterKeyId", "deliveryPolicy"))
+        | outputs
+        | {
+            "arn": id_,
+            "name": id_.rpartition(":")[2],
+            "owner": found["Owner"],
+            "tags": tag_map(sns.list_tags_for_resource(ResourceArn=id_).get("Tags")),
+        }
+    )
 
 
 def update_topic(ctx: Context, id_: str, old: Props, new: Props) -> None:

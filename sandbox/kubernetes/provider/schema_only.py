@@ -20,7 +20,7 @@ def failures(kind: Kind, inputs: Mapping[str, Any], warnings: list[str]) -> list
     import kubernetes_validate
 
     manifest = prune(unsecret(inputs))
-    wanted = ".".join(VERSION.removeprefix("v").split(".")[:2])
+    wanted = ".".join(VERSION.split(".")[:2])
     try:
         kubernetes_validate.validate(manifest, wanted, strict=not kind.patch)
     except kubernetes_validate.ValidationError as error:

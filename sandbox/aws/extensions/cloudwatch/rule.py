@@ -57,13 +57,13 @@ class _Parser:
         terms = [self._conjunction()]
         while self._take("OR"):
             terms.append(self._conjunction())
-        return lambda state: any([term(state) for term in terms])
+        return lambda state: any(term(state) for term in terms)
 
     def _conjunction(self) -> Callable[[StateOf], bool]:
         terms = [self._negation()]
         while self._take("AND"):
             terms.append(self._negation())
-        return lambda state: all([term(state) for term in terms])
+        return lambda state: all(term(state) for term in terms)
 
     def _negation(self) -> Callable[[StateOf], bool]:
         if self._take("NOT"):

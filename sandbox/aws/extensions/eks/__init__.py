@@ -1,5 +1,5 @@
-"""EKS as far as moto lacks it: access entries and policies, pod identity, add-ons, what describe calls show, updates, and
-a real API server behind every cluster."""
+"""EKS as far as moto lacks it: access entries and policies, pod identity, add-ons, what describe calls show, updates,
+and a real API server behind every cluster."""
 
 from moto.eks.models import eks_backends
 

@@ -140,7 +140,8 @@ class AccessOperations:
         cluster = self._cluster(name)
         if cluster.access_config["authenticationMode"] == "CONFIG_MAP":
             raise invalid_request(
-                "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation."
+                "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] "
+                "to perform this operation."
             )
         return cluster
 
@@ -155,9 +156,7 @@ class AccessOperations:
     def access_entry(self, cluster: str, principal: str) -> Entry:
         entry = self._with_entries(cluster).access.get(principal)
         if entry is None:
-            raise not_found(
-                f"The specified principalArn could not be found. You can view your available access entries: {principal}"
-            )
+            raise not_found(f"The specified principalArn could not be found: {principal} has no access entry")
         return entry  # type: ignore[no-any-return]
 
     def delete_access_entry(self, cluster: str, principal: str) -> None:

@@ -103,8 +103,8 @@ def _check(name: str, version: str | None, settings: Wire) -> None:
 
 
 def default_version(name: str, kubernetes: str) -> str:
-    """A version in the form that EKS uses. The emulator does not know which versions AWS offers today: it takes any, and
-    proposes the one that kube-proxy would have, or v1.0.0."""
+    """A version in the form that EKS uses. The emulator does not know which versions AWS offers today: it takes any,
+    and proposes the one that kube-proxy would have, or v1.0.0."""
     return f"v{kubernetes}.0-eksbuild.1" if name == "kube-proxy" else "v1.0.0-eksbuild.1"
 
 

@@ -50,6 +50,8 @@ UPDATE_TYPES = {
 class Cluster(moto.Cluster, records.Record):  # type: ignore[misc]
     """`kubernetes` runs its API server; the cluster is CREATING until that answers."""
 
+    version: str
+
     def __init__(self, request: Wire, *, account: str, region: str, partition: str, kubernetes: Kubernetes) -> None:
         _validate(request)
         moto.Cluster.__init__(

@@ -79,7 +79,7 @@ class EksBackend(
         """What an update is about."""
         if nodegroup:
             return self.node_group(cluster, nodegroup)
-        return self.addon(cluster, addon) if addon else self._cluster(cluster)  # type: ignore[no-any-return]
+        return self.addon(cluster, addon) if addon else self._cluster(cluster)
 
     def tagged(self, arn: str) -> Any:
         """The cluster or whatever belongs to one that has this ARN."""

@@ -12,19 +12,19 @@ Wire = dict[str, Any]
 """A structure of the EKS API, with its member names."""
 
 
-def invalid_parameter(message: str) -> Exception:
+def invalid_parameter(message: str) -> Any:
     return exceptions.InvalidParameterException(message=message)
 
 
-def invalid_request(message: str) -> Exception:
+def invalid_request(message: str) -> Any:
     return exceptions.InvalidRequestException(message=message)
 
 
-def in_use(message: str) -> Exception:
+def in_use(message: str) -> Any:
     return exceptions.ResourceInUseException(message=message)
 
 
-def not_found(message: str) -> Exception:
+def not_found(message: str) -> Any:
     return exceptions.ResourceNotFoundException(message=message)
 
 

@@ -1,0 +1,48 @@
+# From a clean clone with Python 3.11 or newer and nothing else. Every target can be interrupted and started again.
+#   make up      a sandbox with the cell eu-west-1 deployed
+#   make test    style, types, import rules and all tests
+#   make lock    requirements.lock from pyproject.toml
+#   make clean   the sandbox and what tools have left in the checkout; built programs stay in ~/.cache/payment-cell
+
+# The first of these that is new enough; `make PYTHON=...` names another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BOOTSTRAP = $(or $(PYTHON),python3) sandbox/engine/bootstrap.py
+BIN = .venv/bin
+SLOW = engine or kubernetes or dataplane
+
+.DEFAULT_GOAL = up
+.PHONY: up test checks style types unit lock clean
+
+up:
+	@$(BOOTSTRAP)
+	@$(BIN)/cell sandbox start
+	@eval "$$($(BIN)/cell sandbox env)" && $(BIN)/cell up eu-west-1 --yes
+
+# What needs no engine runs while the engine is fetched and compiled.
+test:
+	@$(BOOTSTRAP) $(MAKE) --no-print-directory -j2 checks
+	@$(BIN)/python -m pytest -m "$(SLOW)" -n 2 --dist loadfile
+
+checks: style types unit
+
+style:
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports --no-logo
+
+types:
+	@$(BIN)/mypy
+
+unit:
+	@$(BIN)/python -m pytest -m "not (aws or $(SLOW))"
+
+lock:
+	@$(BOOTSTRAP)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --all-extras pyproject.toml --output-file requirements.lock
+
+clean:
+	@if [ -d .sandbox ] && [ -x $(BIN)/cell ]; then $(BIN)/cell sandbox stop; fi
+	@rm -rf .sandbox .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

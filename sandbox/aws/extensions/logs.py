@@ -1,0 +1,68 @@
+"""CloudWatch Logs: changing the key, the class and the deletion protection of a log group.
+
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html
+"""
+
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.logs import urls
+from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
+from moto.logs.models import LogGroup
+from moto.logs.responses import LogsResponse as MotoResponse
+
+from sandbox.aws.extensions.wiring import replace_response
+
+_describe = LogGroup.to_describe_dict
+
+
+def _described(group: Any) -> dict[str, Any]:
+    return {
+        **_describe(group),
+        "logGroupClass": getattr(group, "group_class", "STANDARD"),
+        "deletionProtectionEnabled": getattr(group, "deletion_protection", False),
+    }
+
+
+class LogsResponse(MotoResponse):  # type: ignore[misc]
+    def create_log_group(self) -> Any:
+        answer = super().create_log_group()
+        group = self._group(self._get_param("logGroupName"))
+        group.group_class = self._get_param("logGroupClass") or "STANDARD"
+        group.deletion_protection = bool(self._get_param("deletionProtectionEnabled"))
+        return answer
+
+    def delete_log_group(self) -> Any:
+        group = self._group(self._get_param("logGroupName"))
+        if getattr(group, "deletion_protection", False):
+            raise InvalidParameterException(msg=f"Log group {group.name} has deletion protection enabled")
+        return super().delete_log_group()
+
+    def associate_kms_key(self) -> ActionResult:
+        self._named().kms_key_id = self._get_param("kmsKeyId")
+        return EmptyResult()
+
+    def disassociate_kms_key(self) -> ActionResult:
+        self._named().kms_key_id = None
+        return EmptyResult()
+
+    def put_log_group_deletion_protection(self) -> ActionResult:
+        self._named().deletion_protection = bool(self._get_param("deletionProtectionEnabled"))
+        return EmptyResult()
+
+    def _named(self) -> Any:
+        given = (self._get_param(name) for name in ("logGroupName", "logGroupIdentifier", "resourceIdentifier"))
+        return self._group(next(name for name in given if name))
+
+    def _group(self, name: str) -> Any:
+        """By name or ARN."""
+        bare = name.split(":log-group:", 1)[-1].removesuffix(":*")
+        group = self.logs_backend.groups.get(bare)
+        if group is None:
+            raise ResourceNotFoundException
+        return group
+
+
+def install() -> None:
+    LogGroup.to_describe_dict = _described
+    replace_response(urls, MotoResponse, LogsResponse)

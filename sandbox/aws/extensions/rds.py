@@ -1,0 +1,263 @@
+"""Aurora as a payment cell uses it: what moto does not keep, does not answer or does too leniently.
+
+* Clusters and instances keep storage type, insights, monitoring and certificate, and change log exports and IAM login.
+* Global clusters span regions: members leave, deletion protection holds, tags and changes are kept.
+* Proxies can be modified, parameter groups reset.
+
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/Welcome.html
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.rds import models, responses, urls
+from moto.rds.exceptions import InvalidDBClusterStateFault, InvalidParameterCombination, RDSClientError
+
+CERTIFICATE = "rds-ca-rsa2048-g1"
+"""The certificate authority that RDS gives to new instances and clusters."""
+
+INSIGHTS_DAYS = 7
+"""Days that Performance Insights keeps data unless told otherwise."""
+
+MINIMUM_STORAGE = 1
+"""Aurora grows by itself and answers 1 for its allocated storage."""
+
+
+class Insights:
+    """Settings that clusters and instances share, under the names of the request and of the answer."""
+
+    performance_insights_enabled: bool = False
+    performance_insights_kms_key_id: str | None = None
+    performance_insights_retention_period: int | None = None
+    database_insights_mode: str | None = None
+    monitoring_role_arn: str | None = None
+    monitoring_interval: int = 0
+
+    def keep(self, wanted: Mapping[str, Any]) -> None:
+        for name in (
+            "performance_insights_kms_key_id",
+            "performance_insights_retention_period",
+            "database_insights_mode",
+            "monitoring_role_arn",
+            "monitoring_interval",
+        ):
+            if wanted.get(name) is not None:
+                setattr(self, name, wanted[name])
+        if wanted.get("enable_performance_insights") is not None:
+            self.enable_performance_insights = wanted["enable_performance_insights"]
+
+    @property
+    def enable_performance_insights(self) -> bool:
+        return self.performance_insights_enabled
+
+    @enable_performance_insights.setter
+    def enable_performance_insights(self, enabled: bool) -> None:
+        self.performance_insights_enabled = bool(enabled)
+        if enabled and self.performance_insights_retention_period is None:
+            self.performance_insights_retention_period = INSIGHTS_DAYS
+
+
+class DBCluster(Insights, models.DBCluster):  # type: ignore[misc]
+    enabled_cloudwatch_logs_exports: list[str]
+
+    def __init__(self, backend: Any, **wanted: Any) -> None:
+        self.engine_lifecycle_support = wanted.get("engine_lifecycle_support") or "open-source-rds-extended-support"
+        self.ca_certificate_identifier = wanted.get("ca_certificate_identifier") or CERTIFICATE
+        super().__init__(backend, **wanted)
+        if str(self.engine).startswith("aurora") and not wanted.get("storage_type"):
+            self.storage_type = "aurora"
+        if str(self.engine).startswith("aurora") and not wanted.get("database_insights_mode"):
+            self.database_insights_mode = "standard"
+        self.keep(wanted)
+
+    @staticmethod
+    def default_allocated_storage(engine: str, storage_type: str) -> int:
+        if engine.startswith("aurora"):
+            return MINIMUM_STORAGE
+        return int(models_default_storage(engine, storage_type))
+
+    @property
+    def certificate_details(self) -> dict[str, str]:
+        return {"CAIdentifier": self.ca_certificate_identifier}
+
+    @property
+    def enable_iam_database_authentication(self) -> bool:
+        return bool(self.iam_auth)
+
+    @enable_iam_database_authentication.setter
+    def enable_iam_database_authentication(self, enabled: bool) -> None:
+        self.iam_auth = enabled
+
+    @property
+    def cloudwatch_logs_export_configuration(self) -> None:
+        """Only ever set: the answer has `enabled_cloudwatch_logs_exports`."""
+
+    @cloudwatch_logs_export_configuration.setter
+    def cloudwatch_logs_export_configuration(self, change: Mapping[str, list[str]]) -> None:
+        off, on = change.get("DisableLogTypes") or [], change.get("EnableLogTypes") or []
+        kept = [kind for kind in self.enabled_cloudwatch_logs_exports if kind not in off]
+        self.enabled_cloudwatch_logs_exports = kept + [kind for kind in on if kind not in kept]
+
+
+class DBInstanceClustered(Insights, models.DBInstanceClustered):  # type: ignore[misc]
+    def __init__(self, **wanted: Any) -> None:
+        super().__init__(**wanted)
+        if not wanted.get("ca_certificate_identifier"):
+            self.ca_certificate_identifier = CERTIFICATE
+        self.keep(wanted)
+
+    @property
+    def network_type(self) -> str:
+        return str(self.cluster.network_type)
+
+    @network_type.setter
+    def network_type(self, _: str) -> None:
+        """An Aurora instance has its cluster's."""
+
+
+class RDSBackend(models.RDSBackend):  # type: ignore[misc]
+    clusters: Any
+
+    def delete_db_cluster(self, cluster_identifier: str, snapshot_name: str | None = None) -> Any:
+        cluster = self.clusters.get(cluster_identifier)
+        if cluster and not cluster.deletion_protection and _global_of(self, cluster):
+            raise InvalidDBClusterStateFault(
+                "This cluster is a part of a global cluster, please remove it from globalcluster first"
+            )
+        return super().delete_db_cluster(cluster_identifier, snapshot_name)
+
+    def create_db_cluster(self, kwargs: dict[str, Any]) -> Any:
+        name = kwargs.get("global_cluster_identifier")
+        if name and not any(name in backend.global_clusters for backend in _all(self)):
+            raise _no_global(name)
+        return super().create_db_cluster(kwargs)
+
+    def modify_db_cluster(self, kwargs: dict[str, Any]) -> Any:
+        """moto takes the cluster away while it changes it; others describe it at that moment, so change it aside."""
+        name = kwargs["db_cluster_identifier"]
+        if name not in self.clusters:
+            raise RDSClientError("DBClusterNotFoundFault", f"DBCluster {name} not found.")
+        aside = copy.copy(self)
+        aside.clusters = copy.copy(self.clusters)
+        changed = models.RDSBackend.modify_db_cluster(aside, kwargs)
+        self.clusters = aside.clusters if name not in aside.clusters else self.clusters
+        return changed
+
+    def delete_global_cluster(self, global_cluster_identifier: str) -> Any:
+        if global_cluster_identifier not in self.global_clusters:
+            raise _no_global(global_cluster_identifier)
+        if self.global_clusters[global_cluster_identifier].deletion_protection:
+            raise InvalidParameterCombination(
+                "Cannot delete protected Global Cluster, please disable deletion protection and try again."
+            )
+        return super().delete_global_cluster(global_cluster_identifier)
+
+    def remove_from_global_cluster(self, global_cluster_identifier: str, db_cluster_identifier: str) -> Any:
+        """Any region may ask; the last member to leave is no longer a writer of anything."""
+        for backend in _all(self):
+            found = backend.global_clusters.get(global_cluster_identifier)
+            if found is None:
+                continue
+            for member in list(found.members):
+                if db_cluster_identifier in (member.db_cluster_arn, member.db_cluster_identifier):
+                    found.members.remove(member)
+                    member.global_cluster_identifier = None
+                    return found
+            raise RDSClientError("DBClusterNotFoundFault", f"DBCluster {db_cluster_identifier} not found.")
+        raise _no_global(global_cluster_identifier)
+
+    def _get_resource_for_tagging(self, arn: str) -> Any:
+        if ":global-cluster:" in arn:
+            name = arn.rpartition(":")[2]
+            return next((b.global_clusters[name] for b in _all(self) if name in b.global_clusters), None)
+        return super()._get_resource_for_tagging(arn)
+
+
+def _all(backend: Any) -> Iterator[Any]:
+    """The account's backends of every region."""
+    return iter(list(models.rds_backends[backend.account_id].values()))
+
+
+def _global_of(backend: Any, cluster: Any) -> Any:
+    groups = (group for each in _all(backend) for group in each.global_clusters.values())
+    return next((group for group in groups if cluster in group.members), None)
+
+
+def _no_global(name: str) -> RDSClientError:
+    return RDSClientError("GlobalClusterNotFoundFault", f"Global cluster {name} not found.")
+
+
+class RDSResponse(responses.RDSResponse):  # type: ignore[misc]
+    def _global_cluster(self) -> Any:
+        name = self.params["GlobalClusterIdentifier"]
+        if name not in self.global_backend.global_clusters:
+            raise _no_global(name)
+        return self.global_backend.global_clusters[name]
+
+    def create_global_cluster(self) -> ActionResult:
+        answer = super().create_global_cluster()
+        made = self._global_cluster()
+        made.tags = self.params.get("Tags") or []
+        made.database_name = self.params.get("DatabaseName")
+        made.engine_lifecycle_support = self.params.get("EngineLifecycleSupport") or "open-source-rds-extended-support"
+        return answer
+
+    def describe_global_clusters(self) -> ActionResult:
+        if self.params.get("GlobalClusterIdentifier"):
+            return ActionResult({"GlobalClusters": [self._global_cluster()]})
+        return super().describe_global_clusters()
+
+    def modify_global_cluster(self) -> ActionResult:
+        found = self._global_cluster()
+        for member, attribute in (("DeletionProtection", "deletion_protection"), ("EngineVersion", "engine_version")):
+            if self.params.get(member) is not None:
+                setattr(found, attribute, self.params[member])
+        return ActionResult({"GlobalCluster": found})
+
+    def modify_db_proxy(self) -> ActionResult:
+        proxy = self.backend.describe_db_proxies(db_proxy_name=self.params["DBProxyName"])[0]
+        changes = {
+            "Auth": "auth",
+            "DebugLogging": "debug_logging",
+            "IdleClientTimeout": "idle_client_timeout",
+            "RequireTLS": "require_tls",
+            "RoleArn": "role_arn",
+            "SecurityGroups": "vpc_security_group_ids",
+        }
+        for member, attribute in changes.items():
+            if self.params.get(member) is not None:
+                setattr(proxy, attribute, self.params[member])
+        return ActionResult({"DBProxy": proxy})
+
+    def reset_db_parameter_group(self) -> ActionResult:
+        name = self.params["DBParameterGroupName"]
+        return self._reset(self.backend.db_parameter_groups, name, "DBParameterGroupName")
+
+    def reset_db_cluster_parameter_group(self) -> ActionResult:
+        name = self.params["DBClusterParameterGroupName"]
+        return self._reset(self.backend.db_cluster_parameter_groups, name, "DBClusterParameterGroupName")
+
+    def _reset(self, groups: Mapping[str, Any], name: str, member: str) -> ActionResult:
+        if name not in groups:
+            raise RDSClientError("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}")
+        parameters = groups[name].parameters
+        chosen = [item["ParameterName"] for item in self.params.get("Parameters") or []]
+        for parameter in list(parameters) if self.params.get("ResetAllParameters") else chosen:
+            parameters.pop(parameter, None)
+        return ActionResult({member: name})
+
+
+models_default_storage = models.DBCluster.default_allocated_storage
+
+
+def install() -> None:
+    models.DBCluster = DBCluster
+    models.DBInstanceClustered = DBInstanceClustered
+    # Still moto's module, in which its backend base class looks for the paths.
+    RDSBackend.__module__ = models.__name__
+    models.rds_backends.backend = RDSBackend
+
+    for path in urls.url_paths:
+        urls.url_paths[path] = RDSResponse.dispatch

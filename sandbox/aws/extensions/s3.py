@@ -1,0 +1,30 @@
+"""S3 buckets as they are born since 2023: encrypted with SSE-S3, all public access blocked, ACLs off.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html
+"""
+
+from typing import Any
+
+from moto.s3 import models
+
+SSE_S3 = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": "false"}}
+"""The configuration of a bucket without one of its own, in moto's form."""
+
+
+class Bucket(models.FakeBucket):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ownership_rule = "BucketOwnerEnforced"
+        self.public_access_block = models.PublicAccessBlock(True, True, True, True)
+
+
+class S3Backend(models.S3Backend):  # type: ignore[misc]
+    def get_bucket_encryption(self, bucket_name: str) -> dict[str, Any] | None:
+        return super().get_bucket_encryption(bucket_name) or SSE_S3
+
+
+def install() -> None:
+    models.FakeBucket = Bucket
+    S3Backend.__module__ = models.__name__
+    models.s3_backends.backend = S3Backend

@@ -1,0 +1,169 @@
+"""CloudWatch, CloudWatch Logs and Kinesis: keys and topics that must let their writers in."""
+
+from collections.abc import Iterator
+
+from sandbox.aws.preconditions.account import arn_region, ask, foreign, items, locked_out, unusable
+from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_DELETE, Precondition, Request
+
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+COMPOSITE = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+STREAM = "aws:kinesis/stream:Stream"
+
+CLOUDWATCH = f"{DOCS}/AmazonCloudWatch/latest"
+
+
+def log_key_is_usable(request: Request) -> str | None:
+    return unusable(request, request.given("kmsKeyId"))
+
+
+def log_key_lets_logs_in(request: Request) -> str | None:
+    region, account = request.context.region, request.context.account_id
+    arn = f"arn:aws:logs:{region}:{account}:log-group:{request.props['name']}"
+    actions = ("kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey")
+    # Logs sends no source: where a policy asks for one, the encryption context names the log group.
+    facts = {"kms:EncryptionContext:aws:logs:arn": arn}
+    return locked_out(request, request.given("kmsKeyId"), f"logs.{region}.amazonaws.com", actions, facts)
+
+
+def _topics(request: Request) -> Iterator[str]:
+    """Topics of this account among the actions of an alarm."""
+    for name in ("alarmActions", "okActions", "insufficientDataActions"):
+        for action in request.given(name) or []:
+            if ":sns:" in action and not foreign(request, action):
+                yield action
+
+
+def alarm_topics_in_region(request: Request) -> str | None:
+    for arn in _topics(request):
+        if arn_region(arn) != request.context.region:
+            return f"topic {arn} is in {arn_region(arn)}, the alarm in {request.context.region}"
+    return None
+
+
+def alarm_topics_exist(request: Request) -> str | None:
+    for arn in _topics(request):
+        if (
+            arn_region(arn) == request.context.region
+            and ask(request, "sns", "get_topic_attributes", TopicArn=arn) is None
+        ):
+            return f"topic {arn} does not exist"
+    return None
+
+
+def topic_keys_let_cloudwatch_in(request: Request) -> str | None:
+    place = f"arn:aws:cloudwatch:{request.context.region}:{request.context.account_id}"
+    facts = {"aws:SourceArn": f"{place}:alarm:{request.given('name') or request.given('alarmName')}"}
+    for arn in _topics(request):
+        if arn_region(arn) != request.context.region:
+            continue
+        found = ask(request, "sns", "get_topic_attributes", TopicArn=arn)
+        reference = (found or {}).get("Attributes", {}).get("KmsMasterKeyId")
+        actions = ("kms:Decrypt", "kms:GenerateDataKey")
+        if reference == "alias/aws/sns":
+            return f"topic {arn} is encrypted with alias/aws/sns, whose policy does not let cloudwatch.amazonaws.com in"
+        if wrong := locked_out(request, reference, "cloudwatch.amazonaws.com", actions, facts):
+            return f"topic {arn}: {wrong}"
+    return None
+
+
+def stream_key_is_usable(request: Request) -> str | None:
+    return unusable(request, request.given("kmsKeyId")) if request.given("encryptionType") == "KMS" else None
+
+
+def stream_consumers_are_gone(request: Request) -> str | None:
+    arn = request.given("arn")
+    if not arn or request.given("enforceConsumerDeletion"):
+        return None
+    found = items(request, "kinesis", "list_stream_consumers", "Consumers", StreamARN=arn)
+    names = [row["ConsumerName"] for row in found if row.get("ConsumerStatus") != "DELETING"]
+    return f"stream {arn} has consumers {', '.join(names)}" if names else None
+
+
+ROWS = (
+    Precondition(
+        id="logs-key-is-usable",
+        token=LOG_GROUP,
+        on=ON_CHANGE,
+        rule="The key of a log group must be an enabled symmetric key in its Region.",
+        source=f"{CLOUDWATCH}/logs/encrypt-log-data-kms.html",
+        code="InvalidParameterException",
+        check=log_key_is_usable,
+    ),
+    Precondition(
+        id="logs-key-lets-logs-in",
+        token=LOG_GROUP,
+        on=ON_CHANGE,
+        rule="The key policy must let logs.REGION.amazonaws.com encrypt and decrypt for the log group.",
+        source=f"{CLOUDWATCH}/logs/encrypt-log-data-kms.html",
+        code="AccessDeniedException",
+        check=log_key_lets_logs_in,
+    ),
+    Precondition(
+        id="cloudwatch-alarm-topics-in-region",
+        token=ALARM,
+        on=ON_CHANGE,
+        rule="An alarm acts on topics of its own Region.",
+        source=f"{CLOUDWATCH}/APIReference/API_PutMetricAlarm.html",
+        code="ValidationError",
+        check=alarm_topics_in_region,
+    ),
+    Precondition(
+        id="cloudwatch-alarm-topics-exist",
+        token=ALARM,
+        on=ON_CHANGE,
+        rule="The topics that an alarm notifies must exist.",
+        source=f"{CLOUDWATCH}/monitoring/alarm-actions.html",
+        code="NotFound",
+        check=alarm_topics_exist,
+        later=True,
+    ),
+    Precondition(
+        id="cloudwatch-topic-keys-let-alarms-in",
+        token=ALARM,
+        on=ON_CHANGE,
+        rule="The key of an encrypted topic must let cloudwatch.amazonaws.com generate data keys and decrypt.",
+        source=f"{DOCS}/sns/latest/dg/sns-key-management.html",
+        code="KMSAccessDenied",
+        check=topic_keys_let_cloudwatch_in,
+        later=True,
+    ),
+    Precondition(
+        id="cloudwatch-composite-topics-exist",
+        token=COMPOSITE,
+        on=ON_CHANGE,
+        rule="The topics that a composite alarm notifies must exist.",
+        source=f"{CLOUDWATCH}/APIReference/API_PutCompositeAlarm.html",
+        code="NotFound",
+        check=alarm_topics_exist,
+        later=True,
+    ),
+    Precondition(
+        id="cloudwatch-topic-keys-let-composites-in",
+        token=COMPOSITE,
+        on=ON_CHANGE,
+        rule="The key of an encrypted topic must let cloudwatch.amazonaws.com generate data keys and decrypt.",
+        source=f"{DOCS}/sns/latest/dg/sns-key-management.html",
+        code="KMSAccessDenied",
+        check=topic_keys_let_cloudwatch_in,
+        later=True,
+    ),
+    Precondition(
+        id="kinesis-key-is-usable",
+        token=STREAM,
+        on=ON_CHANGE,
+        rule="The key of a stream must be an enabled symmetric key in its Region.",
+        source=f"{DOCS}/kinesis/latest/APIReference/API_StartStreamEncryption.html",
+        code="KMSNotFoundException",
+        check=stream_key_is_usable,
+    ),
+    Precondition(
+        id="kinesis-consumers-are-gone",
+        token=STREAM,
+        on=ON_DELETE,
+        rule="A stream with registered consumers is deleted only with EnforceConsumerDeletion.",
+        source=f"{DOCS}/kinesis/latest/APIReference/API_DeleteStream.html",
+        code="ResourceInUseException",
+        check=stream_consumers_are_gone,
+    ),
+)

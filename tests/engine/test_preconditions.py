@@ -1,0 +1,90 @@
+"""Every precondition is broken by a program on the real engine, and only what breaks one is refused."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from conftest import Sandbox
+from inline_stack import InlineStack, fails
+from preconditions import compute, data, deletion, traffic, watch
+from preconditions.ground import Ground
+from pulumi.automation.events import EngineEvent
+
+from sandbox.aws.preconditions import PRECONDITIONS, Op, Precondition
+
+pytestmark = pytest.mark.engine
+
+BROKEN_ON: Mapping[Op, frozenset[str]] = {
+    Op.CREATE: frozenset(row.id for row in PRECONDITIONS if Op.CREATE in row.on),
+    Op.UPDATE: frozenset(row.id for row in PRECONDITIONS if row.on == {Op.UPDATE}),
+    Op.DELETE: frozenset(row.id for row in PRECONDITIONS if row.on == {Op.DELETE}),
+}
+"""Rows by the operation that their program breaks them with; what holds on create and update is broken on create."""
+
+ROWS: Mapping[str, Precondition] = {row.id: row for row in PRECONDITIONS}
+
+
+class Refusals:
+    """The errors of a run, by resource name."""
+
+    def __init__(self) -> None:
+        self.text: dict[str, str] = defaultdict(str)
+
+    def __call__(self, event: EngineEvent) -> None:
+        found = event.diagnostic_event
+        if found and found.severity == "error" and found.urn and "::pulumi:pulumi:" not in found.urn:
+            self.text[found.urn.rpartition("::")[2]] += found.message
+
+    def must_be(self, expected: frozenset[str]) -> None:
+        strange = {name: text for name, text in self.text.items() if name not in expected}
+        missed = sorted(expected - set(self.text))
+        assert not strange and not missed, "\n".join([*strange.values(), f"not refused: {missed}"])
+        for name, text in self.text.items():
+            row = ROWS[name]
+            assert f"{row.code}: " in text and row.rule in text and row.source in text, f"{name}: {text}"
+
+
+def refused(call: Callable[..., Any]) -> Refusals:
+    """What a run that must fail refuses."""
+    refusals = Refusals()
+    fails(lambda: call(continue_on_error=True, on_event=refusals))
+    return refusals
+
+
+@pytest.fixture(scope="module")
+def empty(sandbox: Sandbox) -> Sandbox:
+    sandbox.reset()
+    return sandbox
+
+
+def test_every_rule_on_creation_refuses_its_program_and_nothing_else(empty: Sandbox) -> None:
+    def program() -> None:
+        ground = Ground()
+        for family in (compute, data, traffic, watch):
+            family.declare(ground)
+
+    made = InlineStack(empty, program)
+    refused(made.up).must_be(BROKEN_ON[Op.CREATE])
+    made.destroy(continue_on_error=True)
+
+
+def test_every_rule_on_update_refuses_its_program_and_nothing_else(empty: Sandbox) -> None:
+    version = ["1.32"]
+    made = InlineStack(empty, lambda: deletion.changing(version[0]))
+    made.up()
+    version[0] = "1.34"
+    refused(made.up).must_be(BROKEN_ON[Op.UPDATE])
+    version[0] = "1.33"
+    assert made.up()["update"] == 1
+    made.destroy()
+
+
+def test_every_rule_on_deletion_holds_until_the_last_user_is_gone(empty: Sandbox) -> None:
+    made = InlineStack(empty, deletion.declare)
+    made.up()
+    remove = deletion.use(empty, made.outputs())
+    refused(made.destroy).must_be(BROKEN_ON[Op.DELETE])
+    remove()
+    made.destroy()
+    assert not made.state()

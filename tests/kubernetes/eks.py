@@ -1,0 +1,185 @@
+"""An emulated EKS cluster with its real API server, its principals, and stacks of inline programs against it."""
+
+import base64
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from conftest import DEFAULT_REGION, Sandbox
+from pulumi import automation
+
+from sandbox.kubernetes import binaries
+from sandbox.kubernetes.client import Client
+from sandbox.kubernetes.provider import kubeconfig
+
+CLUSTER = "kubernetes-tests"
+START_TIMEOUT_S = 120
+POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKS{}Policy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eks:
+    """`client` acts as the principal that made the cluster."""
+
+    sandbox: Sandbox
+    arn: str
+    endpoint: str
+    authority: str
+    client: Client
+
+    def kubeconfig(self, role: str | None = None, endpoint: str | None = None) -> str:
+        """What a workloads stack has; `role` is assumed by the exec plugin."""
+        arguments = ["eks", "get-token", "--cluster-name", CLUSTER, "--region", DEFAULT_REGION, "--output", "json"]
+        plugin = {
+            "apiVersion": "client.authentication.k8s.io/v1beta1",
+            "command": str(self.sandbox.home / "bin" / "aws"),
+            "args": arguments + (["--role-arn", role] if role else []),
+            "env": [{"name": name, "value": self.sandbox.env[name]} for name in self.sandbox.env if "AWS" in name],
+        }
+        place = {"server": endpoint or self.endpoint, "certificate-authority-data": self.authority}
+        return json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "cluster", "cluster": place}],
+                "users": [{"name": "user", "user": {"exec": plugin}}],
+                "contexts": [{"name": "context", "context": {"cluster": "cluster", "user": "user"}}],
+                "current-context": "context",
+            }
+        )
+
+    def role(self, name: str, policy: str | None = None, namespaces: tuple[str, ...] = ()) -> str:
+        """ARN of a new IAM role; with `policy`, such as View, it has an access entry with that access policy."""
+        iam, eks = self.sandbox.client("iam"), self.sandbox.client("eks")
+        arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"])
+        if policy:
+            eks.create_access_entry(clusterName=CLUSTER, principalArn=arn)
+            scope = {"type": "namespace", "namespaces": [*namespaces]} if namespaces else {"type": "cluster"}
+            eks.associate_access_policy(
+                clusterName=CLUSTER, principalArn=arn, policyArn=POLICY.format(policy), accessScope=scope
+            )
+        return arn
+
+    def client_as(self, role: str | None) -> Client:
+        """A client with the token of a role."""
+        return connect(self.kubeconfig(role))
+
+
+def connect(text: str) -> Client:
+    target = kubeconfig.load(text)
+    credentials = kubeconfig.Credentials(target)
+    return Client(url=target.server, context=kubeconfig.tls(target), headers=credentials.headers)
+
+
+def wait(condition: Callable[[], Any], timeout_s: float, what: str) -> None:
+    """Poll until the condition holds; fail naming `what` otherwise."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout_s} s: {what}")
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def eks(sandbox: Sandbox) -> Iterator[Eks]:
+    """One cluster for all tests of a test process."""
+    if binaries.kube_apiserver() is None:
+        pytest.skip("no kube-apiserver on this machine: `make` builds it")
+    api, ec2, iam = (sandbox.client(service) for service in ("eks", "ec2", "iam"))
+    role = iam.create_role(RoleName=CLUSTER, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{i}.0/24")["Subnet"]["SubnetId"] for i in range(2)]
+    api.create_cluster(
+        name=CLUSTER,
+        roleArn=role,
+        resourcesVpcConfig={"subnetIds": subnets},
+        accessConfig={"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": True},
+    )
+
+    def described() -> Mapping[str, Any]:
+        cluster: Mapping[str, Any] = api.describe_cluster(name=CLUSTER)["cluster"]
+        return cluster
+
+    wait(lambda: described()["status"] == "ACTIVE", START_TIMEOUT_S, f"{CLUSTER} ACTIVE; see {sandbox.home / 'logs'}")
+    made = described()
+    arguments = {"sandbox": sandbox, "arn": made["arn"], "endpoint": made["endpoint"]}
+    cluster = Eks(**arguments, authority=made["certificateAuthority"]["data"], client=None)  # type: ignore[arg-type]
+    yield Eks(**arguments, authority=cluster.authority, client=cluster.client_as(None))
+    api.delete_cluster(name=CLUSTER)
+
+
+@pytest.fixture
+def namespace(eks: Eks) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    make_namespace(eks.client, name)
+    yield name
+    eks.client.delete(f"/api/v1/namespaces/{name}")
+
+
+def make_namespace(client: Client, name: str, **labels: str) -> None:
+    metadata = {"name": name, "labels": {key.replace("__", "/"): value for key, value in labels.items()}}
+    client.request("POST", "/api/v1/namespaces", body={"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+
+
+Program = Callable[[], None]
+
+
+class Stack:
+    """A stack of an inline program; `program` may be replaced between runs."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        options = automation.LocalWorkspaceOptions(
+            env_vars=dict(sandbox.env), pulumi_command=automation.PulumiCommand(root=str(sandbox.home))
+        )
+        self._stack = automation.create_stack(f"k{uuid.uuid4().hex[:8]}", "kubernetes", lambda: None, opts=options)
+
+    def use(self, program: Program) -> None:
+        self._stack.workspace.program = program
+
+    def up(self) -> dict[str, int]:
+        """Operations by kind, such as {"create": 3}."""
+        return dict(self._stack.up(parallel=64).summary.resource_changes or {})
+
+    def preview(self) -> tuple[dict[str, int], str]:
+        """(operations by kind, the engine's output)"""
+        result = self._stack.preview(diff=True)
+        return {str(kind): count for kind, count in result.change_summary.items()}, result.stdout + result.stderr
+
+    def refresh(self) -> str:
+        return str(self._stack.refresh(diff=True).stdout)
+
+    def destroy(self, **environment: str) -> None:
+        self._stack.workspace.env_vars.update(environment)
+        self._stack.destroy(parallel=64)
+
+    def resources(self) -> list[dict[str, Any]]:
+        return list(self._stack.export_stack().deployment.get("resources", []))
+
+    def outputs(self) -> dict[str, Any]:
+        return {name: output.value for name, output in self._stack.outputs().items()}
+
+    def stored(self, sandbox: Sandbox) -> str:
+        """The state as it is on disk."""
+        file = next((sandbox.home / "state" / ".pulumi" / "stacks").rglob(f"{self._stack.name}.json"))
+        return file.read_text()
+
+
+@pytest.fixture
+def stack(eks: Eks) -> Stack:
+    return Stack(eks.sandbox)
+
+
+def fails(call: Callable[[], Any]) -> str:
+    """The engine's output of a run that must fail."""
+    with pytest.raises(automation.CommandError) as caught:
+        call()
+    return str(caught.value)
+
+
+def decoded(text: str) -> str:
+    return base64.b64decode(text).decode()

@@ -1,0 +1,177 @@
+"""The Kubernetes provider under the real engine, against a real API server."""
+
+# ruff: noqa: F811 - fixtures are imported by name
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pytest
+from eks import Eks, Stack, connect, decoded, eks, fails, make_namespace, namespace, stack  # noqa: F401
+
+pytestmark = pytest.mark.kubernetes
+
+
+def provider(eks: Eks, **inputs: object) -> pulumi.ResourceOptions:
+    arguments = {"kubeconfig": eks.kubeconfig(), "cluster_identifier": eks.arn, **inputs}
+    return pulumi.ResourceOptions(provider=kubernetes.Provider("cluster", **arguments))
+
+
+def cell(eks: Eks, *, image: str = "api:1", label: str = "api", setting: str = "1", force: bool = False) -> None:
+    opts = provider(eks)
+    space = kubernetes.core.v1.Namespace("payments", opts=opts)
+    name = space.metadata["name"]
+    settings = kubernetes.core.v1.ConfigMap(
+        "settings", metadata={"namespace": name}, data={"setting": setting}, opts=opts
+    )
+    password = kubernetes.core.v1.Secret(
+        "password", metadata={"namespace": name}, string_data={"value": "correct-horse"}, opts=opts
+    )
+    kubernetes.core.v1.ResourceQuota(
+        "quota", metadata={"namespace": name, "name": "quota"}, spec={"hard": {"pods": "1"}}, opts=opts
+    )
+    kubernetes.networking.v1.NetworkPolicy(
+        "default-deny",
+        metadata={"namespace": name, "name": "default-deny"},
+        spec={"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
+        opts=opts,
+    )
+    labels = {"app": label}
+    kubernetes.apps.v1.Deployment(
+        "api",
+        metadata={"name": "api", "namespace": name, "annotations": {"pulumi.com/patchForce": "true"} if force else {}},
+        spec={
+            "selector": {"match_labels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": image}]}},
+        },
+        opts=opts,
+    )
+    pulumi.export("namespace", name)
+    pulumi.export("settings", settings.metadata["name"])
+    pulumi.export("password", password.metadata["name"])
+
+
+def test_objects_live_as_the_program_declares_them(eks: Eks, stack: Stack) -> None:
+    client = eks.client
+    stack.use(lambda: cell(eks))
+    assert stack.preview()[0] == {"create": 8}
+    assert stack.up() == {"create": 8}
+    made = stack.outputs()
+    space, settings = made["namespace"], made["settings"]
+    api = f"/apis/apps/v1/namespaces/{space}/deployments/api"
+    first = client.get(api)
+    assert image_of(first) == "api:1"
+    assert settings.startswith("settings-")
+    assert len(settings) == len("settings-12345678")
+    secret = client.get(f"/api/v1/namespaces/{space}/secrets/{made['password']}")
+    assert decoded(secret["data"]["value"]) == "correct-horse"
+    stored = stack.stored(eks.sandbox)
+    assert "correct-horse" not in stored
+    assert secret["data"]["value"] not in stored
+    changes, output = stack.preview()
+    assert changes == {"same": 8}, output
+
+    drift = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "stray:9"}]}}}}
+    client.request("PATCH", api, body=drift, content_type="application/strategic-merge-patch+json")
+    assert "stray:9" in stack.refresh()
+
+    stack.use(lambda: cell(eks, image="api:2", setting="2"))
+    assert 'Apply failed with 1 conflict: conflict with "python-httpx"' in fails(stack.up)
+    stack.use(lambda: cell(eks, image="api:2", setting="2", force=True))
+    assert stack.up() == {"update": 1, "same": 7}
+    changed = client.get(api)
+    assert changed["metadata"]["uid"] == first["metadata"]["uid"]
+    assert image_of(changed) == "api:2"
+    # A ConfigMap is replaced when its data changes, so that pods never see two versions under one name.
+    assert client.find(f"/api/v1/namespaces/{space}/configmaps/{settings}") is None
+
+    stack.use(lambda: cell(eks, image="api:2", setting="2", label="other", force=True))
+    assert stack.up() == {"replace": 1, "same": 7}
+    assert client.get(api)["metadata"]["uid"] != first["metadata"]["uid"]
+    stack.destroy()
+    assert client.find(f"/api/v1/namespaces/{space}") is None
+
+
+def image_of(manifest: dict[str, Any]) -> str:
+    return str(manifest["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def test_a_preview_gives_the_servers_reasons_against_bad_manifests(eks: Eks, stack: Stack) -> None:
+    make_namespace(eks.client, "restricted", **{"pod-security.kubernetes.io__enforce": "restricted"})
+
+    def program() -> None:
+        opts = provider(eks)
+        kubernetes.core.v1.Pod(
+            "privileged",
+            metadata={"namespace": "restricted"},
+            spec={"containers": [{"name": "main", "image": "a:1", "security_context": {"privileged": True}}]},
+            opts=opts,
+        )
+        kubernetes.apiextensions.CustomResource(
+            "typo", api_version="v1", kind="Service", metadata={"namespace": "default"}, spec={"prots": []}, opts=opts
+        )
+        kubernetes.core.v1.Service("mistyped", spec={"ports": [{"port": "many"}]}, opts=opts)
+        kubernetes.core.v1.ConfigMap("misnamed", metadata={"name": "Upper_Case"}, opts=opts)
+        kubernetes.core.v1.Secret(
+            "later", metadata={"namespace": "not-there-yet", "name": "_"}, string_data={"a": "b"}, opts=opts
+        )
+
+    stack.use(program)
+    output = fails(stack.preview)
+    assert 'violates PodSecurity "restricted:latest": privileged' in output
+    assert "prots" in output
+    assert "ports" in output
+    assert 'metadata.name: Invalid value: "Upper_Case"' in output
+    assert 'metadata.name: Invalid value: "_"' in output
+    eks.client.delete("/api/v1/namespaces/restricted")
+
+
+def test_an_existing_object_is_refused_and_can_be_imported(eks: Eks, stack: Stack, namespace: str) -> None:
+    client = eks.client
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old"}, "data": {"a": "b"}}
+    made = client.request("POST", path, body=body)
+
+    def program(imported: str | None) -> None:
+        kubernetes.core.v1.ConfigMap(
+            "old",
+            metadata={"name": "old", "namespace": namespace},
+            data={"a": "b"},
+            opts=pulumi.ResourceOptions.merge(provider(eks), pulumi.ResourceOptions(import_=imported)),
+        )
+
+    stack.use(lambda: program(None))
+    assert f"ConfigMap {namespace}/old already exists" in fails(stack.up)
+    stack.use(lambda: program(f"{namespace}/old"))
+    assert stack.up() == {"import": 1, "same": 2}
+    assert client.get(f"{path}/old")["metadata"]["uid"] == made["metadata"]["uid"]
+    stack.destroy()
+    assert client.find(f"{path}/old") is None
+
+
+def test_only_the_identifier_decides_whether_it_is_another_cluster(eks: Eks, stack: Stack, namespace: str) -> None:
+    def program(**inputs: object) -> None:
+        kubernetes.core.v1.ConfigMap(
+            "map", metadata={"name": "map", "namespace": namespace}, opts=provider(eks, **inputs)
+        )
+
+    tunnel = eks.kubeconfig(endpoint=eks.endpoint.replace("127.0.0.1", "localhost"))
+    nowhere = eks.kubeconfig(endpoint="https://127.0.0.1:9")
+    stack.use(program)
+    stack.up()
+    stack.use(lambda: program(kubeconfig=tunnel))
+    assert stack.preview()[0] == {"update": 1, "same": 2}
+    stack.use(lambda: program(kubeconfig=tunnel, cluster_identifier="other"))
+    assert stack.preview()[0]["replace"] == 2
+
+    stack.use(lambda: program(kubeconfig=nowhere))
+    changes, output = stack.preview()
+    assert changes == {"update": 1, "same": 2}
+    assert "https://127.0.0.1:9 does not answer" in output
+    # The provider's new address reaches state with the next update, and with it the destruction.
+    stack.up()
+    assert "PULUMI_K8S_DELETE_UNREACHABLE=true" in fails(stack.destroy)
+    stack.destroy(PULUMI_K8S_DELETE_UNREACHABLE="true")
+    assert [found["type"] for found in stack.resources()] == []
+    assert connect(eks.kubeconfig()).find(f"/api/v1/namespaces/{namespace}/configmaps/map") is not None

@@ -1,0 +1,184 @@
+"""The Pulumi program: which stack becomes what, from the committed stack files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from answers import answers
+from mocks import Registered, run
+
+from components.vocabulary import Environment, TagKey
+from stacks import __main__ as program
+from stacks import account, cell, workloads
+from stacks.fleet import Fleet, load_fleet
+from stacks.models import AccountSettings
+from stacks.problems import ConfigError
+
+STACKS = Path(program.__file__).parent
+PROVIDER, REFERENCE = "pulumi:providers:aws", "pulumi:pulumi:StackReference"
+ACCOUNT_OUTPUTS = {"loadBalancerLogBuckets": {"eu-west-1": "lb-logs-eu", "us-east-1": "lb-logs-us"}}
+CELL_OUTPUTS = {
+    "clusterName": "dev",
+    "clusterArn": "arn:aws:eks:eu-west-1:210987654321:cluster/dev",
+    "clusterEndpoint": "https://dev.eks.example",
+    "clusterCertificateAuthority": "Y2E=",
+    "region": "eu-west-1",
+    "shardMap": "{}",
+}
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Fleet:
+    return load_fleet(STACKS)
+
+
+def made(stack: str, fleet: Fleet, outputs: dict[str, Any]) -> Registered:
+    """Runs the program of a stack, as `__main__` does, on mocks."""
+    modules = {"account": account, "cell": cell, "workloads": workloads}
+    file = fleet.stacks[stack]
+
+    def referenced(type_: str, name: str, inputs: Any) -> dict[str, Any]:
+        if type_ == REFERENCE:
+            return {"name": inputs["name"], "outputs": outputs, "secretOutputNames": []}
+        return answers(type_, name, inputs)
+
+    return run(lambda: modules[file.kind].run(stack, file.settings), outputs=referenced)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def eu_west_1(fleet: Fleet) -> Registered:
+    return made("eu-west-1", fleet, ACCOUNT_OUTPUTS)
+
+
+def test_each_provider_is_bound_to_its_account(eu_west_1: Registered, fleet: Fleet) -> None:
+    provider = eu_west_1.one(PROVIDER).inputs
+    assert json.loads(provider["allowedAccountIds"]) == [fleet.account_of("eu-west-1").account_id]
+    (role,) = json.loads(provider["assumeRoles"])
+    assert role["roleArn"] == fleet.account_of("eu-west-1").deploy_role_arn
+    assert provider["region"] == "eu-west-1"
+
+
+def test_every_resource_gets_cell_and_environment_from_the_provider(eu_west_1: Registered) -> None:
+    tags = json.loads(eu_west_1.one(PROVIDER).inputs["defaultTags"])["tags"]
+    assert tags == {TagKey.CELL: "eu-west-1", TagKey.ENVIRONMENT: Environment.PRODUCTION}
+
+
+def test_a_cell_is_what_its_plan_says(eu_west_1: Registered, fleet: Fleet) -> None:
+    plan = fleet.plan("eu-west-1")
+    clusters = eu_west_1.of("aws:rds/cluster:Cluster")
+    assert set(clusters) == {f"eu-west-1-{shard.id}" for shard in plan.shards}
+    assert len(eu_west_1.of("aws:rds/globalCluster:GlobalCluster")) == len(plan.shards)
+    assert eu_west_1.one("aws:kinesis/stream:Stream").inputs["shardCount"] == plan.stream_shards
+    assert eu_west_1.one("aws:ec2/vpc:Vpc").inputs["cidrBlock"] == plan.vpc_cidr
+    assert eu_west_1.one("aws:eks/cluster:Cluster").inputs["version"] == plan.kubernetes_version
+    lock = eu_west_1.one("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration").inputs
+    assert lock["rule"]["defaultRetention"] == {"mode": "COMPLIANCE", "days": plan.retention.archive_days}
+    assert set(eu_west_1.of("aws:pipes/pipe:Pipe")) == {
+        "eu-west-1-bus", *(f"eu-west-1-{c.name}" for c in plan.consumers if c.ordered)
+    }  # fmt: skip
+
+
+def test_a_cell_logs_to_its_accounts_bucket_of_the_region(eu_west_1: Registered) -> None:
+    assert eu_west_1.one("aws:lb/loadBalancer:LoadBalancer").inputs["accessLogs"]["bucket"] == "lb-logs-eu"
+
+
+def test_the_deploy_role_administers_the_cluster(eu_west_1: Registered, fleet: Fleet) -> None:
+    entries = eu_west_1.of("aws:eks/accessEntry:AccessEntry").values()
+    assert fleet.account_of("eu-west-1").deploy_role_arn in {entry.inputs["principalArn"] for entry in entries}
+
+
+def test_dev_is_small_and_unprotected(fleet: Fleet) -> None:
+    dev = made("dev", fleet, ACCOUNT_OUTPUTS)
+    assert not [resource.name for resource in dev if resource.protect or resource.retain]
+    assert len(dev.of("aws:rds/clusterInstance:ClusterInstance")) == 1
+    assert len(dev.of("aws:ec2/natGateway:NatGateway")) == 1
+    assert dev.of("aws:rds/globalCluster:GlobalCluster") == {}
+
+
+def test_two_cells_share_no_physical_name(eu_west_1: Registered, fleet: Fleet) -> None:
+    us_east_1 = made("us-east-1", fleet, ACCOUNT_OUTPUTS)
+
+    def names(of: Registered) -> set[str]:
+        keys = ("name", "clusterIdentifier", "identifier", "globalClusterIdentifier", "alarmName", "policyName")
+        return {
+            f"{resource.type} {resource.inputs[key]}"
+            for resource in of
+            for key in keys
+            if resource.type.startswith("aws:")
+            and isinstance(resource.inputs.get(key), str)
+            # Names of a cell's own children, not of the physical world.
+            and resource.type not in ("aws:rds/clusterParameterGroup:ClusterParameterGroup",)
+        }
+
+    proofs = {name for name in names(eu_west_1) if "_x.pay.example.com" in name}
+    assert names(eu_west_1) & names(us_east_1) <= proofs
+
+
+def test_an_account_covers_every_region_of_its_cells(fleet: Fleet) -> None:
+    made_ = made("account", fleet, {})
+    detectors = made_.of("aws:guardduty/detector:Detector").values()
+    cells = [settings.region for settings in fleet.cells.values() if settings.account == "account"]
+    assert {detector.inputs["region"] for detector in detectors} == {"eu-west-1", *cells}
+    assert len(made_.of("aws:cloudtrail/trail:Trail")) == 1
+
+
+def test_the_development_account_locks_in_governance_mode_for_a_day(fleet: Fleet) -> None:
+    settings = fleet.accounts["account-dev"]
+    args = account.account_args(settings, fleet.regions_of("account-dev"))
+    assert (args.evidence_lock.mode, args.evidence_lock.days) == ("GOVERNANCE", 1)
+    assert not args.protected
+
+
+def test_workloads_reach_the_cluster_through_the_cells_outputs(fleet: Fleet) -> None:
+    registered = made("dev-workloads", fleet, CELL_OUTPUTS)
+    provider = registered.one("pulumi:providers:kubernetes").inputs
+    assert provider["clusterIdentifier"] == CELL_OUTPUTS["clusterArn"]
+    kubeconfig = json.loads(provider["kubeconfig"])
+    assert kubeconfig["clusters"][0]["cluster"] == {
+        "server": CELL_OUTPUTS["clusterEndpoint"],
+        "certificate-authority-data": CELL_OUTPUTS["clusterCertificateAuthority"],
+    }
+    command = kubeconfig["users"][0]["user"]["exec"]
+    assert [command["command"], *command["args"][:6]] == [
+        "aws", "eks", "get-token", "--cluster-name", "dev", "--region", "eu-west-1",
+    ]  # fmt: skip
+    assert command["args"][-2:] == ["--role-arn", fleet.account_of("dev").deploy_role_arn]
+    assert set(registered.of("kubernetes:core/v1:Namespace")) == {"dev-gateway", "dev-payments", "dev-consumers"}
+
+
+def test_namespaces_never_ask_for_more_than_their_nodes(fleet: Fleet) -> None:
+    for name in fleet.cells:
+        plan = fleet.plan(name)
+        quotas = workloads.namespaces(plan).values()
+        cpu = sum(int(quota.cpu.removesuffix("m")) for quota in quotas)
+        nodes = sum(group.maximum for group in plan.node_groups.values())
+        assert 0 < cpu <= nodes * 64_000, name
+
+
+@pytest.fixture
+def config() -> Any:
+    """Sets the config of the running stack, and clears it afterwards."""
+    pulumi.runtime.set_all_config({})
+    yield lambda kind, value: pulumi.runtime.set_config(f"payment-cell:{kind}", json.dumps(value))
+    pulumi.runtime.set_all_config({})
+
+
+def test_the_kind_is_the_one_object_with_content(config: Any) -> None:
+    config("cell", {})
+    config("account", {"accountId": "123456789012", "homeRegion": "eu-west-1"})
+    settings = program.settings_of("elsewhere")
+    assert isinstance(settings, AccountSettings)
+    assert settings.account_id == "123456789012"
+
+
+def test_a_stack_without_a_kind_is_told_which_there_are(config: Any) -> None:  # noqa: ARG001
+    with pytest.raises(ValueError, match="0 of account, cell, workloads in its config; give exactly one"):
+        program.settings_of("elsewhere")
+
+
+def test_wrong_settings_are_one_error_with_the_rule(config: Any) -> None:
+    config("cell", {"region": "eu-west-9", "environment": "production"})
+    with pytest.raises(ConfigError, match=r"region: eu-west-9 is not a region"):
+        program.settings_of("elsewhere")
