@@ -1,6 +1,5 @@
 """The ``cell`` command."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -109,7 +108,7 @@ def status(stack: Stack, output: Output = Format.TABLE) -> None:
 def outputs(stack: Stack, output: Output = Format.TABLE) -> None:
     """Outputs of a stack; secret ones are masked."""
     session = _session()
-    show(json.loads(session.engine.ask("stack", "output", "--stack", stack, "--json")), output)
+    show(session.engine.outputs(stack), output)
 
 
 @app.command()

@@ -9,8 +9,10 @@ from components.vocabulary import Environment
 from operations.errors import CellError, ExitCode
 from operations.plan import Declared, Kind
 from operations.project import Project
-from stacks.fleet import WORKLOADS_SUFFIX, Fleet, load_fleet
+from stacks.fleet import WORKLOADS_SUFFIX, Fleet, load_fleet, published_problems
+from stacks.models import CellSettings
 from stacks.new_stack import render_cell, render_workloads
+from stacks.problems import ConfigError
 from stacks.settings import NAMESPACE, load_stack_file
 
 
@@ -18,6 +20,18 @@ def declared_stacks(project: Project) -> Mapping[str, Declared]:
     """Every stack of the project, by name. Raises ConfigError with all that is wrong in the stack files."""
     fleet = load_fleet(project.stacks_folder)
     return {name: _declared(fleet, name) for name in fleet.stacks}
+
+
+def refuse_lost_accounts(project: Project, stack: str, published: str) -> None:
+    """Raises ConfigError where the declared shards would lose accounts that the published shard map places.
+
+    A development cell may move slots: it holds no rows that matter.
+    """
+    file = load_stack_file(project.stack_file(stack))
+    assert isinstance(file.settings, CellSettings)
+    throwaway = file.settings.environment is Environment.DEVELOPMENT
+    if problems := published_problems(file, published, slots_may_move=throwaway):
+        raise ConfigError(problems)
 
 
 def disarm_file(project: Project, stack: str) -> None:

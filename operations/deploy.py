@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from operations.declared import refuse_lost_accounts
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
 from operations.events import Reading
@@ -49,6 +50,8 @@ def up(session: Session, target: str, consent: Consent) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for stack in plan_up(target, session.declared):
         session.engine.ensure_stack(stack)
+        if published := session.engine.outputs(stack).get("shardMap"):
+            refuse_lost_accounts(session.project, stack, published)
         planned = _succeeded(session, _preview(session, stack))
         if not planned.reading.actions:
             session.console.print(f"{stack}: no change")

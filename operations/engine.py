@@ -125,6 +125,11 @@ class Engine:
         found: list[dict[str, Any]] = self.state(stack).get("resources") or []
         return found
 
+    def outputs(self, stack: str) -> dict[str, Any]:
+        """Outputs of a stack by name, secret ones masked; empty before its first update."""
+        found: dict[str, Any] = json.loads(self.ask("stack", "output", "--stack", stack, "--json"))
+        return found
+
     def ensure_stack(self, stack: str) -> None:
         """Creates the stack's empty state if there is none, with the secrets provider that its file names."""
         if stack not in self.stacks():

@@ -16,7 +16,7 @@ ACTIONS = frozenset({"create", "update", "delete", "replace", "import", "refresh
 
 _HALVES_OF_A_REPLACEMENT = {"create-replacement": "", "delete-replaced": ""}
 _FOUND_ON_PATH = re.compile(r"using pulumi-\S+ from \$PATH at")
-"""The engine says so of every plugin of the sandbox, in every operation; which plugins are used is the PATH's choice."""
+"""The engine says so of every plugin of the sandbox, in every operation; the PATH decides which plugins are used."""
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 

@@ -69,7 +69,12 @@ def run_sandbox(
     home: Path, *arguments: str, check: bool = True, extra: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """`python -m sandbox ARGUMENTS` over the sandbox in `home`; AssertionError with its stderr when it fails."""
-    env = {**clean_environment(), "PAYMENT_CELL_SANDBOX": str(home), "PYTHONPATH": str(ROOT), **(extra or {})}
+    own = {
+        "PAYMENT_CELL_SANDBOX": str(home),
+        "PAYMENT_CELL_SANDBOX_OWNER": str(os.getpid()),  # when the test run is killed, the sandbox ends as well
+        "PYTHONPATH": str(ROOT),
+    }
+    env = {**clean_environment(), **own, **(extra or {})}
     result = subprocess.run(
         [sys.executable, "-m", "sandbox", *arguments], capture_output=True, text=True, env=env, timeout=120, check=False
     )

@@ -1,9 +1,8 @@
 """Compiles the engine and the Kubernetes API server from Go modules, as fast as two cores can.
 
 Both tools are in one go.mod (beside this file), so that what they share has one version and is compiled once.
-Measured on 2 cores with Go 1.26, CPU seconds for both from an empty build cache, each step on top of the former:
-plain build 860; without debug information (`-dwarf=false`) 700; without `LEFT_OUT` 560; `PLAIN` packages without
-inlining 480. A build with GOGC=off needs 10 % less than one that collects garbage.
+Measured on 2 cores with Go 1.26, in CPU seconds from an empty build cache: 704 for both without debug information, 500
+with `LEFT_OUT` and `PLAIN` as well. On client-go alone: debug information 11 % more, garbage collection 10 % more.
 """
 
 import ctypes
@@ -182,7 +181,8 @@ class GoBuild:
     def __init__(self, home: Path, go: Go) -> None:
         self.home = home
         self.go = go
-        (home / "tmp").mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(home / "tmp", ignore_errors=True)  # of a killed build
+        (home / "tmp").mkdir(parents=True)
         self.environment = environment(go, home, os.environ)
 
     def prepare(self) -> None:

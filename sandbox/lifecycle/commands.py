@@ -134,7 +134,7 @@ def account_since(run: Run | None) -> float | None:
     if run is None:
         return None
     answer = emulator_client.status(run.port, STATUS_TIMEOUT_S)
-    return float(answer["accountSince"]) if answer else run.started_at
+    return float((answer or {}).get("accountSince", run.started_at))
 
 
 def stale_explanation(home: Home, since: float | None) -> str:
@@ -147,7 +147,7 @@ def stale_explanation(home: Home, since: float | None) -> str:
     age = f"began at {time.strftime('%F %T', time.localtime(since))}" if since else "does not exist while nothing runs"
     return (
         f"the account is gone while Pulumi state still holds {count} resources of it: {names}. The emulator keeps the "
-        f"account in memory; the present one {age}. `cell sandbox reset` clears both; `pulumi refresh` drops what is gone."
+        f"account in memory; the present one {age}. `cell sandbox reset` clears both, `pulumi refresh` only state."
     )
 
 

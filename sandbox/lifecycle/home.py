@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,8 @@ class Home:
             return None
         for name in ("supervisor", "emulator"):
             data[name] = Process(**data[name]) if data.get(name) else None
-        return Run(**data)
+        known = {field.name for field in fields(Run)}  # the file may be of another version of the sandbox
+        return Run(**{name: value for name, value in data.items() if name in known})
 
     def write_run(self, run: Run) -> None:
         self._write("sandbox.json", asdict(run))

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandbox.lifecycle import emulator_client, processes
-from sandbox.lifecycle.home import Home, Process, Run
+from sandbox.lifecycle.home import Home, Process, Run, SandboxError
 
 READY_TIMEOUT_S = 60.0
 """Seconds until the emulator must answer; it needs about two on an idle core."""
@@ -25,6 +25,12 @@ STOP_GRACE_S = 15.0
 
 MAX_LOG_BYTES = 20 * 2**20
 """A log larger than this is set aside (one generation) when the sandbox starts."""
+
+CHECK_EVERY_S = 5.0
+"""Seconds between two looks at whether the sandbox is still wanted."""
+
+OWNER_VARIABLE = "PAYMENT_CELL_SANDBOX_OWNER"
+"""Environment variable with the pid of a process without which the sandbox is of no use, such as a test run."""
 
 _SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
@@ -67,6 +73,8 @@ class Supervisor:
     def __init__(self, home: Home, start_id: str, port: int, ready_descriptor: int) -> None:
         self._home = home
         self._ready = ready_descriptor
+        owner = os.environ.get(OWNER_VARIABLE)
+        self._owner = (processes.identify(int(owner)) or Process(pid=int(owner), started="")) if owner else None
         self._socket = _listen(port)
         self._run = Run(
             start_id=start_id,
@@ -88,7 +96,9 @@ class Supervisor:
             processes.end(emulator, STOP_GRACE_S)
             for process in processes.members(self._run.start_id):
                 processes.end(process, grace_s=1.0)
-        self._home.write_run(replace(self._run, ended=ended))
+        current = self._home.run()
+        if current and current.start_id == self._run.start_id:  # else the folder was deleted, or is another run's by now
+            self._home.write_run(replace(self._run, ended=ended))
         print(f"{time.strftime('%FT%T')} {ended}", flush=True)
 
     def _start_emulator(self) -> Process:
@@ -119,7 +129,11 @@ class Supervisor:
         except BrokenPipeError:
             return "the start was interrupted"
         while True:
-            received = signal.sigwait(_SIGNALS)
+            received = _next_signal()
+            if received is None:
+                if unwanted := self._unwanted():
+                    return unwanted
+                continue
             if received != signal.SIGCHLD:
                 return f"stopped ({signal.Signals(received).name})"
             code = _reap(emulator.pid)
@@ -127,6 +141,18 @@ class Supervisor:
                 when = time.strftime("%F %T")
                 log = self._home.logs / "emulator.log"
                 return f"the emulator ended by itself at {when} ({_describe(code)}); see {log}"
+
+    def _unwanted(self) -> str:
+        """Why nobody can want this sandbox any more, empty while somebody may."""
+        try:
+            run = self._home.run()
+        except SandboxError:
+            return ""
+        if run is None or run.start_id != self._run.start_id:
+            return f"{self._home.path} was deleted"
+        if self._owner is not None and not processes.alive(self._owner):
+            return f"its owner, process {self._owner.pid}, ended"
+        return ""
 
     def _tell(self, message: str) -> str:
         os.write(self._ready, f"{message}\n".encode())
@@ -149,6 +175,14 @@ def _listen(port: int) -> socket.socket:
         else:
             return listener
     raise AssertionError("the loop either returns or raises")
+
+
+def _next_signal() -> int | None:
+    """The next signal, None if there is none for a while."""
+    if not hasattr(signal, "sigtimedwait"):  # macOS has only the patient one
+        return signal.sigwait(_SIGNALS)
+    received = signal.sigtimedwait(_SIGNALS, CHECK_EVERY_S)
+    return received.si_signo if received else None
 
 
 def _reap(emulator_pid: int) -> int | None:

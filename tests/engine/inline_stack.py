@@ -1,14 +1,15 @@
 """A stack of an inline program on the real engine in the shared sandbox."""
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEFAULT_REGION, Sandbox
 from pulumi import automation
+
+from conftest import DEFAULT_REGION, Sandbox
 
 Program = Callable[[], None]
 
@@ -23,8 +24,8 @@ class InlineStack:
         )
         self._stack = automation.create_stack(name, "table", program, opts=workspace)
         self._sandbox = sandbox
-        for key, value in {"aws:region": DEFAULT_REGION, **(config or {})}.items():
-            self._stack.set_config(key, automation.ConfigValue(value))
+        values = {"aws:region": DEFAULT_REGION, **(config or {})}
+        self._stack.set_all_config({key: automation.ConfigValue(value) for key, value in values.items()})
 
     def use(self, program: Program) -> None:
         """Run another program in the same stack from now on."""
@@ -50,11 +51,13 @@ class InlineStack:
         return {name: output.value for name, output in self._stack.outputs().items()}
 
     def state(self) -> list[dict[str, Any]]:
-        """The resources in state, secrets encrypted."""
+        """The resources in state, secrets in plain text."""
         return list(self._stack.export_stack().deployment.get("resources", []))
 
     def state_text(self) -> str:
-        return json.dumps(self._stack.export_stack().deployment)
+        """The state file as it is stored, secrets encrypted."""
+        folder = Path(self._sandbox.env["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        return (folder / ".pulumi" / "stacks" / "table" / f"{self._stack.name}.json").read_text(encoding="utf-8")
 
     def resource(self, name: str) -> dict[str, Any]:
         """One custom resource in state, by logical name."""
@@ -70,7 +73,7 @@ class InlineStack:
 
     def assert_stable(self) -> None:
         """Nothing changes without a reason: not in a second run, not by looking at the account."""
-        for what in (self.preview, self.refresh, self.preview):
+        for what in (self.refresh, self.preview):
             changes = what()
             assert set(changes) == {"same"}, f"{what.__name__}: {changes}\n{self.preview_text()}"
 
@@ -83,7 +86,7 @@ def fails(call: Callable[[], Any]) -> str:
 
 
 @contextmanager
-def stack(sandbox: Sandbox, program: Program, **options: Any):  # noqa: ANN201
+def stack(sandbox: Sandbox, program: Program, **options: Any):
     """A stack that is destroyed at the end, and whose destruction must succeed."""
     made = InlineStack(sandbox, program, **options)
     yield made

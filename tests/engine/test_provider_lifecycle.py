@@ -6,9 +6,10 @@ from typing import Any
 
 import pulumi
 import pytest
-from conftest import Sandbox
 from inline_stack import fails, stack
-from pulumi_aws import cloudwatch, ec2, iam, kms, sns, sqs
+from pulumi_aws import ec2, iam, kms, secretsmanager, sns, sqs, ssm
+
+from conftest import Sandbox
 
 pytestmark = pytest.mark.engine
 
@@ -64,7 +65,9 @@ def test_a_chosen_name_is_deleted_before_it_is_made_again(sandbox: Sandbox) -> N
 
     def program() -> None:
         trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        iam.Role("role", name="chosen", path=path[0], assume_role_policy={"Version": "2012-10-17", "Statement": [trust]})
+        iam.Role(
+            "role", name="chosen", path=path[0], assume_role_policy={"Version": "2012-10-17", "Statement": [trust]}
+        )
 
     with stack(sandbox, program) as made:
         made.up()
@@ -85,54 +88,40 @@ def test_import_by_id_alone_and_adoption_without_a_change(sandbox: Sandbox) -> N
         made.assert_stable()
 
     with stack(sandbox, lambda: None) as empty:
-        missing = fails(lambda: empty.cli("import", "aws:sqs/queue:Queue", "gone", f"{url}-gone", "--yes", "--protect=false"))
+        missing = fails(
+            lambda: empty.cli("import", "aws:sqs/queue:Queue", "gone", f"{url}-gone", "--yes", "--protect=false")
+        )
         assert "does not exist" in missing
 
 
-def test_ignored_changes_stay_ignored(sandbox: Sandbox) -> None:
-    delay = [1]
+def test_ignored_protected_retained_and_renamed_resources(sandbox: Sandbox) -> None:
+    now: dict[str, Any] = {"protect": True, "name": "before", "delay": 1}
 
     def program() -> None:
-        ignore = pulumi.ResourceOptions(ignore_changes=["delaySeconds"])
-        pulumi.export("url", sqs.Queue("queue", delay_seconds=delay[0], opts=ignore).url)
+        ignoring = pulumi.ResourceOptions(ignore_changes=["delaySeconds"])
+        pulumi.export("ignoring", sqs.Queue("ignoring", delay_seconds=now["delay"], opts=ignoring).url)
+        sqs.Queue("kept", name="kept", opts=pulumi.ResourceOptions(retain_on_delete=True))
+        sqs.Queue("safe", opts=pulumi.ResourceOptions(protect=now["protect"]))
+        moved = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="before")])
+        sqs.Queue(now["name"], opts=moved if now["name"] == "after" else None)
 
+    aws = sandbox.client("sqs")
     with stack(sandbox, program) as made:
         made.up()
-        delay[0] = 5
-        assert set(made.up()) == {"same"}
-        url = made.outputs()["url"]
-        sandbox.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "8"})
-        made.refresh()
+        url = made.outputs()["ignoring"]
+        aws.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "8"})
+        assert made.refresh()["update"] == 1
+        now |= {"name": "after", "delay": 5}
         assert set(made.up()) == {"same"}
         assert queue_of(sandbox, url)["DelaySeconds"] == "8"
-
-
-def test_protected_retained_and_renamed_resources(sandbox: Sandbox) -> None:
-    names = {"protect": True, "old": "before"}
-
-    def program() -> None:
-        sqs.Queue("kept", name="kept", opts=pulumi.ResourceOptions(retain_on_delete=True))
-        sqs.Queue("safe", opts=pulumi.ResourceOptions(protect=bool(names["protect"])))
-        moved = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="before")])
-        sqs.Queue(str(names["old"]), opts=moved if names["old"] == "after" else None)
-
-    with stack(sandbox, program) as made:
-        made.up()
-        names["old"] = "after"
-        assert set(made.up()) == {"same"}
         assert "protect" in fails(made.destroy)
-        names["protect"] = False
+        now["protect"] = False
         made.up()
-        made.destroy()
-    client = sandbox.client("sqs")
-    urls = client.list_queues().get("QueueUrls", [])
-    assert [url for url in urls if url.endswith("/kept")]
-    client.delete_queue(QueueUrl=client.get_queue_url(QueueName="kept")["QueueUrl"])
+    kept = aws.get_queue_url(QueueName="kept")["QueueUrl"]
+    aws.delete_queue(QueueUrl=kept)
 
 
 def test_secrets_stay_encrypted_in_state_and_write_only_values_are_not_there(sandbox: Sandbox) -> None:
-    from pulumi_aws import secretsmanager, ssm
-
     word = ["first-word"]
     version = [1]
 
@@ -167,35 +156,26 @@ def test_secrets_stay_encrypted_in_state_and_write_only_values_are_not_there(san
         made.assert_stable()
 
 
-def test_one_provider_serves_every_region(sandbox: Sandbox) -> None:
+def test_one_provider_serves_every_region_and_three_functions(sandbox: Sandbox) -> None:
     region = ["us-east-1"]
 
     def program() -> None:
         key = kms.Key("key", region=region[0], deletion_window_in_days=7)
         pulumi.export("arn", key.arn)
-        pulumi.export("url", sqs.Queue("queue").arn)
+        for name, token in {"account": "getCallerIdentity", "place": "getRegion", "part": "getPartition"}.items():
+            pulumi.export(name, pulumi.runtime.invoke(f"aws:index/{token}:{token}", {}).value)
 
     with stack(sandbox, program) as made:
         made.up()
-        assert made.outputs()["arn"].split(":")[3] == "us-east-1"
-        assert made.outputs()["url"].split(":")[3] == "eu-west-1"
+        found = made.outputs()
+        assert found["arn"].split(":")[3] == "us-east-1"
+        assert found["account"]["accountId"] == "123456789012"
+        assert found["place"]["region"] == "eu-west-1"
+        assert found["part"]["dnsSuffix"] == "amazonaws.com"
         made.assert_stable()
         region[0] = "eu-central-1"
         assert made.up()["replace"] == 1
         assert made.outputs()["arn"].split(":")[3] == "eu-central-1"
-
-
-def test_wrong_arguments_are_refused_before_any_call(sandbox: Sandbox) -> None:
-    def program() -> None:
-        pulumi.CustomResource("aws:sqs/queue:Queue", "typo", {"delaySecond": 1})
-        pulumi.CustomResource("aws:sqs/queue:Queue", "mistyped", {"delaySeconds": "ten"})
-        pulumi.CustomResource("aws:kms/alias:Alias", "missing", {})
-
-    with stack(sandbox, program) as made:
-        shown = fails(made.preview)
-        assert "delaySecond: unknown argument; did you mean delaySeconds?" in shown
-        assert "delaySeconds: expected integer, got string" in shown
-        assert "targetKeyId: required argument is missing" in shown
 
 
 class Elsewhere(pulumi.CustomResource):
@@ -218,57 +198,66 @@ def test_what_is_not_emulated_is_checked_and_marked(sandbox: Sandbox) -> None:
         made.assert_stable()
         props["enabled"] = False
         assert made.up()["update"] == 1
-        props["enable"] = False
-        assert "did you mean enabled?" in fails(made.preview)
-        del props["enable"]
 
 
-def test_errors_name_the_resource_and_awss_code(sandbox: Sandbox) -> None:
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("aws:sqs/queue:Queue", {"delaySecond": 1}, "delaySecond: unknown argument; did you mean delaySeconds?"),
+    ("aws:sqs/queue:Queue", {"delaySeconds": "ten"}, "delaySeconds: expected integer, got string"),
+    ("aws:kms/alias:Alias", {}, "targetKeyId: required argument is missing"),
+    ("aws:globalaccelerator/accelerator:Accelerator", {"enable": True}, "did you mean enabled?"),
+    ("aws:sqs/quue:Quue", {}, "aws:sqs/quue:Quue is not a resource type of pulumi-aws"),
+]
+
+
+def test_wrong_arguments_are_refused_before_any_call(sandbox: Sandbox) -> None:
+    case = [WRONG[0]]
+
     def program() -> None:
-        sqs.Queue("queue", name="has spaces")
+        token, props, _ = case[0]
+        Elsewhere("wrong", token, props)
 
     with stack(sandbox, program) as made:
-        shown = fails(made.up)
+        for row in WRONG:
+            case[0] = row
+            assert row[2] in fails(made.preview)
+
+
+def test_failures_name_resource_and_code_and_a_half_made_resource_is_finished_later(sandbox: Sandbox) -> None:
+    aws_managed = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"
+    now: dict[str, Any] = {"queue": "has spaces", "policy": "arn:aws:iam::aws:policy/NoSuchPolicyAnywhere"}
+
+    def program() -> None:
+        sqs.Queue("queue", name=now["queue"])
+        trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        document = {"Version": "2012-10-17", "Statement": [trust]}
+        iam.Role("half", name="half", assume_role_policy=document, managed_policy_arns=[now["policy"]])
+
+    with stack(sandbox, program) as made:
+        shown = fails(lambda: made.up(continue_on_error=True))
         assert re.search(r"creating aws:sqs/queue:Queue \(queue\): InvalidParameterValue\w*: ", shown)
+        assert re.search(r"creating aws:iam/role:Role \(half\): NoSuchEntity: ", shown)
+        assert made.resource("half")["id"] == "half"
+        now |= {"queue": "fine", "policy": aws_managed}
+        assert made.up() == {"same": 1, "create": 1, "update": 1}
+        attached = sandbox.client("iam").list_attached_role_policies(RoleName="half")["AttachedPolicies"]
+        assert [policy["PolicyArn"] for policy in attached] == [aws_managed]
 
 
-def test_a_half_made_resource_stays_in_state_and_is_finished_by_the_next_run(sandbox: Sandbox) -> None:
-    """The subscription of the log group's settings fails: retention of 8 days is none that CloudWatch knows."""
-    days = [8]
-
+def test_a_deletion_that_cannot_happen_ends_with_its_timeout(sandbox: Sandbox) -> None:
     def program() -> None:
-        cloudwatch.LogGroup("group", name="half-made", retention_in_days=days[0])
-
-    with stack(sandbox, program) as made:
-        shown = fails(made.up)
-        if "InvalidParameterException" not in shown:
-            pytest.skip("the emulator accepts the retention")
-        assert made.resource("group")["id"] == "half-made"
-        days[0] = 7
-        assert set(made.up()) == {"same", "update"}
-        groups = sandbox.client("logs").describe_log_groups(logGroupNamePrefix="half-made")["logGroups"]
-        assert groups[0]["retentionInDays"] == 7
-
-
-def test_an_update_that_waits_too_long_says_for_what(sandbox: Sandbox) -> None:
-    def program() -> None:
-        net = ec2.Vpc("net", cidr_block="10.9.0.0/16")
         short = pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete="1s"))
-        ec2.Subnet("a", vpc_id=net.id, cidr_block="10.9.0.0/24", opts=short)
-        pulumi.export("vpc", net.id)
+        pulumi.export("vpc", ec2.Vpc("net", cidr_block="10.9.0.0/16", opts=short).id)
 
     with stack(sandbox, program) as made:
         made.up()
         aws = sandbox.client("ec2")
-        subnet = aws.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [made.outputs()["vpc"]]}])["Subnets"][0]
-        card = aws.create_network_interface(SubnetId=subnet["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
-        shown = fails(made.destroy)
-        assert "deleting aws:ec2/subnet:Subnet (a)" in shown
-        aws.delete_network_interface(NetworkInterfaceId=card)
+        subnet = aws.create_subnet(VpcId=made.outputs()["vpc"], CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+        assert re.search(r"deleting aws:ec2/vpc:Vpc \(net\): DependencyViolation: ", fails(made.destroy))
+        aws.delete_subnet(SubnetId=subnet)
 
 
 def test_another_account_is_refused(sandbox: Sandbox) -> None:
-    with stack(sandbox, lambda: sqs_queue(), config={"aws:allowedAccountIds": '["111111111111"]'}) as made:
+    with stack(sandbox, sqs_queue, config={"aws:allowedAccountIds": '["111111111111"]'}) as made:
         assert "AWS account ID not allowed: 123456789012" in fails(made.up)
 
 
@@ -287,25 +276,11 @@ def test_a_role_in_another_account_is_assumed(sandbox: Sandbox) -> None:
         assert made.outputs()["arn"].split(":")[4] == "210987654321"
 
 
-def test_sixty_four_resources_at_once(sandbox: Sandbox) -> None:
+def test_sixty_four_resources_at_once_in_two_regions(sandbox: Sandbox) -> None:
     def program() -> None:
         for number in range(64):
-            sns.Topic(f"topic-{number}")
+            sns.Topic(f"topic-{number}", region="us-east-1" if number % 2 else None)
 
     with stack(sandbox, program) as made:
         assert made.up()["create"] == 65
         made.assert_stable()
-
-
-def test_the_functions_that_programs_may_call(sandbox: Sandbox) -> None:
-    def program() -> None:
-        identity = pulumi.runtime.invoke("aws:index/getCallerIdentity:getCallerIdentity", {}).value
-        where = pulumi.runtime.invoke("aws:index/getRegion:getRegion", {}).value
-        partition = pulumi.runtime.invoke("aws:index/getPartition:getPartition", {}).value
-        pulumi.export("account", identity["accountId"])
-        pulumi.export("region", where["region"])
-        pulumi.export("suffix", partition["dnsSuffix"])
-
-    with stack(sandbox, program) as made:
-        made.up()
-        assert made.outputs() == {"account": "123456789012", "region": "eu-west-1", "suffix": "amazonaws.com"}

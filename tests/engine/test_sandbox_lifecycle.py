@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -145,6 +146,18 @@ def test_an_emulator_that_ends_by_itself_is_reported(home: Path) -> None:
     assert all(processes.wait_gone(member, GONE_WITHIN_S) for member in members)
     assert "ended by itself" in status_of(home)["ended"]
     assert "SIGKILL" in run_sandbox(home, "status").stdout
+
+
+def test_a_sandbox_whose_owner_or_folder_is_gone_ends(home: Path, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
+        run_sandbox(home, "start", extra={"PAYMENT_CELL_SANDBOX_OWNER": str(owner.pid)})
+        owner.kill()
+    other = tmp_path / "other"
+    run_sandbox(other, "start")
+    members = [*members_of(home), *members_of(other)]
+    shutil.rmtree(other)
+    assert all(processes.wait_gone(member, GONE_WITHIN_S) for member in members)
+    assert str(owner.pid) in status_of(home)["ended"]
 
 
 def start_cluster(box: Sandbox) -> None:

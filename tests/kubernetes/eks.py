@@ -6,6 +6,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ START_TIMEOUT_S = 120
 POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKS{}Policy"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Eks:
     """`client` acts as the principal that made the cluster."""
 
@@ -29,7 +31,10 @@ class Eks:
     arn: str
     endpoint: str
     authority: str
-    client: Client
+
+    @cached_property
+    def client(self) -> Client:
+        return self.client_as(None)
 
     def kubeconfig(self, role: str | None = None, endpoint: str | None = None) -> str:
         """What a workloads stack has; `role` is assumed by the exec plugin."""
@@ -85,10 +90,20 @@ def wait(condition: Callable[[], Any], timeout_s: float, what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def eks(sandbox: Sandbox) -> Iterator[Eks]:
-    """One cluster for all tests of a test process."""
+def eks(sandbox: Sandbox) -> Eks:
+    """One cluster for all tests of a test process; it ends with the sandbox."""
     if binaries.kube_apiserver() is None:
         pytest.skip("no kube-apiserver on this machine: `make` builds it")
+    # Modules that import this fixture each have a fixture of their own.
+    if sandbox.home not in _clusters:
+        _clusters[sandbox.home] = _make(sandbox)
+    return _clusters[sandbox.home]
+
+
+_clusters: dict[Path, Eks] = {}
+
+
+def _make(sandbox: Sandbox) -> Eks:
     api, ec2, iam = (sandbox.client(service) for service in ("eks", "ec2", "iam"))
     role = iam.create_role(RoleName=CLUSTER, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -106,10 +121,8 @@ def eks(sandbox: Sandbox) -> Iterator[Eks]:
 
     wait(lambda: described()["status"] == "ACTIVE", START_TIMEOUT_S, f"{CLUSTER} ACTIVE; see {sandbox.home / 'logs'}")
     made = described()
-    arguments = {"sandbox": sandbox, "arn": made["arn"], "endpoint": made["endpoint"]}
-    cluster = Eks(**arguments, authority=made["certificateAuthority"]["data"], client=None)  # type: ignore[arg-type]
-    yield Eks(**arguments, authority=cluster.authority, client=cluster.client_as(None))
-    api.delete_cluster(name=CLUSTER)
+    authority = made["certificateAuthority"]["data"]
+    return Eks(sandbox=sandbox, arn=made["arn"], endpoint=made["endpoint"], authority=authority)
 
 
 @pytest.fixture

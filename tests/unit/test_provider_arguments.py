@@ -102,12 +102,16 @@ def test_default_tags_are_below_a_resources_own() -> None:
 
 
 def test_write_only_and_known_secret_arguments_are_secret_in_state() -> None:
-    inputs = checked(CLUSTER, {"engine": "aurora-postgresql", "masterPasswordWo": "p", "masterPasswordWoVersion": 1}).inputs
+    inputs = checked(
+        CLUSTER, {"engine": "aurora-postgresql", "masterPasswordWo": "p", "masterPasswordWoVersion": 1}
+    ).inputs
     assert inputs["masterPasswordWo"] == Secret("p")
     assert checked(CLUSTER, {"engine": "x", "masterPassword": "p"}).inputs["masterPassword"] == Secret("p")
 
 
-def difference(token: str, old: Mapping[str, Any], new: Mapping[str, Any], outputs: Mapping[str, Any] | None = None) -> Difference:
+def difference(
+    token: str, old: Mapping[str, Any], new: Mapping[str, Any], outputs: Mapping[str, Any] | None = None
+) -> Difference:
     return diff(
         types=known(token),
         entry=entries().get(token),
@@ -152,7 +156,9 @@ def test_a_value_that_aws_chose_stays_when_the_program_says_nothing() -> None:
 
 def test_writing_down_what_aws_already_has_changes_nothing() -> None:
     assert difference(CLUSTER, {}, {"engineVersion": "17.5"}, {"engineVersion": "17.5"}).changes == {}
-    assert set(difference(CLUSTER, {}, {"engineVersion": "17.6"}, {"engineVersion": "17.5"}).changes) == {"engineVersion"}
+    assert set(difference(CLUSTER, {}, {"engineVersion": "17.6"}, {"engineVersion": "17.5"}).changes) == {
+        "engineVersion"
+    }
 
 
 def test_drift_appears_in_the_inputs_so_that_the_next_run_repairs_it() -> None:

@@ -38,19 +38,29 @@ def test_a_nested_secret_makes_its_property_secret() -> None:
 
 
 def test_properties_become_parameters_by_their_letters_alone() -> None:
-    made = shapes.request("rds", "CreateDBCluster", {"kmsKeyId": "k", "storageEncrypted": True, "engine": "aurora-postgresql"})
+    made = shapes.request(
+        "rds", "CreateDBCluster", {"kmsKeyId": "k", "storageEncrypted": True, "engine": "aurora-postgresql"}
+    )
     assert made == {"KmsKeyId": "k", "StorageEncrypted": True, "Engine": "aurora-postgresql"}
 
 
 def test_properties_without_a_parameter_are_left_for_other_calls() -> None:
-    assert shapes.request("kinesis", "CreateStream", {"name": "s", "shardCount": 2.0, "retentionPeriod": 24}, renames={"name": "StreamName"}) == {
+    assert shapes.request(
+        "kinesis",
+        "CreateStream",
+        {"name": "s", "shardCount": 2.0, "retentionPeriod": 24},
+        renames={"name": "StreamName"},
+    ) == {
         "StreamName": "s",
         "ShardCount": 2,
     }
 
 
 def test_nested_blocks_are_renamed_by_their_path() -> None:
-    target = {"sqsTarget": {"messageGroupId": "g"}, "inputTransformer": {"inputPaths": {"a": "$.a"}, "inputTemplate": "<a>"}}
+    target = {
+        "sqsTarget": {"messageGroupId": "g"},
+        "inputTransformer": {"inputPaths": {"a": "$.a"}, "inputTemplate": "<a>"},
+    }
     renames = {"sqsTarget": "SqsParameters", "inputTransformer.inputPaths": "InputPathsMap"}
     assert shapes.to_shape("events", "Target", target, renames=renames) == {
         "SqsParameters": {"MessageGroupId": "g"},
@@ -95,7 +105,7 @@ def test_lists_are_sets_unless_their_order_counts() -> None:
 
 
 def test_nothing_equals_the_empty_value_but_not_another() -> None:
-    assert same(None, []) and same(None, "") and same(None, False)
+    assert all(same(None, empty) for empty in ([], "", False))
     assert not same(None, "x")
     assert not same(True, 1), "a boolean is not a number"
 

@@ -122,9 +122,10 @@ ROWS = (
         token=NAT,
         on=ON_CREATE,
         rule="A public NAT gateway needs an internet gateway attached to its VPC.",
-        source=f"{DOCS}/vpc/latest/userguide/nat-gateway-troubleshooting.html",
+        source=f"{API}/API_NatGateway.html",
         code="Gateway.NotAttached",
         check=nat_needs_internet_gateway,
+        later=True,
     ),
     Precondition(
         id="ec2-route-gateway-in-same-vpc",

@@ -117,7 +117,10 @@ def certificate_is_issued(request: Request) -> str | None:
 
 def web_acl_takes_no_nlb(request: Request) -> str | None:
     arn = request.given("resourceArn") or ""
-    return f"{arn} is a Network Load Balancer" if ":loadbalancer/net/" in arn else None
+    if ":loadbalancer/" not in arn:
+        return None
+    rows = items(request, "elbv2", "describe_load_balancers", "LoadBalancers", LoadBalancerArns=[arn])
+    return f"{arn} is a Network Load Balancer" if [row for row in rows if row["Type"] == "network"] else None
 
 
 def cloudfront_acl_is_in_us_east_1(request: Request) -> str | None:
@@ -136,7 +139,7 @@ def waf_log_destination_has_prefix(request: Request) -> str | None:
 
 def web_acl_is_unused(request: Request) -> str | None:
     for row in items(request, "elbv2", "describe_load_balancers", "LoadBalancers"):
-        if ":loadbalancer/app/" not in row["LoadBalancerArn"]:
+        if row["Type"] != "application":
             continue
         found = ask(request, "wafv2", "get_web_acl_for_resource", ResourceArn=row["LoadBalancerArn"])
         if ((found or {}).get("WebACL") or {}).get("Id") == request.id:

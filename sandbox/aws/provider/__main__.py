@@ -1,4 +1,6 @@
-"""``python -m sandbox.aws.provider``: serve the provider on a free loopback port and print the port, as the engine expects of a plugin."""
+"""``python -m sandbox.aws.provider``: serve the provider on a free loopback port and print the port, as the engine
+expects of a plugin.
+"""
 
 import signal
 import sys
@@ -11,7 +13,9 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from sandbox.aws.provider.servicer import AwsProvider
 
 WORKERS = 96
-"""Threads: more than the 64 resource operations that run at once, so that checks and diffs need not wait for slow creations."""
+"""Threads: more than the 64 resource operations that run at once, so that checks and diffs need not wait for slow
+creations.
+"""
 
 MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 """Pulumi's own limit of a message."""
@@ -29,7 +33,8 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # The engine ends a plugin with SIGINT, and kills it 5 s later; Ctrl-C reaches the engine's process group, not its plugins'.
+    # The engine ends a plugin with SIGINT, and kills it 5 s later; Ctrl-C reaches the engine's process group, not
+    # its plugins'.
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -18,7 +18,9 @@ NOT_FOUND = (
     "Nonexistent",
     "Unknown",
 )
-"""Parts of AWS error codes that say a thing does not exist (``InvalidVpcID.NotFound``, ``NoSuchEntity``, ``WAFNonexistentItemException``...)."""
+"""Parts of AWS error codes that say a thing does not exist (``InvalidVpcID.NotFound``, ``NoSuchEntity``,
+``WAFNonexistentItemException``...).
+"""
 
 
 def code(error: BaseException) -> str:
@@ -89,8 +91,8 @@ def tagging(
 ) -> Tag:
     """The ``tag`` function of an entry, for services with TagResource / UntagResource style calls.
 
-    ``arn`` and ``tags``/``keys`` name the parameters; ``of`` the output that identifies the resource (``id`` for the Pulumi id). Whether AWS wants a map,
-    a list of pairs and how the pair is spelled is read from the operation's shape.
+    ``arn`` and ``tags``/``keys`` name the parameters; ``of`` the output that identifies the resource (``id`` for the
+    Pulumi id). Whether AWS wants a map, a list of pairs and how the pair is spelled is read from the operation's shape.
     """
 
     def apply(ctx: Context, id_: str, props: Props, put: Tags, drop: list[str]) -> None:

@@ -1,7 +1,8 @@
 """boto3 clients of one configured provider, made once for each service and region and shared by all operations.
 
-Making a client costs about 100 ms the first time a service's description is read and 10 ms later (measured on 2 cores), so all credential sets share
-one loader. Clients are safe to share between threads, making them is not: that happens under a lock.
+Making a client costs about 100 ms the first time a service's description is read and 10 ms later (measured on 2
+cores), so all credential sets share one loader. Clients are safe to share between threads, making them is not: that
+happens under a lock.
 """
 
 import functools
@@ -141,7 +142,8 @@ def _session(profile: str) -> botocore.session.Session:
 
 
 def _set(session: botocore.session.Session, credentials: Any) -> None:
-    # botocore has no public way to hand a session refreshable credentials; boto3's own documentation of role sessions does this.
+    # botocore has no public way to hand a session refreshable credentials; boto3's own documentation of role
+    # sessions does this.
     session._credentials = credentials
 
 
@@ -170,6 +172,3 @@ def duration_s(text: str) -> int:
 def _loopback(url: str) -> bool:
     """Bucket names are no host names on a loopback endpoint."""
     return "//127.0.0.1" in url or "//localhost" in url
-
-
-__all__ = ["CachedCredentialFetcher", "ClientPool", "CredentialError", "duration_s"]

@@ -1,7 +1,8 @@
 """Pulumi's property values on the wire: Struct <-> plain Python, keeping secrets and unknowns.
 
-Decoded values are plain Python except :class:`Secret`, wrapped around what is secret, and :data:`UNKNOWN`, a value that a preview does not know yet. Output
-values become those two; assets, archives and resource references stay the objects they are on the wire. Whole numbers become ``int``.
+Decoded values are plain Python except :class:`Secret`, wrapped around what is secret, and :data:`UNKNOWN`, a value
+that a preview does not know yet. Output values become those two; assets, archives and resource references stay the
+objects they are on the wire. Whole numbers become ``int``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +29,9 @@ UNKNOWNS = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
-"""Sentinels for unknown strings, booleans, numbers, arrays, assets, archives and objects (``sdk/go/common/resource/plugin``)."""
+"""Sentinels for unknown strings, booleans, numbers, arrays, assets, archives and objects
+(``sdk/go/common/resource/plugin``).
+"""
 
 
 class Unknown:

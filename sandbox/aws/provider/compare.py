@@ -1,7 +1,7 @@
 """Whether two property values mean the same to AWS.
 
-JSON text is compared as JSON, IAM policies without regard to the order and the list-or-scalar spelling of actions, resources and principals, lists as sets
-unless a type says that order counts, and an absent value equals the empty one.
+JSON text is compared as JSON, IAM policies without regard to the order and the list-or-scalar spelling of actions,
+resources and principals, lists as sets unless a type says that order counts, and an absent value equals the empty one.
 """
 
 import json

@@ -110,7 +110,9 @@ def _parse(kind: Kind, value: Any) -> Any:
 
 
 def load(values: Mapping[str, Any], environment: Mapping[str, str]) -> ProviderConfig:
-    """The configuration from checked arguments; region falls back to AWS_REGION and AWS_DEFAULT_REGION as in every AWS tool."""
+    """The configuration from checked arguments; region falls back to AWS_REGION and AWS_DEFAULT_REGION as in every
+    AWS tool.
+    """
     args = parsed({k: v for k, v in values.items() if v is not None}, schema.provider())
     ignore = args.get("ignoreTags") or {}
     return ProviderConfig(

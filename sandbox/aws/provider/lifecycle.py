@@ -174,7 +174,9 @@ class Operations:
     def _half_made(
         self, ctx: Context, what: Resource, id_: str, inputs: Mapping[str, Any], error: BaseException
     ) -> Partial:
-        """Whatever can be learned about it, so that the next run finishes or deletes it instead of making a second one."""
+        """Whatever can be learned about it, so that the next run finishes or deletes it instead of making a second
+        one.
+        """
         props = state.plain(inputs)
         try:
             live = self._look(ctx, what, id_, props) or {}

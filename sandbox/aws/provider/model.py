@@ -2,17 +2,20 @@
 
 How the provider uses an entry (nothing below needs to be repeated in an entry):
 
-* Inputs arrive validated against the pulumi-aws SDK, with autonames and :attr:`ResourceType.defaults` filled in, secrets unwrapped
-  and ``tags`` already merged with the provider's default tags.
-* ``create`` makes the resource and returns its id at once; ``settle`` does what follows (waiting until it is available, attributes
-  that need calls of their own). When ``settle`` fails the resource is kept in state as half made, and the next ``up`` runs ``settle`` again.
-* ``read`` returns every official output it can learn. A key with ``None`` means "AWS says it is not set"; a *missing* key means "AWS does not
-  tell" and keeps the last known value. ``tags`` in what it returns are all live tags (``aws:`` ones may be left in). ``id``, ``region`` and ``tagsAll`` are added by the provider.
-* A botocore error whose code says "not found" is ``None`` in ``read`` and success in ``delete``; entries just let it go. All
-  other errors become ``creating aws:sqs/queue:Queue (name): Code: message``.
-* ``update`` is called when an input other than ``tags`` changed (``old`` = last outputs, ``new`` = new inputs), ``tag`` when tags changed.
-  Without ``update`` every change but tags replaces.
-* JSON documents, list order, number spelling and IAM policy spelling are compared by meaning, so ``read`` may return AWS's spelling.
+* Inputs arrive validated against the pulumi-aws SDK, with autonames and :attr:`ResourceType.defaults` filled in,
+  secrets unwrapped and ``tags`` already merged with the provider's default tags.
+* ``create`` makes the resource and returns its id at once; ``settle`` does what follows (waiting until it is
+  available, attributes that need calls of their own). When ``settle`` fails the resource is kept in state as half
+  made, and the next ``up`` runs ``settle`` again.
+* ``read`` returns every official output it can learn. A key with ``None`` means "AWS says it is not set"; a *missing*
+  key means "AWS does not tell" and keeps the last known value. ``tags`` in what it returns are all live tags
+  (``aws:`` ones may be left in). ``id``, ``region`` and ``tagsAll`` are added by the provider.
+* A botocore error whose code says "not found" is ``None`` in ``read`` and success in ``delete``; entries just let it
+  go. All other errors become ``creating aws:sqs/queue:Queue (name): Code: message``.
+* ``update`` is called when an input other than ``tags`` changed (``old`` = last outputs, ``new`` = new inputs),
+  ``tag`` when tags changed. Without ``update`` every change but tags replaces.
+* JSON documents, list order, number spelling and IAM policy spelling are compared by meaning, so ``read`` may return
+  AWS's spelling.
 """
 
 import threading
@@ -46,7 +49,8 @@ class WaitTimeout(Exception):
 class Context:
     """One account and region, for the length of one operation.
 
-    ``deadline`` is a ``time.monotonic()`` value: when the operation's timeout (customTimeouts, else the provider's default) ends.
+    ``deadline`` is a ``time.monotonic()`` value: when the operation's timeout (customTimeouts, else the provider's
+    default) ends.
     """
 
     region: str
@@ -65,7 +69,7 @@ class Context:
         return replace(self, region=region)
 
     def arn(self, service: str, resource: str, *, region: str | None = None, account_id: str | None = None) -> str:
-        """``arn:<partition>:<service>:<region>:<account>:<resource>``; pass ``region=""`` or ``account_id=""`` where AWS leaves them out."""
+        """``arn:<partition>:<service>:<region>:<account>:<resource>``; pass ``""`` for what AWS leaves out."""
         place = self.region if region is None else region
         owner = self.account_id if account_id is None else account_id
         return f"arn:{self.partition}:{service}:{place}:{owner}:{resource}"
@@ -73,7 +77,8 @@ class Context:
     def wait(self, probe: Callable[[], T | None], what: str, *, every_s: float = POLL_S) -> T:
         """Call ``probe`` until it returns something other than None or False; that value is returned.
 
-        ``what`` names the awaited state in the error, e.g. ``"node group payments to be ACTIVE"``. ``probe`` raises to give up early.
+        ``what`` names the awaited state in the error, e.g. ``"node group payments to be ACTIVE"``. ``probe`` raises
+        to give up early.
         """
         while True:
             found = probe()
@@ -87,7 +92,9 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Autoname:
-    """How a physical name is made when the program gives none: ``<logical name>-<7 hex digits>``, as the official plugin does."""
+    """How a physical name is made when the program gives none: ``<logical name>-<7 hex digits>``, as the official
+    plugin does.
+    """
 
     prop: str = "name"
     max_length: int = 255
@@ -124,21 +131,25 @@ class ResourceType:
     settle: Settle | None = None
     """``(context, id, inputs)`` after create and after update; must be repeatable."""
     tag: Tag | None = None
-    """``(context, id, last known outputs, tags to set, keys to remove)``; needed when the SDK type has ``tags``. See ``calls.tagging``."""
+    """``(context, id, last known outputs, tags to set, keys to remove)``; needed when the SDK type has ``tags``. See
+    ``calls.tagging``.
+    """
     force_new: frozenset[str] = frozenset()
     """Input properties (dotted for nested ones) whose change replaces the resource."""
     delete_before_replace: bool = False
     """AWS refuses two at once. (Types with ``autoname`` whose name the program gave are always deleted first.)"""
     autoname: Autoname | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Values the official plugin fills in for absent inputs (top level). Drift away from them is seen and repaired. A function gets the inputs
-    and returns the value, or None for no default."""
+    """Values the official plugin fills in for absent inputs (top level). Drift away from them is seen and repaired. A
+    function gets the inputs and returns the value, or None for no default."""
     ordered: frozenset[str] = frozenset()
     """List properties (dotted) whose order counts; all others are compared as sets."""
     computed_on_update: frozenset[str] = frozenset()
     """Outputs that an update changes by itself (a version number): unknown in the preview of an update."""
     computed_within: frozenset[str] = frozenset()
-    """Dotted outputs inside an input block that AWS decides (``vpcConfig.clusterSecurityGroupId``): unknown in the preview of a create."""
+    """Dotted outputs inside an input block that AWS decides (``vpcConfig.clusterSecurityGroupId``): unknown in the
+    preview of a create.
+    """
     unread: frozenset[str] = frozenset()
     """Optional inputs that ``read`` may return although the program left them out, without that being drift."""
     settles_gone: bool = False

@@ -1,4 +1,6 @@
-"""Bounded retries above botocore's own: what AWS says while one part of it has not heard of what another part just did."""
+"""Bounded retries above botocore's own: what AWS says while one part of it has not heard of what another part just
+did.
+"""
 
 import random
 import time
@@ -39,7 +41,9 @@ ROLE_NOT_READY = (
     "is not authorized to perform",
     "does not have permission",
 )
-"""Messages about a role or policy that IAM has not spread yet (IAM user guide, "Changes that I make are not always immediately visible")."""
+"""Messages about a role or policy that IAM has not spread yet (IAM user guide, "Changes that I make are not always
+immediately visible").
+"""
 
 
 def making(ctx: Context, call: Callable[[], T]) -> T:

@@ -1,8 +1,8 @@
 """Argument and output types of resources, read from the source text of the installed pulumi-aws SDK.
 
-The SDK is generated from the official plugin's schema, so it is the same contract. It is parsed and not imported: importing takes
-seconds and hundreds of MB, reading one resource's file 15 to 60 ms. Of the large ``_inputs.py`` and ``outputs.py`` only the classes that a
-resource names are cut out and parsed.
+The SDK is generated from the official plugin's schema, so it is the same contract. It is parsed and not imported:
+importing takes seconds and hundreds of MB, reading one resource's file 15 to 60 ms. Of the large ``_inputs.py`` and
+``outputs.py`` only the classes that a resource names are cut out and parsed.
 """
 
 import ast
@@ -231,14 +231,16 @@ def _union(members: list[Type]) -> Type:
 
 
 def _reference(name: str, types: Path) -> Type:
-    """A quoted class name: an object of this service, of another (``_iam.PolicyStatementArgs``), an output or an enum."""
+    """A quoted class name: an object of this service, of another (``_iam.PolicyStatementArgs``), an output or an
+    enum.
+    """
     module, _, plain = name.rpartition(".")
     file = types
     if module == "outputs":
         file = types.parent / "outputs.py"
     elif module:
         file = sdk_root() / module.strip("_") / types.name
-    is_object = plain.endswith("Args") or plain.endswith("ArgsDict") or file.name == "outputs.py"
+    is_object = plain.endswith(("Args", "ArgsDict")) or file.name == "outputs.py"
     if not is_object:
         return Type(Kind.ENUM)
     if re.search(rf"^class {plain}[:(]", _text(file), re.M) is None:

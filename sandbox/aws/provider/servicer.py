@@ -115,8 +115,9 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         def run() -> Any:
             found = INVOKES.get(request.tok)
             if found is None:
+                served = ", ".join(INVOKES)
                 raise Refused(
-                    f"{request.tok} is not served: programs look nothing up while planning (served: {', '.join(INVOKES)})"
+                    f"{request.tok} is not served: programs look nothing up while planning (served: {served})"
                 )
             ready = self._ready()
             args = unsecret(decode(request.args))

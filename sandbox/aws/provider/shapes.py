@@ -1,9 +1,10 @@
 """Between the SDK's camelCase properties and botocore's shapes, nested, both ways.
 
-Names are matched by their letters and digits alone (``kmsKeyId`` = ``KMSKeyId`` = ``KmsKeyId``), singular and plural alike where the
-spelling differs only by a final ``s``. What AWS calls differently goes in ``renames`` (dotted property path -> API member; ``""`` leaves it out).
-Blocks that the Pulumi bridge flattens (an object where AWS has a list of one, or the other way round) are wrapped and unwrapped
-by looking at both types. Tags are a map in the SDK and a map or a list of key/value pairs in AWS.
+Names are matched by their letters and digits alone (``kmsKeyId`` = ``KMSKeyId`` = ``KmsKeyId``), singular and plural
+alike where the spelling differs only by a final ``s``. What AWS calls differently goes in ``renames`` (dotted
+property path -> API member; ``""`` leaves it out). Blocks that the Pulumi bridge flattens (an object where AWS has a
+list of one, or the other way round) are wrapped and unwrapped by looking at both types. Tags are a map in the SDK and
+a map or a list of key/value pairs in AWS.
 """
 
 import functools
@@ -55,8 +56,8 @@ def request(
 ) -> dict[str, Any]:
     """Parameters for ``operation`` (``"CreateQueue"``) from the properties that it has members for.
 
-    Properties without a member are left out, since they belong to other calls; ``only`` and ``omit`` choose among the rest.
-    ``extra`` is added as it is and wins. None means absent.
+    Properties without a member are left out, since they belong to other calls; ``only`` and ``omit`` choose among the
+    rest. ``extra`` is added as it is and wins. None means absent.
     """
     shape = service_model(service).operation_model(operation).input_shape
     chosen = {name: value for name, value in props.items() if name not in omit and (only is None or name in only)}

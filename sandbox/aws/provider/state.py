@@ -52,7 +52,9 @@ def _tags(types: ResourceSchema, live: Props, last: Props, config: ProviderConfi
 
 
 def drifted(*, types: ResourceSchema, entry: ResourceType, inputs: Props, outputs: Props) -> dict[str, Any]:
-    """The inputs a program would need to get what AWS now has: the last ``inputs`` where they still hold, else the live values."""
+    """The inputs a program would need to get what AWS now has: the last ``inputs`` where they still hold, else the
+    live values.
+    """
     found = dict(inputs)
     for name, prop in types.inputs.items():
         if name == "region" or name in write_only(types) or (name not in outputs and name not in inputs):

@@ -1,4 +1,6 @@
-"""The table: every AWS resource type that the sandbox's provider can make, one entry a type, a module a service family."""
+"""The table: every AWS resource type that the sandbox's provider can make, one entry a type, a module a service
+family.
+"""
 
 import functools
 import importlib

@@ -1,4 +1,6 @@
-"""VPCs, subnets, internet gateways and addresses; EBS encryption by default. What the other EC2 modules share is here too."""
+"""VPCs, subnets, internet gateways and addresses; EBS encryption by default. What the other EC2 modules share is here
+too.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -81,7 +83,7 @@ def read_vpc(ctx: Context, id_: str, _last: Props) -> Props | None:
     found = first(ec2.describe_vpcs(VpcIds=[id_])["Vpcs"])
     if found is None:
         return None
-    main = filters(vpc_id=id_) + [{"Name": "association.main", "Values": ["true"]}]
+    main = [*filters(vpc_id=id_), {"Name": "association.main", "Values": ["true"]}]
     tables = ec2.describe_route_tables(Filters=main)["RouteTables"]
     groups = ec2.describe_security_groups(Filters=filters(vpc_id=id_, group_name="default"))["SecurityGroups"]
     acls = ec2.describe_network_acls(Filters=filters(vpc_id=id_, default="true"))["NetworkAcls"]

@@ -207,7 +207,8 @@ def read_association(ctx: Context, id_: str, _last: Props) -> Props | None:
     return None
 
 
-# ReplaceRouteTableAssociation gives the association another id, which no Pulumi update can carry: so it is replaced, the old one first
+# ReplaceRouteTableAssociation gives the association another id, which no Pulumi update can carry: so it is replaced,
+# the old one first
 # because a subnet has one association.
 ROUTE_TABLE_ASSOCIATION_TYPE = ResourceType(
     token=ROUTE_TABLE_ASSOCIATION,

@@ -63,7 +63,7 @@ def _update(ctx: Context, name: str, old: Props, new: Props) -> None:
     if changed(old, new, "version") and new.get("version"):
         client.update_cluster_version(name=name, version=new["version"], **_forced(new))
         _settle(ctx, name, new)
-    if changed(old, new, "enabledClusterLogTypes"):
+    if set(old.get("enabledClusterLogTypes") or ()) != set(new.get("enabledClusterLogTypes") or ()):
         client.update_cluster_config(name=name, logging=_logging(new))
         _settle(ctx, name, new)
     for part in _vpc_changes(old.get("vpcConfig") or {}, new["vpcConfig"]):

@@ -87,12 +87,14 @@ def update_role(ctx: Context, id_: str, old: Props, new: Props) -> None:
 
 
 def delete_role(ctx: Context, id_: str, last: Props) -> None:
-    """Policies named by the role's own arguments go with it; attachments made elsewhere only with ``forceDetachPolicies``."""
+    """Policies named by the role's own arguments go with it; attachments made elsewhere only with
+    ``forceDetachPolicies``.
+    """
     iam = ctx.client("iam")
     for profile in pages(ctx, "iam", "list_instance_profiles_for_role", "InstanceProfiles", RoleName=id_):
         iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=id_)
     force = last.get("forceDetachPolicies")
-    mine = attached(ctx, id_) if force else [arn for arn in last.get("managedPolicyArns") or []]
+    mine = attached(ctx, id_) if force else list(last.get("managedPolicyArns") or [])
     for arn in mine:
         or_none(iam.detach_role_policy, RoleName=id_, PolicyArn=arn)
     names = inline(ctx, id_) if force else [policy["name"] for policy in last.get("inlinePolicies") or []]

@@ -1,7 +1,7 @@
 """SQS queues and SNS topics with their policies and subscriptions.
 
-``Queue`` is the worked example of an entry: `create` returns the id at once, `read` gives every official output, `update` sends what changed,
-tags go through `tag`, defaults are the official plugin's.
+``Queue`` is the worked example of an entry: `create` returns the id at once, `read` gives every official output,
+`update` sends what changed, tags go through `tag`, defaults are the official plugin's.
 """
 
 from typing import Any
@@ -236,7 +236,10 @@ def reset_topic_policy(ctx: Context, id_: str, _last: Props) -> None:
 
 def default_topic_policy(arn: str) -> str:
     """The policy SNS gives a new topic: only the owner's account (SNS developer guide, "Default access policy")."""
-    actions = "GetTopicAttributes SetTopicAttributes AddPermission RemovePermission DeleteTopic Subscribe ListSubscriptionsByTopic Publish"
+    actions = (
+        "GetTopicAttributes SetTopicAttributes AddPermission RemovePermission DeleteTopic Subscribe "
+        "ListSubscriptionsByTopic Publish"
+    )
     statement = {
         "Sid": "__default_statement_ID",
         "Effect": "Allow",

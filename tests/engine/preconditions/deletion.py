@@ -31,7 +31,7 @@ def declare() -> None:
     address = ec2.Eip("ec2-address-is-free", domain="vpc")
     full = ec2.Vpc("ec2-vpc-is-empty", cidr_block="10.9.0.0/16")
     group = ec2.SecurityGroup("ec2-security-group-is-unreferenced", vpc_id=vpc.id, description="used")
-    subnets = rds.SubnetGroup("rds-subnet-group-is-unused", subnet_ids=[subnet.id, other.id])
+    subnets = rds.SubnetGroup("rds-subnet-group-is-unused", subnet_ids=Network("groups", 6, public=False).two_zones)
     parameters = rds.ClusterParameterGroup("rds-parameter-group-is-unused", family="aurora-postgresql16")
     statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
     policy = iam.Policy(

@@ -1,0 +1,45 @@
+"""What stands in an AWS account before anybody deploys to it: the role that deploys.
+
+Whoever vends accounts makes that role (AWS Organizations makes OrganizationAccountAccessRole,
+https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access-cross-account-role.html). An
+emulated account begins empty, so the first role that is assumed in an account without any role is taken to be that one.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from moto.iam.models import iam_backends
+from moto.sts import models
+
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+def _ensure_deploy_role(role_arn: str) -> None:
+    _, partition, _, _, account, resource = role_arn.split(":", 5)
+    iam = iam_backends[account][partition]
+    if iam.roles or not resource.startswith("role/"):
+        return
+    path, _, name = resource.removeprefix("role").rpartition("/")
+    root = f"arn:{partition}:iam::{account}:root"
+    trust = {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"}
+    iam.create_role(
+        role_name=name,
+        assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        path=f"{path}/",
+        permissions_boundary=None,
+        description="Deploys to this account",
+        tags=[],
+        max_session_duration="3600",
+    )
+    iam.attach_role_policy(ADMINISTRATOR, name)
+
+
+def install() -> None:
+    assume_role: Callable[..., Any] = models.STSBackend.assume_role
+
+    def with_deploy_role(self: models.STSBackend, *args: Any, **kwargs: Any) -> Any:
+        _ensure_deploy_role(kwargs["role_arn"])
+        return assume_role(self, *args, **kwargs)
+
+    models.STSBackend.assume_role = with_deploy_role
