@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-
-# Pulumi runs this folder as a program, which puts it first on the path: secrets.py would stand for Python's own.
-if Path(sys.path[0]).resolve() == Path(__file__).parent.resolve():
-    sys.path.pop(0)
 
 import pulumi
 

@@ -16,7 +16,7 @@ import threading
 if sys.version_info < (3, 11):  # noqa: UP036  whatever `python3` is runs this
     sys.exit("engine: Python 3.11 or newer is needed; try `make PYTHON=python3.11`")
 
-sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # the checkout
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from sandbox.engine import environment, golang, tools
 from sandbox.engine.cache import say

@@ -33,7 +33,6 @@ class Tool:
     """A program that the sandbox runs: `package` of `module` in go.mod; `check` makes it print its version."""
 
     name: str
-    title: str
     module: str
     package: str
     linker_flags: str
@@ -56,7 +55,6 @@ class Tool:
 
 PULUMI = Tool(
     name="pulumi",
-    title="the Pulumi engine",
     module="github.com/pulumi/pulumi/pkg/v3",
     package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     linker_flags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",
@@ -65,7 +63,6 @@ PULUMI = Tool(
 )
 KUBE_APISERVER = Tool(
     name="kube-apiserver",
-    title="the Kubernetes API server",
     module="k8s.io/kubernetes",
     package="k8s.io/kubernetes/cmd/kube-apiserver",
     linker_flags="-X k8s.io/component-base/version.gitVersion=v{version}",

@@ -1,7 +1,7 @@
 """What EKS access policies permit, as RBAC objects, and the rules of aggregated ClusterRoles.
 
-EKS evaluates access policies in an authorizer of its own. Here a principal that an access entry associates with a policy
-gets a group for it (`group`), and the group is bound to the role that AWS names as the policy's equivalent
+EKS evaluates access policies in an authorizer of its own. Here a principal that an access entry associates with a
+policy gets a group for it (`group`), and the group is bound to the role that AWS names as the policy's equivalent
 (https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html).
 """
 
@@ -26,8 +26,8 @@ ROLES = {
 
 
 def group(policy: str, namespace: str | None = None) -> str:
-    """Group of the principals with an access policy: in the whole cluster, or in namespaces that match `namespace`, which
-    may end in `*`."""
+    """Group of the principals with an access policy: in the whole cluster, or in namespaces that match `namespace`,
+    which may end in `*`."""
     return f"eks:access-policy:{policy}" + (f":{namespace}" if namespace else "")
 
 
@@ -42,8 +42,8 @@ def _binding(kind: str, policy: str, groups: list[str]) -> Manifest:
 
 
 def role_bindings(namespace: str) -> list[Manifest]:
-    """Bindings of a namespace: to its own name and to every pattern that matches it, so that a pattern of an access entry
-    also holds for namespaces that are created later."""
+    """Bindings of a namespace: to its own name and to every pattern that matches it, so that a pattern of an access
+    entry also holds for namespaces that are created later."""
     patterns = [namespace, *(f"{namespace[:length]}*" for length in range(len(namespace) + 1))]
     return [_binding("RoleBinding", policy, [group(policy, pattern) for pattern in patterns]) for policy in ROLES]
 

@@ -16,7 +16,8 @@ from sandbox.kubernetes.pki import Authority
 from sandbox.kubernetes.server import ApiServer
 
 SCHEMA_ONLY_URL = "https://no-api-server.sandbox.invalid"
-"""Endpoint of a cluster on a machine without kube-apiserver; the provider then validates manifests against the schema."""
+"""Endpoint of a cluster on a machine without kube-apiserver; the provider then validates manifests against the
+schema."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 from sandbox.engine import tools
 
 OVERRIDE = "PAYMENT_CELL_KUBE_APISERVER"
-"""Environment variable with the path of a kube-apiserver to use instead of the built one; `none` stands for a machine that
-cannot have one, so that the schema-only mode can be tried anywhere."""
+"""Environment variable with the path of a kube-apiserver to use instead of the built one; `none` stands for a machine
+that cannot have one, so that the schema-only mode can be tried anywhere."""
 
 VERSION = tools.KUBE_APISERVER.version.removeprefix("v")
 """Such as 1.36.2."""

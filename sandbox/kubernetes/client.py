@@ -77,6 +77,7 @@ class Client:
         content_type: str = "application/json",
         accept: str = "application/json",
         warnings: list[str] | None = None,
+        delays_s: tuple[float, ...] = RETRY_DELAYS_S,
     ) -> Manifest:
         """The answer as JSON; the server's warnings are appended to `warnings`.
 
@@ -84,7 +85,7 @@ class Client:
         """
         content = None if body is None else json.dumps(body)
         repeatable = method != "POST"
-        for delay_s in (*RETRY_DELAYS_S, None):
+        for delay_s in (*delays_s, None):
             headers = {"Content-Type": content_type, "Accept": accept, **self.headers()}
             try:
                 response = self._http.request(method, path, params=params, content=content, headers=headers)

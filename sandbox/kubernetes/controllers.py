@@ -1,7 +1,8 @@
 """What kube-controller-manager does and the sandbox needs, since none runs here.
 
 Done here, because objects could otherwise not be created or deleted as on EKS:
-  - a namespace gets its `default` ServiceAccount and the `kube-root-ca.crt` ConfigMap, without which no pod is admitted;
+  - a namespace gets its `default` ServiceAccount and the `kube-root-ca.crt` ConfigMap, without which no pod is
+    admitted;
   - a deleted namespace is emptied and then finalized;
   - garbage collection: background, foreground and orphaning deletion, protection of volumes in use;
   - the rules of aggregated ClusterRoles (`view`, `edit`, `admin` have none of their own);
@@ -9,8 +10,8 @@ Done here, because objects could otherwise not be created or deleted as on EKS:
   - the roles behind EKS access policies.
 
 Not done, so what depends on it stays as it was declared: no ReplicaSets or Pods appear for Deployments, StatefulSets,
-DaemonSets, Jobs and CronJobs; no endpoints for Services; no horizontal scaling; no volume binding; no node lifecycle; no
-certificate signing; no ServiceAccount token Secrets.
+DaemonSets, Jobs and CronJobs; no endpoints for Services; no horizontal scaling; no volume binding; no node lifecycle;
+no certificate signing; no ServiceAccount token Secrets.
 
 Everything follows from one watch of etcd: a kind needs no informer of its own, and custom resources are included.
 """

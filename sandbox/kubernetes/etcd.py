@@ -168,6 +168,7 @@ def _change(event: Mapping[str, Any]) -> Change:
     try:
         value = json.loads(base64.b64decode(event["kv"].get("value", "")))
     except ValueError:
-        # Allocators (cluster addresses, node ports) and leases are stored in a form of their own; nobody here needs them.
+        # Allocators (cluster addresses, node ports) and leases are stored in a form of their own; nobody here needs
+        # them.
         value = {}
     return Change(key=key, value=value if isinstance(value, dict) else {})

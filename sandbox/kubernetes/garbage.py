@@ -92,7 +92,7 @@ def _no_pod_uses_claim(_client: Client, objects: Objects, claim: Manifest) -> bo
 
 
 def _is_unbound(_client: Client, _objects: Objects, volume: Manifest) -> bool:
-    return volume.get("status", {}).get("phase") != "Bound"
+    return bool(volume.get("status", {}).get("phase") != "Bound")
 
 
 _CONDITIONS: dict[str, Callable[[Client, Objects, Manifest], bool]] = {

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -35,7 +35,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--region", default=argparse.SUPPRESS)
     shared.add_argument("--output", choices=("json",), default=argparse.SUPPRESS)
     parser = _Parser(prog="aws", add_help=False, allow_abbrev=False, parents=[shared])
@@ -56,11 +56,11 @@ def token(credentials: Credentials, region: str, cluster: str) -> str:
     url = f"https://sts.{region}.{domain}/?Action=GetCallerIdentity&Version=2011-06-15"
     request = AWSRequest(method="GET", url=url, headers={CLUSTER_HEADER: cluster})
     SigV4QueryAuth(credentials, "sts", region, expires=PRESIGNED_S).add_auth(request)
-    return PREFIX + base64.urlsafe_b64encode(request.url.encode()).decode().rstrip("=")
+    return PREFIX + base64.urlsafe_b64encode(str(request.url).encode()).decode().rstrip("=")
 
 
 def _assumed(session: Session, role_arn: str, region: str) -> Credentials:
-    sts = session.create_client("sts", region_name=region)
+    sts: Any = session.create_client("sts", region_name=region)
     made = sts.assume_role(RoleArn=role_arn, RoleSessionName="EKSGetTokenAuth")["Credentials"]
     return Credentials(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
 

@@ -8,13 +8,14 @@ from sandbox.kubernetes.objects import Manifest, Objects, terminating
 MANAGER = "kube-controller-manager"
 
 _CA_DESCRIPTION = (
-    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal "
-    "service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
+    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."
 )
 
 
 def furnish(client: Client, objects: Objects, namespace: Manifest, ca_pem: str) -> None:
-    """Create the default ServiceAccount, the authority's ConfigMap and the bindings of access policies where missing."""
+    """Create the default ServiceAccount, the authority's ConfigMap and the bindings of access policies where
+    missing."""
     name = namespace["metadata"]["name"]
     present = {(found["kind"], found["metadata"]["name"]) for found in objects.in_namespace(name)}
     account: Manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}

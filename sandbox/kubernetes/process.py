@@ -1,8 +1,8 @@
 """Child processes that end with the sandbox, whatever ends it.
 
 Linux kills a child whose parent-death signal is set when the *thread* that forked it ends, so every child is started by
-one thread that lives as long as the process. Other systems have no such signal: there an `atexit` hook stops the children
-of a normal exit, and a killed sandbox leaves them to `cell sandbox reset`.
+one thread that lives as long as the process. Other systems have no such signal: there an `atexit` hook stops the
+children of a normal exit, and a killed sandbox leaves them to `cell sandbox reset`.
 """
 
 import atexit
@@ -17,8 +17,8 @@ from pathlib import Path
 STOP_GRACE_S = 5.0
 """Seconds between SIGTERM and SIGKILL; an API server without clients needs well under one."""
 
-# Run between fork and exec in a fresh interpreter: a `preexec_fn` can deadlock in a threaded parent. The parent is checked
-# after the signal is set, because it may have died in between.
+# Run between fork and exec in a fresh interpreter: a `preexec_fn` can deadlock in a threaded parent. The parent is
+# checked after the signal is set, because it may have died in between.
 _LAUNCHER = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":

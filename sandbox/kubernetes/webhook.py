@@ -1,8 +1,8 @@
 """Who a bearer token of an EKS cluster belongs to, and what Kubernetes user and groups that principal is.
 
-A token is a presigned STS GetCallerIdentity request for one cluster, as `aws eks get-token` makes it. EKS sends it to STS;
-here, inside the emulator's process, the signature is recomputed with the secret that the emulated account holds for the
-access key. The principal is then looked up in the cluster's access entries.
+A token is a presigned STS GetCallerIdentity request for one cluster, as `aws eks get-token` makes it. EKS sends it to
+STS; here, inside the emulator's process, the signature is recomputed with the secret that the emulated account holds
+for the access key. The principal is then looked up in the cluster's access entries.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,8 +17,8 @@ CLUSTER_ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccessPolicy:
-    """An access policy that an entry is associated with. `namespaces` is empty for the scope `cluster`; a name in it may
-    end in `*`."""
+    """An access policy that an entry is associated with. `namespaces` is empty for the scope `cluster`; a name in it
+    may end in `*`."""
 
     policy_arn: str
     namespaces: tuple[str, ...] = ()
@@ -26,7 +26,8 @@ class AccessPolicy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccessEntry:
-    """An EKS access entry. `principal_arn`: IAM role, user or root. `username` may hold {{SessionName}} and {{AccountID}}."""
+    """An EKS access entry. `principal_arn`: IAM role, user or root. `username` may hold {{SessionName}} and
+    {{AccountID}}."""
 
     principal_arn: str
     username: str
@@ -36,7 +37,8 @@ class AccessEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Whose access key signed. `arn`: as GetCallerIdentity says; `principal_arn`: of the role behind a session, else `arn`."""
+    """Whose access key signed. `arn`: as GetCallerIdentity says; `principal_arn`: of the role behind a session, else
+    `arn`."""
 
     secret: Secret
     account: str
@@ -161,7 +163,8 @@ def _username(entry: AccessEntry, caller: Caller) -> str:
 
 
 def policy_groups(policies: Sequence[AccessPolicy]) -> list[str]:
-    """The groups that RBAC binds to the roles of these access policies; a policy that the sandbox has no role for gives none."""
+    """The groups that RBAC binds to the roles of these access policies; a policy that the sandbox has no role for gives
+    none."""
     groups = []
     for policy in policies:
         name = policy.policy_arn.rpartition("/")[2]

@@ -97,7 +97,8 @@ class Supervisor:
             for process in processes.members(self._run.start_id):
                 processes.end(process, grace_s=1.0)
         current = self._home.run()
-        if current and current.start_id == self._run.start_id:  # else the folder was deleted, or is another run's by now
+        # Otherwise the folder was deleted, or belongs to another run by now.
+        if current and current.start_id == self._run.start_id:
             self._home.write_run(replace(self._run, ended=ended))
         print(f"{time.strftime('%FT%T')} {ended}", flush=True)
 

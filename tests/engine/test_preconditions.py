@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from conftest import Sandbox
 from inline_stack import InlineStack, fails
 from preconditions import compute, data, deletion, traffic, watch
 from preconditions.ground import Ground
 from pulumi.automation.events import EngineEvent
 
+from conftest import Sandbox
 from sandbox.aws.preconditions import PRECONDITIONS, Op, Precondition
 
 pytestmark = pytest.mark.engine
@@ -37,12 +37,12 @@ class Refusals:
             self.text[found.urn.rpartition("::")[2]] += found.message
 
     def must_be(self, expected: frozenset[str]) -> None:
-        strange = {name: text for name, text in self.text.items() if name not in expected}
-        missed = sorted(expected - set(self.text))
-        assert not strange and not missed, "\n".join([*strange.values(), f"not refused: {missed}"])
+        strange = [text for name, text in self.text.items() if name not in expected]
+        missed = [f"not refused: {name}" for name in sorted(expected - set(self.text))]
+        assert not [*strange, *missed], "\n".join([*strange, *missed])
         for name, text in self.text.items():
             row = ROWS[name]
-            assert f"{row.code}: " in text and row.rule in text and row.source in text, f"{name}: {text}"
+            assert all(part in text for part in (f"{row.code}: ", row.rule, row.source)), f"{name}: {text}"
 
 
 def refused(call: Callable[..., Any]) -> Refusals:

@@ -1,14 +1,15 @@
-"""The table's entries for S3, Secrets Manager, Kinesis, DynamoDB and SSM: they come up, stay, change, show drift and go."""
+"""S3, Secrets Manager, Kinesis, DynamoDB and SSM: they come up, stay, change, show drift and go."""
 
 import json
 
 import pulumi
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Sandbox
 from inline_stack import InlineStack, fails, stack
 from pulumi_aws import dynamodb, kinesis, kms, s3, secretsmanager, ssm
 from table_programs import comes_up_and_changes, document, repairs
+
+from conftest import Sandbox
 
 pytestmark = pytest.mark.engine
 
@@ -23,8 +24,8 @@ def bucket(version: int, key: kms.Key) -> None:
         rules=[{"apply_server_side_encryption_by_default": default, "bucket_key_enabled": True}],
     )
     s3.BucketPublicAccessBlock("data", bucket=made.id, block_public_acls=True, block_public_policy=True)
-    deny = {"Effect": "Deny", "Principal": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
-    policy = made.arn.apply(lambda arn: document({**deny, "Action": ["s3:*"], "Resource": [arn, f"{arn}/*"]}))
+    delivery = {"Principal": {"Service": "firehose.amazonaws.com"}, "Action": ["s3:PutObject"]}
+    policy = made.arn.apply(lambda arn: document({**delivery, "Resource": f"{arn}/*"}))
     s3.BucketPolicy("data", bucket=made.id, policy=policy)
     retention = {"mode": "GOVERNANCE", "days": version}
     s3.BucketObjectLockConfiguration("data", bucket=made.id, rule={"default_retention": retention})
@@ -101,7 +102,9 @@ def drift(sandbox: Sandbox, outputs: dict[str, str]) -> None:
     client.put_public_access_block(
         Bucket=outputs["bucket"], PublicAccessBlockConfiguration={"BlockPublicAcls": False, "BlockPublicPolicy": True}
     )
-    client.put_bucket_policy(Bucket=outputs["bucket"], Policy=document({"Principal": "*", "Action": "s3:GetObject"}))
+    reader = {"Principal": {"Service": "logs.amazonaws.com"}, "Action": "s3:GetBucketAcl"}
+    arn = f"arn:aws:s3:::{outputs['bucket']}"
+    client.put_bucket_policy(Bucket=outputs["bucket"], Policy=document({**reader, "Resource": arn}))
     sandbox.client("secretsmanager").update_secret(SecretId=outputs["hidden"], Description="changed")
     sandbox.client("dynamodb").update_continuous_backups(
         TableName=outputs["table"], PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
@@ -109,7 +112,7 @@ def drift(sandbox: Sandbox, outputs: dict[str, str]) -> None:
 
 
 def lock_an_object(sandbox: Sandbox, name: str) -> None:
-    """An object under governance lock, and an old version of it."""
+    """An object under the bucket's governance lock, and an old version of it."""
     for body in (b"one", b"two"):
         sandbox.client("s3").put_object(Bucket=name, Key="k", Body=body)
 
@@ -130,7 +133,7 @@ def check_outputs(made: InlineStack, sandbox: Sandbox) -> None:
 def test_data_stores_come_up_change_in_place_and_go(sandbox: Sandbox) -> None:
     sandbox.reset()
     with stack(sandbox, lambda: program(1)) as made:
-        # Table, streams, bucket, lock, lifecycle, secrets, parameter, account block: 9 change; a new value is a new version.
+        # Bucket, lock, lifecycle, account block, 2 secrets, parameter, stream, table; a new value is a new version.
         comes_up_and_changes(made, program, update=9, replace=1)
         check_outputs(made, sandbox)
         drift(sandbox, made.outputs())
@@ -188,7 +191,11 @@ def imported(ids: dict[str, str]) -> None:
         "found", bucket=ids["bucket"], versioning_configuration={"status": "Enabled"}, opts=found("bucket")
     )
     kinesis.Stream(
-        "found", name=ids["stream"], shard_count=1, stream_mode_details={"stream_mode": "PROVISIONED"}, opts=found("stream")
+        "found",
+        name=ids["stream"],
+        shard_count=1,
+        stream_mode_details={"stream_mode": "PROVISIONED"},
+        opts=found("stream"),
     )
     ssm.Parameter("found", name=ids["parameter"], type="String", value=json.dumps({"a": 1}), opts=found("parameter"))
 

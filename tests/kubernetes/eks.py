@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEFAULT_REGION, Sandbox
 from pulumi import automation
 
+from conftest import DEFAULT_REGION, Sandbox
 from sandbox.kubernetes import binaries
 from sandbox.kubernetes.client import Client
 from sandbox.kubernetes.provider import kubeconfig

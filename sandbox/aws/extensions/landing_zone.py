@@ -1,7 +1,7 @@
 """What stands in an AWS account before anybody deploys to it: the role that deploys.
 
-Whoever vends accounts makes that role (AWS Organizations makes OrganizationAccountAccessRole,
-https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access-cross-account-role.html). An
+Whoever vends accounts makes that role; AWS Organizations makes OrganizationAccountAccessRole
+(https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access-cross-account-role.html). An
 emulated account begins empty, so the first role that is assumed in an account without any role is taken to be that one.
 """
 

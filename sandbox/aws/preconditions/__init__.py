@@ -46,7 +46,7 @@ _BY_TOKEN = {
 
 
 def violations(request: Request) -> list[str]:
-    """Every rule that the operation would break, as ``CODE: what is wrong. RULE (source)``; empty when it may go ahead."""
+    """Every rule that the operation would break, as ``CODE: what is wrong. RULE (source)``; empty: it may go ahead."""
     rows = (row for row in _BY_TOKEN.get(request.token, ()) if request.op in row.on)
     return [row.refusal(wrong) for row in rows if (wrong := row.check(request))]
 

@@ -1,4 +1,4 @@
-"""Reading the emulated account: roles, keys, subnets and routes, buckets. Each answer is kept for the length of one request."""
+"""Reading the emulated account: roles, keys, networks, buckets. Each answer is kept for the length of one request."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

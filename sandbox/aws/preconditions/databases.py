@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.aws.preconditions.account import forbidden, items, too_few_zones, unusable, untrusted
+from sandbox.aws.preconditions.account import forbidden, items, too_few_zones, untrusted, unusable
 from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_CREATE, ON_DELETE, Precondition, Request
 
 CLUSTER = "aws:rds/cluster:Cluster"
@@ -246,7 +246,7 @@ ROWS = (
         id="rds-monitoring-role-may-write",
         token=INSTANCE,
         on=ON_CHANGE,
-        rule="The role of enhanced monitoring needs AmazonRDSEnhancedMonitoringRole, or its equal, before an instance uses it.",
+        rule="The role of enhanced monitoring needs AmazonRDSEnhancedMonitoringRole, or its equal, before it is used.",
         source=f"{AURORA}/USER_Monitoring.OS.Enabling.html",
         code="InvalidParameterValue",
         check=monitoring_role_may_write,

@@ -6,8 +6,8 @@ from sandbox.aws.preconditions.account import (
     items,
     shared_zone,
     subnets,
-    unusable,
     untrusted,
+    unusable,
     without_gateway,
 )
 from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_CREATE, Precondition, Request
@@ -140,7 +140,7 @@ ROWS = (
         id="ec2-endpoint-private-dns-needs-vpc-dns",
         token=ENDPOINT,
         on=ON_CREATE,
-        rule="Private DNS of an interface endpoint needs enableDnsSupport and enableDnsHostnames of the VPC to be true.",
+        rule="Private DNS of an interface endpoint needs enableDnsSupport and enableDnsHostnames of its VPC.",
         source=f"{API}/API_CreateVpcEndpoint.html",
         code="InvalidParameter",
         check=endpoint_dns_needs_vpc_dns,
@@ -195,7 +195,7 @@ ROWS = (
         id="ec2-launch-template-key-is-usable",
         token="aws:ec2/launchTemplate:LaunchTemplate",
         on=ON_CHANGE,
-        rule="A volume's KMS key must be an enabled symmetric key of the instance's Region, or the instance ends at launch.",
+        rule="The key of a volume must be an enabled symmetric key in the instance's Region, or the launch fails.",
         source=f"{DOCS}/autoscaling/ec2/userguide/ts-as-instancelaunchfailure.html",
         code="Client.InvalidKMSKey.InvalidState",
         check=launch_template_key_is_usable,

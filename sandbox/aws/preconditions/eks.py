@@ -4,14 +4,14 @@ from sandbox.aws.preconditions.account import (
     ask,
     attached,
     default_target,
-    foreign,
     forbidden,
+    foreign,
     items,
     role,
     subnets,
     too_few_zones,
-    unusable,
     untrusted,
+    unusable,
 )
 from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_CREATE, ON_UPDATE, Op, Precondition, Request
 
@@ -102,7 +102,8 @@ def node_subnets_lead_out(request: Request) -> str | None:
         if default_target(request, row["VpcId"], row["SubnetId"]):
             continue
         if absent := _missing_endpoints(request, row["VpcId"]):
-            return f"subnet {row['SubnetId']} has no route for 0.0.0.0/0 and {row['VpcId']} no endpoint for {', '.join(absent)}"
+            without = f"{row['VpcId']} no endpoint for {', '.join(absent)}"
+            return f"subnet {row['SubnetId']} has no route for 0.0.0.0/0 and {without}"
     return None
 
 
@@ -219,7 +220,7 @@ ROWS = (
         id="eks-node-role-has-policies",
         token=NODE_GROUP,
         on=ON_CREATE,
-        rule="The node role needs AmazonEKSWorkerNodePolicy and a policy that lets it pull images before the node group is made.",
+        rule="The node role needs AmazonEKSWorkerNodePolicy and a policy to pull images before the group is made.",
         source=f"{GUIDE}/create-node-role.html",
         code="InvalidParameterException",
         check=node_role_has_policies,

@@ -8,8 +8,8 @@ from sandbox.aws.preconditions.account import (
     forbidden,
     items,
     locked_out,
-    unusable,
     untrusted,
+    unusable,
 )
 from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_CREATE, Precondition, Request
 from sandbox.aws.preconditions.policies import Caller, allows
@@ -39,7 +39,8 @@ def trail_bucket_lets_trail_in(request: Request) -> str | None:
     caller, policy = Caller(principal="cloudtrail.amazonaws.com", facts=facts), bucket_policy(request, bucket)
     for action, resource in (("s3:GetBucketAcl", f"arn:aws:s3:::{bucket}"), ("s3:PutObject", f"{files}CloudTrail/log")):
         if not allows(policy, caller, action, resource):
-            return f"the policy of bucket {bucket} does not allow cloudtrail.amazonaws.com {action} for {_trail_arn(request)}"
+            what = f"cloudtrail.amazonaws.com {action} for {_trail_arn(request)}"
+            return f"the policy of bucket {bucket} does not allow {what}"
     return None
 
 
@@ -113,7 +114,7 @@ ROWS = (
         id="cloudtrail-bucket-lets-trail-in",
         token=TRAIL,
         on=ON_CHANGE,
-        rule="The bucket of a trail must exist and its policy must let cloudtrail.amazonaws.com read the ACL and put objects.",
+        rule="The bucket of a trail must exist and let cloudtrail.amazonaws.com read its ACL and put objects.",
         source=f"{CLOUDTRAIL}/create-s3-bucket-policy-for-cloudtrail.html",
         code="InsufficientS3BucketPolicyException",
         check=trail_bucket_lets_trail_in,

@@ -90,7 +90,8 @@ def target_queue_lets_rule_in(request: Request) -> str | None:
     for arn in _queues(request):
         attributes = _attributes(request, arn)
         if attributes is not None and not allows(attributes.get("Policy"), caller, "sqs:SendMessage", arn):
-            return f"the policy of queue {arn} does not allow events.amazonaws.com sqs:SendMessage for {_rule_arn(request)}"
+            what = f"events.amazonaws.com sqs:SendMessage for {_rule_arn(request)}"
+            return f"the policy of queue {arn} does not allow {what}"
     return None
 
 
@@ -108,7 +109,7 @@ ROWS = (
         id="sqs-attributes-in-range",
         token=QUEUE,
         on=ON_CHANGE,
-        rule="Each time of a queue has its range: retention 60 s to 14 days, visibility to 12 h, delay to 15 min, wait to 20 s.",
+        rule="Each time of a queue has a range, such as 60 s to 14 days for retention and up to 12 h for visibility.",
         source=f"{SQS}/APIReference/API_CreateQueue.html",
         code="InvalidAttributeValue",
         check=queue_attributes_in_range,
@@ -176,7 +177,7 @@ ROWS = (
         id="events-target-queue-lets-rule-in",
         token=TARGET,
         on=ON_CHANGE,
-        rule="The policies of a target queue and of its dead-letter queue must let events.amazonaws.com send for the rule.",
+        rule="A target queue and its dead-letter queue must let events.amazonaws.com send for the rule.",
         source=f"{EVENTS}/eb-use-resource-based.html",
         code="NO_PERMISSIONS",
         check=target_queue_lets_rule_in,

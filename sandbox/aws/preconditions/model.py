@@ -1,7 +1,8 @@
 """What a precondition is: one of AWS's own rules, with its source, checked against the emulated account before a call.
 
-A row never changes anything and asks through ``request.context.client`` only. It says nothing where the account cannot tell (a key or a
-principal of another account, a policy nobody can read): a refusal that AWS would not make is worse than one that is missed.
+A row never changes anything and asks through ``request.context.client`` only. It says nothing where the account cannot
+tell (a key or a principal of another account, a policy nobody can read): a refusal that AWS would not make is worse
+than one that is missed.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +39,7 @@ class Request:
     """Last known outputs, ``{}`` on create."""
     context: "Context"
     answers: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
-    """What was read while this request was checked, so that two rows do not ask the same. Never outlives the request."""
+    """What was read while this request was checked, so that two rows do not ask the same."""
 
     def given(self, *path: str) -> Any:
         """A nested input, None when a step is absent: ``given("vpcConfig", "subnetIds")``."""

@@ -1,7 +1,7 @@
 """What policy documents allow, as far as it can be told without a request.
 
-Only what is certain counts against a policy: a condition on a key whose value is unknown is taken as met, a Deny counts only without
-conditions. ``NotAction``, ``NotResource`` and ``NotPrincipal`` are taken as matching.
+Only what is certain counts against a policy: a condition on a key whose value is unknown is taken as met, a Deny counts
+only without conditions. ``NotAction``, ``NotResource`` and ``NotPrincipal`` are taken as matching.
 """
 
 import json
@@ -19,7 +19,7 @@ NEVER_FOR_SERVICES = (
     "aws:PrincipalAccount",
     "aws:PrincipalOrgID",
 )
-"""Condition keys that a request made by an AWS service principal itself does not carry, so a condition on one is never met
+"""Condition keys that a request of an AWS service principal itself does not carry: a condition on one is never met
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html)."""
 
 
@@ -58,7 +58,8 @@ def statements(document: Any) -> list[Document]:
 
 
 def allows(document: Any, caller: Caller | None, action: str, resource: str | None = None) -> bool:
-    """Whether the policy allows the action; without ``caller`` it is an identity policy, without ``resource`` it stands for its own."""
+    """Whether the policy allows the action. Without ``caller`` it is an identity policy, without ``resource`` it is the
+    resource's own."""
     return decides(statements(document), caller, action, resource)
 
 

@@ -2,15 +2,16 @@
 expects of a plugin.
 """
 
+import os
 import signal
 import sys
 import threading
 from concurrent import futures
 
 import grpc
-from pulumi.runtime.proto import provider_pb2_grpc
 
 from sandbox.aws.provider.servicer import AwsProvider
+from sandbox.aws.provider.wire import provider_pb2_grpc
 
 WORKERS = 96
 """Threads: more than the 64 resource operations that run at once, so that checks and diffs need not wait for slow
@@ -20,9 +21,16 @@ creations.
 MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 """Pulumi's own limit of a message."""
 
+ORPHAN_POLL_S = 1.0
+"""Seconds between two looks at whether the engine still lives: killed alone, it leaves its plugins behind."""
+
+FINISH_S = 4.0
+"""Seconds for operations in flight; the engine kills a plugin 5 s after it asked it to end."""
+
 
 def main() -> None:
-    """Serve until the engine ends the process or closes its end of standard input's parent."""
+    """Serve until the engine ends the process, or has gone itself."""
+    engine = os.getppid()
     options = [
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -38,8 +46,9 @@ def main() -> None:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    ended.wait()
-    server.stop(grace=1).wait()
+    while not ended.wait(ORPHAN_POLL_S) and os.getppid() == engine:
+        pass
+    server.stop(grace=FINISH_S).wait()
 
 
 if __name__ == "__main__":

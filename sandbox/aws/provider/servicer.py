@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from sandbox.aws.provider import config as provider_config
 from sandbox.aws.provider import schema, state
@@ -20,6 +19,7 @@ from sandbox.aws.provider.diff import diff
 from sandbox.aws.provider.errors import OperationError, Partial
 from sandbox.aws.provider.invokes import INVOKES
 from sandbox.aws.provider.lifecycle import Operations, Resource
+from sandbox.aws.provider.wire import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from sandbox.aws.table import entries
 
 R = TypeVar("R")
@@ -37,7 +37,7 @@ class Refused(Exception):
     """The request is wrong: unknown type, wrong arguments, not configured."""
 
 
-class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
+class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
     """One provider process; the engine configures it once and then calls from many threads."""
 
     def __init__(self) -> None:

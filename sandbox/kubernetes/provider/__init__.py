@@ -1,1 +1,1 @@
-"""The sandbox's Kubernetes provider: a Pulumi plugin that reads the official plugin's inputs and applies server-side."""
+"""The sandbox's Kubernetes provider: reads the official plugin's inputs, writes its outputs, applies server-side."""

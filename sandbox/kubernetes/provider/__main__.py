@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> None:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(addresses[0] if addresses else None), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    # How the engine ends a plugin: SIGINT, and SIGKILL 5 s later. Operations in flight are finished first. (An interrupt
-    # at the terminal goes to the engine's process group, not to its plugins'.)
+    # How the engine ends a plugin: SIGINT, and SIGKILL 5 s later. Operations in flight are finished first. (An
+    # interrupt at the terminal goes to the engine's process group, not to its plugins'.)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

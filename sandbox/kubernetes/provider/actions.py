@@ -98,7 +98,7 @@ class Actions:
         if not isinstance(found, dict):
             return found
         found = dict(found)
-        if "namespace" not in found and self._namespaced(kind, inputs):
+        if "namespace" not in found and self._namespaced(kind):
             found["namespace"] = self._cluster.state.namespace
         if "name" in found or kind.patch:
             return found
@@ -115,7 +115,7 @@ class Actions:
             found["name"] = generated_name(str(prefix)) if prefix else name()
         return found
 
-    def _namespaced(self, kind: Kind, inputs: Manifest) -> bool:
+    def _namespaced(self, kind: Kind) -> bool:
         state = self._cluster.state
         if state.client is not None:
             try:
@@ -220,8 +220,8 @@ class Actions:
         except Unreachable as error:
             if not self._cluster.settings.delete_unreachable:
                 raise Rejected(
-                    f"{kind.kind} {identity}: {error}; if the cluster is gone, set PULUMI_K8S_DELETE_UNREACHABLE=true to "
-                    "drop its objects from state"
+                    f"{kind.kind} {identity}: {error}; if the cluster is gone, set PULUMI_K8S_DELETE_UNREACHABLE=true "
+                    "to drop its objects from state"
                 ) from None
             say("warning", f"dropped from state only, since the cluster is unreachable: {error}")
             return

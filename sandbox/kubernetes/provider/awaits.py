@@ -1,8 +1,8 @@
 """When an object counts as ready, and as gone.
 
-Awaited is what becomes ready with an API server and the sandbox's controllers alone. What needs kubelets, a scheduler or
-kube-controller-manager (pods, rollouts, jobs, endpoints, volumes) is not awaited, and the engine's log says so; an explicit
-pulumi.com/waitFor always is.
+Awaited is what becomes ready with an API server and the sandbox's controllers alone. What needs kubelets, a scheduler
+or kube-controller-manager (pods, rollouts, jobs, endpoints, volumes) is not awaited, and the engine's log says so; an
+explicit pulumi.com/waitFor always is.
 """
 
 import json
@@ -107,14 +107,12 @@ def _default(kind: Kind) -> list[tuple[str, Ready]]:
     if name == ("apiextensions.k8s.io", "CustomResourceDefinition"):
         return [("condition Established", lambda live: _condition(live, "Established", "True"))]
     if name == ("", "ResourceQuota"):
-        limits: Ready = lambda live: (
-            set(live.get("spec", {}).get("hard") or ())
-            == set(
-                live.get("status", {}).get("hard") or ()
-            )
-        )
-        return [("its limits to be in force (status.hard)", limits)]
+        return [("its limits to be in force (status.hard)", _limits_in_force)]
     return []
+
+
+def _limits_in_force(live: Manifest) -> bool:
+    return set(live.get("spec", {}).get("hard") or ()) == set(live.get("status", {}).get("hard") or ())
 
 
 def _condition(live: Manifest, name: str, status: str) -> bool:
@@ -123,7 +121,8 @@ def _condition(live: Manifest, name: str, status: str) -> bool:
 
 
 def parse(text: str) -> list[tuple[str, Ready]]:
-    """Conditions of pulumi.com/waitFor: `jsonpath={...}[=value]`, `condition=Type[=Status]`, or a JSON array of them."""
+    """Conditions of pulumi.com/waitFor: `jsonpath={...}[=value]`, `condition=Type[=Status]`, or a JSON array of
+    them."""
     try:
         parts = json.loads(text) if text.lstrip().startswith("[") else [text]
     except ValueError:
@@ -133,19 +132,18 @@ def parse(text: str) -> list[tuple[str, Ready]]:
 
 def _parsed(part: str) -> Ready:
     if match := re.fullmatch(r"condition=([\w.-]+)(?:=(\w+))?", part):
-        return lambda live: _condition(live, match.group(1), match.group(2) or "True")
+        name, status = match.group(1), match.group(2) or "True"
+        return lambda live: _condition(live, name, status)
     if match := re.fullmatch(r"jsonpath=\{\.?([^}]*)\}(?:=(.*))?", part):
-        wanted = match.group(2)
-        path = match.group(1)
-
-        def ready(live: Manifest) -> bool:
-            values = json_path(live, path)
-            return bool(values) if wanted is None else wanted in [_text(value) for value in values]
-
-        return ready
+        path, wanted = match.group(1), match.group(2)
+        return lambda live: _has(json_path(live, path), wanted)
     raise ConfigError(
         f"metadata.annotations.{WAIT_FOR}: {part!r} is neither jsonpath={{.status.phase}}=Active nor condition=Ready"
     )
+
+
+def _has(values: list[Any], wanted: str | None) -> bool:
+    return bool(values) if wanted is None else wanted in [_text(value) for value in values]
 
 
 def _text(value: Any) -> str:

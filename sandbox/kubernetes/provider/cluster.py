@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.kubernetes.apiserver import SCHEMA_ONLY_URL
-from sandbox.kubernetes.client import Client, Resource
+from sandbox.kubernetes.client import RETRY_DELAYS_S, Client, Resource
 from sandbox.kubernetes.errors import ApiError, ConfigError, Unreachable
 from sandbox.kubernetes.provider import kubeconfig
 from sandbox.kubernetes.provider.manifests import Kind, Manifest
@@ -65,7 +65,7 @@ class Cluster:
                 timeout_s=settings.timeout_s,
                 forget=credentials.forget,
             )
-            client.get("/version")
+            client.request("GET", "/version", delays_s=RETRY_DELAYS_S[:1])
         except (ConfigError, Unreachable) as error:
             return State(None, namespace, str(error))
         except ApiError as error:

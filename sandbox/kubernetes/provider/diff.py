@@ -1,7 +1,7 @@
 """What changed between two manifests, and which changes Kubernetes makes only by replacing the object.
 
-The properties that force a replacement are those of the official plugin; what else the server refuses to change is found by
-a dry run.
+The properties that force a replacement are those of the official plugin; what else the server refuses to change is
+found by a dry run.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,75 @@ from sandbox.kubernetes.provider.settings import Settings
 _SELECTOR = ("spec.selector",)
 _POD = tuple(
     f"spec.{name}"
-    for name in ["affinity", "automountServiceAccountToken", "containers[*].args", "containers[*].command", "containers[*].env", "containers[*].imagePullPolicy", "containers[*].lifecycle", "containers[*].livenessProbe", "containers[*].ports", "containers[*].readinessProbe", "containers[*].resources", "containers[*].securityContext", "containers[*].stdin", "containers[*].tty", "containers[*].volumeDevices", "containers[*].volumeMounts", "containers[*].workingDir", "dnsConfig", "dnsPolicy", "enableServiceLinks", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostname", "imagePullSecrets", "nodeName", "nodeSelector", "preemptionPolicy", "priority", "priorityClassName", "readinessGates", "restartPolicy", "runtimeClassName", "schedulerName", "securityContext", "serviceAccount", "serviceAccountName", "shareProcessNamespace", "subdomain", "terminationGracePeriodSeconds", "volumes"]
+    for name in [
+        "affinity",
+        "automountServiceAccountToken",
+        "containers[*].args",
+        "containers[*].command",
+        "containers[*].env",
+        "containers[*].imagePullPolicy",
+        "containers[*].lifecycle",
+        "containers[*].livenessProbe",
+        "containers[*].ports",
+        "containers[*].readinessProbe",
+        "containers[*].resources",
+        "containers[*].securityContext",
+        "containers[*].stdin",
+        "containers[*].tty",
+        "containers[*].volumeDevices",
+        "containers[*].volumeMounts",
+        "containers[*].workingDir",
+        "dnsConfig",
+        "dnsPolicy",
+        "enableServiceLinks",
+        "hostAliases",
+        "hostIPC",
+        "hostNetwork",
+        "hostPID",
+        "hostname",
+        "imagePullSecrets",
+        "nodeName",
+        "nodeSelector",
+        "preemptionPolicy",
+        "priority",
+        "priorityClassName",
+        "readinessGates",
+        "restartPolicy",
+        "runtimeClassName",
+        "schedulerName",
+        "securityContext",
+        "serviceAccount",
+        "serviceAccountName",
+        "shareProcessNamespace",
+        "subdomain",
+        "terminationGracePeriodSeconds",
+        "volumes",
+    ]
 )
-_VOLUME_SOURCES = ["awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "csi", "fc", "flexVolume", "flocker", "gcePersistentDisk", "glusterfs", "hostPath", "iscsi", "local", "nfs", "photonPersistentDisk", "portworxVolume", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume"]
+_VOLUME_SOURCES = [
+    "awsElasticBlockStore",
+    "azureDisk",
+    "azureFile",
+    "cephfs",
+    "cinder",
+    "csi",
+    "fc",
+    "flexVolume",
+    "flocker",
+    "gcePersistentDisk",
+    "glusterfs",
+    "hostPath",
+    "iscsi",
+    "local",
+    "nfs",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "quobyte",
+    "rbd",
+    "scaleIO",
+    "storageos",
+    "vsphereVolume",
+]
 
 FORCE_NEW: dict[tuple[str, str], tuple[str, ...]] = {
     ("apps", "Deployment"): _SELECTOR,

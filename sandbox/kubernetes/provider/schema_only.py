@@ -1,6 +1,7 @@
 """Validation against the published Kubernetes schema, for machines on which no API server can be built.
 
-It finds unknown fields, wrong types and missing required fields; it knows no admission, no defaults and no custom resources.
+It finds unknown fields, wrong types and missing required fields; it knows no admission, no defaults and no custom
+resources.
 """
 
 from collections.abc import Mapping

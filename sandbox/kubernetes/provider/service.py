@@ -44,7 +44,7 @@ _UNSERVED = {
 _SEVERITIES = {"info": engine_pb2.INFO, "status": engine_pb2.INFO, "warning": engine_pb2.WARNING}
 
 
-class Provider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """One provider process; the engine calls it from many threads."""
 
     def __init__(self, engine_address: str | None = None) -> None:

@@ -94,14 +94,14 @@ def failures(values: Mapping[str, Any], environment: Mapping[str, str] = os.envi
 def changes(olds: Mapping[str, Any], news: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """(changed inputs, those of them that mean another cluster and so replace everything in it).
 
-    With a `clusterIdentifier` on both sides only its change replaces: an endpoint, a port or an authority may move. When
-    one side has none, the cluster's entry in the kubeconfig decides, as without identifiers.
+    With a `clusterIdentifier` on both sides only its change replaces: an endpoint, a port or an authority may move.
+    When one side has none, the cluster's entry in the kubeconfig decides, as without identifiers.
     """
     changed = sorted(name for name in {*olds, *news} if unsecret(olds.get(name)) != unsecret(news.get(name)))
     before, now = unsecret(olds.get("clusterIdentifier")), unsecret(news.get("clusterIdentifier"))
     if before and now:
         return changed, ["clusterIdentifier"] if before != now else []
-    places = [name for name in ("kubeconfig", "context", "cluster") if name in changed]
+    places = [name for name in changed if name in {"kubeconfig", "context", "cluster"}]
     if not places or any(unsecret(news.get(name)) is UNKNOWN for name in places):
         return changed, places
     clusters = [kubeconfig.active_cluster(unsecret(dict(side))) for side in (olds, news)]

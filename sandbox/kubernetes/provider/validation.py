@@ -1,7 +1,7 @@
 """Whether the API server would take a manifest: a dry run of server-side apply, in its own words.
 
-Nothing is stored by a dry run, but admission runs: unknown fields, wrong types, missing and invalid values, Pod Security and
-permissions are all found while previewing.
+Nothing is stored by a dry run, but admission runs: unknown fields, wrong types, missing and invalid values, Pod
+Security and permissions are all found while previewing.
 """
 
 import re
@@ -20,7 +20,7 @@ Failure = tuple[str, str]
 """(property, reason); the property is empty when the server names none."""
 
 _IMMUTABLE = re.compile(
-    r"immutable|may not change|cannot change|updates to .* are forbidden|is forbidden after creation"
+    r"immutable|may not (?:be )?change|cannot change|updates to .* are forbidden|is forbidden after creation"
 )
 _UNKNOWN_FIELD = re.compile(r"unknown field|field not declared in schema")
 _TYPED = re.compile(r"^failed to create (?:manager for existing fields|typed patch object) ?\(.*?\): ", re.DOTALL)

@@ -1,6 +1,7 @@
 """EC2 and EKS."""
 
 from pulumi_aws import cloudwatch, ec2, eks, iam
+
 from preconditions.ground import ACCOUNT, FAR_KEY, MISSING_ROLE, REGION, Ground, Network, after, role, trust
 
 

@@ -3,6 +3,7 @@
 import json
 
 from pulumi_aws import iam, kms, rds, s3, secretsmanager, ssm
+
 from preconditions.ground import (
     ACCOUNT,
     FAR_KEY,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 from pulumi_aws import ec2, eks, iam, kinesis, rds, wafv2
+
 from preconditions.ground import EKS_POLICY, REGION, Network, after, role, trust
 
 
@@ -27,7 +28,6 @@ def declare() -> None:
     vpc = ec2.Vpc("used", cidr_block="10.8.0.0/16")
     gateway = ec2.InternetGateway("ec2-internet-gateway-is-unused", vpc_id=vpc.id)
     subnet = ec2.Subnet("ec2-subnet-is-empty", vpc_id=vpc.id, cidr_block="10.8.0.0/24", availability_zone=f"{REGION}a")
-    other = ec2.Subnet("other", vpc_id=vpc.id, cidr_block="10.8.1.0/24", availability_zone=f"{REGION}b")
     address = ec2.Eip("ec2-address-is-free", domain="vpc")
     full = ec2.Vpc("ec2-vpc-is-empty", cidr_block="10.9.0.0/16")
     group = ec2.SecurityGroup("ec2-security-group-is-unreferenced", vpc_id=vpc.id, description="used")
@@ -44,7 +44,6 @@ def declare() -> None:
         "gateway": gateway.id,
         "vpc": vpc.id,
         "subnet": subnet.id,
-        "other": other.id,
         "address": address.id,
         "full": full.id,
         "group": group.id,
@@ -75,8 +74,8 @@ def _network(sandbox: Any, made: Mapping[str, Any]) -> list[Callable[[], Any]]:
     pair = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "UserIdGroupPairs": [{"GroupId": made["group"]}]}
     aws.authorize_security_group_ingress(GroupId=group, IpPermissions=[pair])
     stray = aws.create_security_group(GroupName="stray", Description="stray", VpcId=made["full"])["GroupId"]
-    subnets = [made["subnet"], made["other"]]
-    balancer = balancing.create_load_balancer(Name="user", Subnets=subnets, Scheme="internal")["LoadBalancers"][0]
+    where = {"Subnets": [made["subnet"]], "Scheme": "internal"}
+    balancer = balancing.create_load_balancer(Name="user", **where)["LoadBalancers"][0]
     arn = balancer["LoadBalancerArn"]
     waf.associate_web_acl(WebACLArn=made["acl"], ResourceArn=arn)
     return [

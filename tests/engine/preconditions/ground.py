@@ -1,4 +1,4 @@
-"""What the violating programs stand on: a sound network, roles, keys, buckets and a cluster. None of it may be refused."""
+"""What the violating programs stand on: sound networks, roles, keys, buckets, a cluster. None of it may be refused."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -34,9 +34,8 @@ def trust(*services: str, actions: Any = "sts:AssumeRole") -> str:
 def key_for(*services: str) -> pulumi.Output[str]:
     """A key policy that lets the account administer and the services encrypt."""
     administer = allow("kms:*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
-    use = allow(
-        ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"], Principal={"Service": list(services)}
-    )
+    actions = ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"]
+    use = allow(actions, Principal={"Service": list(services)})
     return document(administer, use) if services else document(administer)
 
 
@@ -45,7 +44,7 @@ def role(name: str, *services: str, **more: Any) -> iam.Role:
 
 
 class Network:
-    """A VPC with two subnets in zone a and one in zone b; `public`: with an internet gateway that the first ones lead to."""
+    """A VPC with two subnets in zone a and one in b; `public`: with an internet gateway that a and b lead to."""
 
     def __init__(self, name: str, number: int, *, public: bool) -> None:
         self.vpc = ec2.Vpc(name, cidr_block=f"10.{number}.0.0/16", enable_dns_support=True, enable_dns_hostnames=public)

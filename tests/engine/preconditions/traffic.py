@@ -3,6 +3,7 @@
 from typing import Any
 
 from pulumi_aws import acm, cloudwatch, iam, kinesis, kms, lb, pipes, route53, s3, sns, sqs, wafv2
+
 from preconditions.ground import (
     ACCOUNT,
     FAR_KEY,

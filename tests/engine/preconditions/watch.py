@@ -3,6 +3,7 @@
 from typing import Any
 
 from pulumi_aws import cfg, cloudtrail, cloudwatch, guardduty, kinesis, kms, s3, securityhub, sns
+
 from preconditions.ground import (
     ACCOUNT,
     FAR_KEY,

@@ -1,0 +1,138 @@
+"""Everything that an account holds, by list calls: what an `up` adds and a `destroy` has to take away again."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jmespath
+from botocore.exceptions import ClientError
+from cell import Aws
+
+LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
+    "accessanalyzer": (("list_analyzers", {}, "analyzers[].arn"),),
+    "acm": (("list_certificates", {}, "CertificateSummaryList[].CertificateArn"),),
+    "cloudtrail": (("describe_trails", {}, "trailList[].TrailARN"),),
+    "cloudwatch": (
+        ("describe_alarms", {"AlarmTypes": ["MetricAlarm"]}, "MetricAlarms[].AlarmArn"),
+        ("describe_alarms", {"AlarmTypes": ["CompositeAlarm"]}, "CompositeAlarms[].AlarmArn"),
+    ),
+    "config": (
+        ("describe_configuration_recorders", {}, "ConfigurationRecorders[].name"),
+        ("describe_delivery_channels", {}, "DeliveryChannels[].name"),
+    ),
+    "dynamodb": (("list_tables", {}, "TableNames[]"),),
+    "ec2": (
+        ("describe_vpcs", {}, "Vpcs[].VpcId"),
+        ("describe_subnets", {}, "Subnets[].SubnetId"),
+        ("describe_internet_gateways", {}, "InternetGateways[].InternetGatewayId"),
+        ("describe_nat_gateways", {}, "NatGateways[?State!='deleted'].NatGatewayId"),
+        ("describe_addresses", {}, "Addresses[].AllocationId"),
+        ("describe_route_tables", {}, "RouteTables[].RouteTableId"),
+        ("describe_network_acls", {}, "NetworkAcls[].NetworkAclId"),
+        ("describe_security_groups", {}, "SecurityGroups[].GroupId"),
+        ("describe_network_interfaces", {}, "NetworkInterfaces[].NetworkInterfaceId"),
+        ("describe_vpc_endpoints", {}, "VpcEndpoints[].VpcEndpointId"),
+        ("describe_flow_logs", {}, "FlowLogs[].FlowLogId"),
+        ("describe_launch_templates", {}, "LaunchTemplates[].LaunchTemplateId"),
+        ("describe_instances", {}, "Reservations[].Instances[?State.Name!='terminated'][].InstanceId"),
+        ("describe_volumes", {}, "Volumes[].VolumeId"),
+        ("get_ebs_encryption_by_default", {}, "EbsEncryptionByDefault"),
+    ),
+    "eks": (("list_clusters", {}, "clusters[]"),),
+    "elbv2": (
+        ("describe_load_balancers", {}, "LoadBalancers[].LoadBalancerArn"),
+        ("describe_target_groups", {}, "TargetGroups[].TargetGroupArn"),
+    ),
+    "events": (
+        ("list_event_buses", {}, "EventBuses[].Name"),
+        ("list_archives", {}, "Archives[].ArchiveName"),
+        ("list_rules", {}, "Rules[].Name"),
+    ),
+    "guardduty": (("list_detectors", {}, "DetectorIds[]"),),
+    "iam": (
+        ("list_roles", {}, "Roles[].Arn"),
+        ("list_policies", {"Scope": "Local"}, "Policies[].Arn"),
+        ("list_instance_profiles", {}, "InstanceProfiles[].Arn"),
+        ("list_users", {}, "Users[].Arn"),
+    ),
+    "kinesis": (("list_streams", {}, "StreamNames[]"),),
+    "kms": (("list_aliases", {}, "Aliases[?!starts_with(AliasName, 'alias/aws/')].AliasName"),),
+    "logs": (
+        ("describe_log_groups", {}, "logGroups[].logGroupName"),
+        ("describe_resource_policies", {}, "resourcePolicies[].policyName"),
+    ),
+    "pipes": (("list_pipes", {}, "Pipes[].Arn"),),
+    "rds": (
+        ("describe_db_clusters", {}, "DBClusters[].DBClusterIdentifier"),
+        ("describe_db_instances", {}, "DBInstances[].DBInstanceIdentifier"),
+        ("describe_global_clusters", {}, "GlobalClusters[].GlobalClusterIdentifier"),
+        ("describe_db_subnet_groups", {}, "DBSubnetGroups[].DBSubnetGroupName"),
+        ("describe_db_cluster_parameter_groups", {}, "DBClusterParameterGroups[].DBClusterParameterGroupName"),
+        ("describe_db_parameter_groups", {}, "DBParameterGroups[].DBParameterGroupName"),
+        ("describe_db_proxies", {}, "DBProxies[].DBProxyName"),
+        ("describe_db_cluster_snapshots", {}, "DBClusterSnapshots[].DBClusterSnapshotIdentifier"),
+    ),
+    "route53": (("list_hosted_zones", {}, "HostedZones[].Id"),),
+    "s3": (("list_buckets", {}, "Buckets[].Name"),),
+    "s3control": (("get_public_access_block", {"AccountId": "{account}"}, "PublicAccessBlockConfiguration"),),
+    "secretsmanager": (("list_secrets", {"IncludePlannedDeletion": True}, "SecretList[].ARN"),),
+    "securityhub": (("describe_hub", {}, "HubArn"),),
+    "sns": (
+        ("list_topics", {}, "Topics[].TopicArn"),
+        ("list_subscriptions", {}, "Subscriptions[].SubscriptionArn"),
+    ),
+    "sqs": (("list_queues", {}, "QueueUrls[]"),),
+    "ssm": (("describe_parameters", {}, "Parameters[].Name"),),
+    "wafv2": (("list_web_acls", {"Scope": "REGIONAL"}, "WebACLs[].ARN"),),
+}
+"""botocore service -> (operation, arguments, JMESPath to what it lists). AWS's own aliases come with its own keys."""
+
+EVERYWHERE = frozenset({"iam", "route53", "s3", "s3control"})
+"""Services whose lists are the same in all regions."""
+
+NOT_SWITCHED_ON = frozenset(
+    {"NoSuchPublicAccessBlockConfiguration", "InvalidAccessException", "ResourceNotFoundException"}
+)
+"""How services answer that an account-wide setting was never made."""
+
+
+def inventory(aws: Aws, regions: Iterable[str]) -> set[str]:
+    """Lines `service region operation what`. A key that is pending deletion is left out: AWS keeps it for seven days
+    at least, and nothing else of it remains."""
+    first, *others = regions
+    found = {line for service in LISTS for line in _lines(aws, service, first)}
+    for region in others:
+        found |= {line for service in LISTS if service not in EVERYWHERE for line in _lines(aws, service, region)}
+    return found.union(*(_keys(aws, region) for region in (first, *others)))
+
+
+def _lines(aws: Aws, service: str, region: str) -> Iterator[str]:
+    client = aws.client(service, region)
+    for operation, arguments, path in LISTS[service]:
+        arguments = {key: aws.account if value == "{account}" else value for key, value in arguments.items()}
+        try:
+            listed = _all(client, operation, arguments, path)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in NOT_SWITCHED_ON:
+                raise
+            continue
+        for what in listed:
+            yield f"{service} {region} {operation} {what}"
+
+
+def _all(client: Any, operation: str, arguments: dict[str, Any], path: str) -> list[Any]:
+    if client.can_paginate(operation):
+        found = client.get_paginator(operation).paginate(**arguments).search(path)
+        return [what for what in found if what is not None]
+    found = jmespath.search(path, getattr(client, operation)(**arguments))
+    return found if isinstance(found, list) else [found]
+
+
+def _keys(aws: Aws, region: str) -> set[str]:
+    kms = aws.client("kms", region)
+    ids = _all(kms, "list_keys", {}, "Keys[].KeyId")
+    states = {key: kms.describe_key(KeyId=key)["KeyMetadata"] for key in ids}
+    return {
+        f"kms {region} list_keys {key}"
+        for key, metadata in states.items()
+        if metadata["KeyState"] != "PendingDeletion" and metadata["KeyManager"] == "CUSTOMER"
+    }

@@ -1,0 +1,219 @@
+"""A development cell from nothing to nothing, by `cell`, seen from outside by boto3. The tests follow each other: each
+leaves the cell as its stack files say, the last two take it down."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from cell import DEVELOPMENT_ACCOUNT, Aws, Project, changes, own_sandbox
+from drifts import DRIFTS, Drift
+from finders import elsewhere, missing, names_of
+from inventory import LISTS, inventory
+
+from sandbox.aws.table import entries
+
+pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
+
+CELL, REGION = "dev", "eu-west-1"
+STACKS = ("account-dev", "dev", "dev-workloads")
+
+SECOND, SECOND_REGION = "eu-central-1-development", "eu-central-1"
+"""A second development cell in the account of the first; the name is what `cell new` gives it."""
+
+ACCOUNT_WIDE: set[str] = set()
+"""What both cells' stacks may name as their own: nothing, the account's stack holds what an account has once."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The project's copy, the account from outside, and what was in it before the first `up`."""
+
+    project: Project
+    aws: Aws
+    before: frozenset[str]
+    first_up: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    home = tmp_path_factory.mktemp("dev-sandbox")
+    with own_sandbox(home) as sandbox:
+        project = Project.copy(sandbox, tmp_path_factory.mktemp("dev") / "project")
+        aws = Aws(sandbox, DEVELOPMENT_ACCOUNT)
+        before = frozenset(inventory(aws, (REGION, SECOND_REGION)))
+        first_up = changes(project.data("up", CELL, "--yes"))
+        yield World(project=project, aws=aws, before=before, first_up=first_up)
+
+
+def test_up_brings_up_account_cell_and_workloads_in_this_order(world: World) -> None:
+    assert tuple(world.first_up) == STACKS
+    assert all(re.fullmatch(r"\d+ create", change) for change in world.first_up.values()), world.first_up
+
+
+def test_everything_in_state_is_in_the_account(world: World) -> None:
+    assert sum(len(world.project.resources(stack)) for stack in STACKS) > 200
+    assert missing(world.project, world.aws, STACKS) == []
+
+
+def test_every_regional_resource_is_in_the_cells_region(world: World) -> None:
+    assert elsewhere(world.project, CELL) == []
+
+
+def test_second_up_changes_nothing_in_any_stack(world: World) -> None:
+    assert changes(world.project.data("up", CELL, "--yes")) == dict.fromkeys(STACKS, "none")
+
+
+def test_resource_that_was_lost_from_state_is_imported_and_then_needs_no_change(world: World) -> None:
+    project = world.project
+    lost = project.resource(CELL, f"{CELL}-shard-map", "Parameter")
+    parent = project.urn_of_component(CELL, "payment-cell:components:ShardedDatabase")
+    provider = project.urn_of_component(CELL, "pulumi:providers:aws")
+    project.pulumi("state", "delete", lost.urn, "--stack", CELL, "--yes", "--force")
+    assert lost.name not in {r.name for r in project.resources(CELL) if r.type == lost.type}
+
+    relatives = ("--parent", f"parent={parent}", "--provider", f"provider={provider}")
+    code = ("--protect=false", "--generate-code=false")
+    project.pulumi("import", lost.type, lost.name, lost.id, *relatives, *code, "--stack", CELL, "--yes")
+
+    assert project.resource(CELL, lost.name, "Parameter").id == lost.id
+    project.pulumi("preview", "--stack", CELL, "--expect-no-changes")
+
+
+def test_change_touches_what_it_names_in_place_where_aws_can_and_by_replacement_where_not(world: World) -> None:
+    project = world.project
+    ids = {resource.urn: resource.id for resource in project.resources(CELL)}
+    groups = {urn for urn in ids if urn.split("::")[2].endswith(":LogGroup")}
+    project.configure(
+        CELL,
+        retention={"logDays": 14},
+        nodes={"system": {"instanceTypes": ["t4g.medium"], "minimum": 1, "maximum": 2}},
+    )
+    planned = {row["stack"]: row["steps"] for row in project.data("preview", CELL)}[CELL]
+
+    project.cell("up", CELL, "--yes")
+
+    after = {resource.urn: resource.id for resource in project.resources(CELL)}
+    assert {step["urn"] for step in planned if step["op"] == "update"} == groups
+    assert {name_of(urn) for urn in ids if after[urn] != ids[urn]} == {f"eks/nodeGroup:NodeGroup {CELL}-system"}
+    assert after.keys() == ids.keys()
+    kept = world.aws.client("logs", REGION).describe_log_groups()["logGroups"]
+    assert {group["retentionInDays"] for group in kept} == {14}
+    (group,) = world.aws.client("eks", REGION).list_nodegroups(clusterName=CELL)["nodegroups"]
+    described = world.aws.client("eks", REGION).describe_nodegroup(clusterName=CELL, nodegroupName=group)["nodegroup"]
+    assert described["instanceTypes"] == ["t4g.medium"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What boto3 saw of a drift before it, after it, and after the repair; and what the commands said."""
+
+    before: dict[str, object]
+    drifted: dict[str, object]
+    repaired: dict[str, object]
+    refresh: str
+    up: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def seen(world: World) -> Seen:
+    """All drifts at once, one refresh, one up."""
+
+    def look() -> dict[str, object]:
+        return {drift.name: drift.look(*where(world, drift)) for drift in DRIFTS}
+
+    before = look()
+    for drift in DRIFTS:
+        drift.change(*where(world, drift))
+    drifted = look()
+    refresh = world.project.cell("refresh", CELL, "--yes").stderr
+    up = changes(world.project.data("up", CELL, "--yes"))
+    return Seen(before=before, drifted=drifted, repaired=look(), refresh=refresh, up=up)
+
+
+def test_twelve_drifts_over_eight_services_at_least_are_tried() -> None:
+    assert len({drift.name for drift in DRIFTS}) == len(DRIFTS) >= 12
+    assert len({drift.service for drift in DRIFTS}) >= 8
+
+
+@pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.name)
+def test_drift_is_shown_with_its_property_and_repaired(seen: Seen, drift: Drift) -> None:
+    assert seen.drifted[drift.name] != seen.before[drift.name]
+    line = next((line for line in seen.refresh.splitlines() if line.strip().startswith(shown(drift))), "")
+    assert (drift.property or "is gone") in line, seen.refresh
+    assert seen.repaired[drift.name] == seen.before[drift.name]
+
+
+def test_repair_changes_nothing_but_what_drifted(seen: Seen) -> None:
+    gone = sum(drift.property is None for drift in DRIFTS)
+    expected = {"account-dev": "none", CELL: f"{gone} create, {len(DRIFTS) - gone} update", "dev-workloads": "none"}
+    assert seen.up == expected
+
+
+@pytest.fixture(scope="module")
+def second(world: World) -> str:
+    """A second cell in the same account, beside the first."""
+    project = world.project
+    options = ("--environment", "development", "--account", "account-dev", "--peak", "20")
+    project.cell("new", SECOND_REGION, *options)
+    project.cell("up", SECOND, "--yes")
+    return SECOND
+
+
+def test_two_cells_of_an_account_share_nothing(world: World, second: str) -> None:
+    project = world.project
+    stacks = {cell: (cell, f"{cell}-workloads") for cell in (CELL, second)}
+    names = {
+        cell: {name for stack in own for resource in project.resources(stack) for name in names_of(resource)}
+        for cell, own in stacks.items()
+    }
+
+    assert names[CELL] & names[second] == ACCOUNT_WIDE
+    assert missing(project, world.aws, [*stacks[CELL], *stacks[second]]) == []
+    assert elsewhere(project, second) == []
+    for cell, other in ((CELL, second), (second, CELL)):
+        arns = {name for name in names[other] if name.startswith("arn:")}
+        state = "".join(project.state_file(stack).read_text() for stack in stacks[cell])
+        assert not [arn for arn in arns if f'"{arn}"' in state]
+
+
+def test_destroying_one_cell_leaves_the_other_as_it_was(world: World, second: str) -> None:
+    project = world.project
+    stacks = [CELL, f"{CELL}-workloads"]
+    state = [project.state_file(stack).read_bytes() for stack in stacks]
+
+    project.cell("destroy", second, "--yes")
+
+    assert [project.state_file(stack).read_bytes() for stack in stacks] == state
+    assert missing(project, world.aws, STACKS) == []
+    assert not project.state_file(second).exists()
+
+
+def test_destroy_leaves_an_empty_account_and_no_stack(world: World) -> None:
+    rows = world.project.data("destroy", CELL, "--yes")
+
+    assert [row["stack"] for row in rows] == ["dev-workloads", "dev", "account-dev"]
+    assert inventory(world.aws, (REGION, SECOND_REGION)) - world.before == set()
+    assert not [row["stack"] for row in world.project.data("list") if row["resources"]]
+    assert world.project.pulumi("stack", "ls", "--json").stdout.strip() in ("", "[]")
+    assert json.loads(world.project.sandbox.command("status", "-o", "json").stdout)["clusters"] == []
+
+
+def test_inventory_asks_every_service_of_which_a_cell_can_use_something() -> None:
+    assert {entry.service for entry in entries().values()} <= LISTS.keys()
+
+
+def where(world: World, drift: Drift) -> tuple[object, object]:
+    """The client and the resource of a drift."""
+    resource = world.project.resource(CELL, CELL + drift.resource, drift.type)
+    return drift.client(world.aws, REGION), resource
+
+
+def shown(drift: Drift) -> str:
+    return f"{CELL}{drift.resource}:"
+
+
+def name_of(urn: str) -> str:
+    kind, _, name = urn.rpartition("::")
+    return f"{kind.rpartition('$')[2].removeprefix('aws:')} {name}"

@@ -1,0 +1,47 @@
+"""An emulated account has the role that deploys to it, as a real one has before its first deployment."""
+
+from collections.abc import Iterator
+
+import pytest
+from moto.iam.models import iam_backends
+from moto.sts import models
+
+from sandbox.aws.extensions import landing_zone
+
+ACCOUNT = "210987654321"
+
+
+@pytest.fixture
+def sts(monkeypatch: pytest.MonkeyPatch) -> Iterator[models.STSBackend]:
+    """STS of the management account, beside an empty member account."""
+    monkeypatch.setattr(models.STSBackend, "assume_role", models.STSBackend.assume_role)
+    iam_backends[ACCOUNT]["aws"].reset()
+    landing_zone.install()
+    yield models.sts_backends["123456789012"]["aws"]
+    iam_backends[ACCOUNT]["aws"].reset()
+
+
+def assume(sts: models.STSBackend, role: str) -> None:
+    sts.assume_role(
+        region_name="eu-west-1",
+        role_session_name="test",
+        role_arn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
+        policy=None,
+        duration=3600,
+        external_id=None,
+    )
+
+
+def roles() -> list[str]:
+    return [role.arn for role in iam_backends[ACCOUNT]["aws"].roles.values()]
+
+
+def test_the_first_role_assumed_in_an_empty_account_exists_from_then_on(sts: models.STSBackend) -> None:
+    assume(sts, "ops/deploy")
+    assert roles() == [f"arn:aws:iam::{ACCOUNT}:role/ops/deploy"]
+
+
+def test_no_other_role_comes_out_of_nothing(sts: models.STSBackend) -> None:
+    assume(sts, "deploy")
+    assume(sts, "another")
+    assert roles() == [f"arn:aws:iam::{ACCOUNT}:role/deploy"]
