@@ -26,6 +26,7 @@ from policies.catalogue import controls
 from policies.control import Control, Finding, Framework, Status, answers
 from policies.resources import Resource, Stack
 
+
 def build(name: str, framework: Framework) -> PolicyPack:
     """The pack of all controls that claim a criterion of ``framework``. Starts serving: call it once a process."""
     return PolicyPack(

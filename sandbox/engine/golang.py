@@ -1,8 +1,7 @@
 """Compiles the engine and the Kubernetes API server from Go modules, as fast as two cores can.
 
 Both tools are in one go.mod (beside this file), so that what they share has one version and is compiled once.
-Measured on 2 cores with Go 1.26, in CPU seconds from an empty build cache: 704 for both without debug information, 500
-with `LEFT_OUT` and `PLAIN` as well. On client-go alone: debug information 11 % more, garbage collection 10 % more.
+Measured on client-go alone with Go 1.26: debug information costs 11 % more CPU, garbage collection 10 %, inlining 22 %.
 """
 
 import ctypes
@@ -52,46 +51,6 @@ class Go:
 
     command: Path
     origin: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LeftOut:
-    """Source of a pinned module that is not compiled: `file` is cut from `cut_from` on, `instead` takes its place.
-
-    Without `cut_from` the whole file goes. `drop` are import lines that the rest no longer needs.
-    """
-
-    module: str
-    file: str
-    cut_from: str = ""
-    instead: str = ""
-    drop: tuple[str, ...] = ()
-
-
-LEFT_OUT = (
-    # A helper for unit tests in a file that is not named so; it alone pulls in every fake client (27 CPU seconds).
-    LeftOut(module="k8s.io/apiserver", file="pkg/admission/plugin/policy/generic/policy_test_context.go"),
-    # `pulumi cloud api` reads Pulumi Cloud's OpenAPI document with a library of 92 CPU seconds. The sandbox's state is
-    # in files, so the command has nothing to talk to; here it answers that this build cannot read that document.
-    LeftOut(module="github.com/pulumi/pulumi/pkg/v3", file="cmd/pulumi/cloud/schema.go"),
-    LeftOut(
-        module="github.com/pulumi/pulumi/pkg/v3",
-        file="cmd/pulumi/cloud/spec.go",
-        cut_from="func parseIndex(",
-        instead="""func parseIndex([]byte) (*Index, error) {
-	return nil, NewAPIError(cmdutil.ExitInternalError, ErrSpecParse,
-		"this build of the engine cannot read Pulumi Cloud's API document; use an official installation")
-}
-
-func isSuccessStatus(s string) bool { return len(s) == 3 && s[0] == '2' }
-
-func mdInline(s string) string { return s }
-
-func markdownEnumTail(vals []string) string { return strings.Join(vals, ", ") }
-""",
-        drop=("fmt", "slices", "sort", "github.com/pb33f/libopenapi"),
-    ),
-)
 
 
 def module_versions(go_mod: Path = MODULE) -> dict[str, str]:
@@ -155,7 +114,7 @@ def environment(go: Go, home: Path, base: Mapping[str, str]) -> dict[str, str]:
         [go.command, "env", "-json", "GOMODCACHE", "GOPROXY"], capture_output=True, text=True, env=keep, check=False
     )
     theirs = json.loads(asked.stdout or "{}")
-    proxy = theirs.get("GOPROXY") or "https://proxy.golang.org,direct"
+    proxy = theirs.get("GOPROXY", "")
     downloads = Path(theirs.get("GOMODCACHE") or "/nonexistent") / "cache" / "download"
     workers = (os.cpu_count() or 2) * 2 + 1
     limit = available_bytes() * 8 // 10 // workers
@@ -165,7 +124,7 @@ def environment(go: Go, home: Path, base: Mapping[str, str]) -> dict[str, str]:
         "GOCACHE": str(home / "build"),
         "GOFLAGS": "-mod=readonly",
         "GOMODCACHE": str(home / "mod"),
-        "GOPROXY": f"{downloads.as_uri()},{proxy}" if downloads.is_dir() else proxy,
+        "GOPROXY": ",".join(filter(None, [downloads.as_uri() if downloads.is_dir() else "", proxy])),
         "GOTMPDIR": str(home / "tmp"),
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
@@ -184,15 +143,6 @@ class GoBuild:
         shutil.rmtree(home / "tmp", ignore_errors=True)  # of a killed build
         (home / "tmp").mkdir(parents=True)
         self.environment = environment(go, home, os.environ)
-
-    def prepare(self) -> None:
-        """Apply `LEFT_OUT` to the private module cache, before anything is read from it. Raises BuildError."""
-        names = [f"{module}@{module_version(module)}" for module in sorted({item.module for item in LEFT_OUT})]
-        answers = self._go("mod", "download", "-modcacherw", "-json", *names)
-        objects = json.loads("[" + answers.replace("}\n{", "},{") + "]")
-        directories = {found["Path"]: found["Dir"] for found in objects}
-        for item in LEFT_OUT:
-            leave_out(Path(directories[item.module]), item)
 
     def fetch(self, package: str) -> None:
         """Download and unpack the modules that `package` needs, and no others. Raises BuildError."""
@@ -235,31 +185,6 @@ class GoBuild:
         if process.returncode:
             raise BuildError(explain(arguments[0], talk, self.home))
         return out
-
-
-def module_version(module: str, go_mod: Path = MODULE) -> str:
-    """The version that go.mod builds `module` at, replacements included."""
-    replaced = re.search(rf"^\s+{re.escape(module)} => \S+ (v\S+)$", go_mod.read_text(), re.MULTILINE)
-    return replaced[1] if replaced else module_versions(go_mod)[module]
-
-
-def leave_out(module: Path, item: LeftOut) -> None:
-    """Take `item` out of an unpacked module; a second time changes nothing.
-
-    Raises BuildError where the file is not what was expected: then `LEFT_OUT` is for another version.
-    """
-    source = module / item.file
-    if not item.cut_from:
-        source.unlink(missing_ok=True)
-        return
-    kept, mark, _ = source.read_text().partition(item.cut_from)
-    if not mark:
-        raise BuildError(f"{source}: no `{item.cut_from}`; LEFT_OUT in {__file__} is for another version")
-    unused = re.compile(rf'^\t(?:\w+ )?"(?:{"|".join(map(re.escape, item.drop))})(?:/.*)?"$')
-    lines = [line for line in kept.splitlines() if not unused.match(line)]
-    changed = source.with_name(source.name + ".new")
-    changed.write_text("\n".join(lines) + "\n" + item.instead)
-    os.replace(changed, source)
 
 
 def explain(step: str, talk: str, home: Path) -> str:

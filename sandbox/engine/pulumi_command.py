@@ -42,7 +42,11 @@ def restore_stack_files(start: Path, state: Path | None) -> None:
     for file in (project / match[1] if match else project).glob("Pulumi.*.y*ml"):
         text = file.read_text()
         salt, name = _SALT.search(text), _STACK_FILE.fullmatch(file.name)
-        if salt and name and any(salt[1] in kept.read_text() for kept in state.glob(f".pulumi/stacks/*/{name[1]}.json")):
+        if (
+            salt
+            and name
+            and any(salt[1] in kept.read_text() for kept in state.glob(f".pulumi/stacks/*/{name[1]}.json"))
+        ):
             temporary = file.with_name(f".{file.name}")
             temporary.write_text(_SALT.sub("", text))
             temporary.replace(file)

@@ -48,7 +48,7 @@ class Tool:
     def entry(self, root: Path) -> Path:
         """Directory of the finished program in the cache; another recipe is another directory."""
         recipe = [golang.MODULE.read_bytes(), golang.MODULE.with_name("go.sum").read_bytes()]
-        recipe.append(repr((golang.LEFT_OUT, golang.PLAIN, golang.TAGS)).encode())
+        recipe.append(repr((golang.PLAIN, golang.TAGS)).encode())
         digest = hashlib.sha256(b"\0".join(recipe)).hexdigest()[:12]
         return root / self.name / f"{self.version}-{digest}-{platform_tag()}"
 
@@ -188,7 +188,6 @@ def make_for_real(tools: Sequence[Tool], work: Path, finish: Finish, tell: Say) 
             go = golang.find_go(home)
             _check_space(home)
             build = golang.GoBuild(home, go)
-            build.prepare()
         except (golang.BuildError, OSError) as error:
             given = asked is not None and asked.result()
             return {tool.name: str(error) for tool in tools if not (given and tool is PULUMI)}

@@ -150,13 +150,16 @@ class Stack:
             env_vars=dict(sandbox.env), pulumi_command=automation.PulumiCommand(root=str(sandbox.home))
         )
         self._stack = automation.create_stack(f"k{uuid.uuid4().hex[:8]}", "kubernetes", lambda: None, opts=options)
+        self.outputs: dict[str, Any] = {}
 
     def use(self, program: Program) -> None:
         self._stack.workspace.program = program
 
     def up(self) -> dict[str, int]:
-        """Operations by kind, such as {"create": 3}."""
-        return dict(self._stack.up(parallel=64).summary.resource_changes or {})
+        """Operations by kind, such as {"create": 3}; `outputs` are those of this run."""
+        result = self._stack.up(parallel=64)
+        self.outputs = {name: output.value for name, output in result.outputs.items()}
+        return dict(result.summary.resource_changes or {})
 
     def preview(self) -> tuple[dict[str, int], str]:
         """(operations by kind, the engine's output)"""
@@ -166,15 +169,8 @@ class Stack:
     def refresh(self) -> str:
         return str(self._stack.refresh(diff=True).stdout)
 
-    def destroy(self, **environment: str) -> None:
-        self._stack.workspace.env_vars.update(environment)
+    def destroy(self) -> None:
         self._stack.destroy(parallel=64)
-
-    def resources(self) -> list[dict[str, Any]]:
-        return list(self._stack.export_stack().deployment.get("resources", []))
-
-    def outputs(self) -> dict[str, Any]:
-        return {name: output.value for name, output in self._stack.outputs().items()}
 
     def stored(self, sandbox: Sandbox) -> str:
         """The state as it is on disk."""

@@ -178,6 +178,18 @@ def test_reading_shows_drift_and_absence(plugin: Plugin, eks: Eks, namespace: st
     assert plugin.read(MAP, identity, inputs, state) is None
 
 
+def test_a_field_of_another_manager_is_taken_over_only_when_told(plugin: Plugin, eks: Eks, namespace: str) -> None:
+    old, _ = plugin.check(MAP, {**place(namespace), "data": {"a": "1"}})
+    identity, state = plugin.create(MAP, old)
+    path = f"/api/v1/namespaces/{namespace}/configmaps/thing"
+    eks.client.request("PATCH", path, body={"data": {"a": "9"}}, content_type="application/merge-patch+json")
+    reason = refused(plugin.update, MAP, identity, state, {**old, "data": {"a": "2"}})
+    assert 'Apply failed with 1 conflict: conflict with "python-httpx"' in reason
+    assert "pulumi.com/patchForce" in reason
+    forced = {**old, **place(namespace, annotations={"pulumi.com/patchForce": "true"}), "data": {"a": "2"}}
+    assert plugin.update(MAP, identity, state, forced)["data"] == {"a": "2"}
+
+
 def test_an_existing_object_is_not_taken_over(plugin: Plugin, namespace: str) -> None:
     inputs = {**place(namespace), "data": {"a": "1"}}
     identity, _ = plugin.create(MAP, inputs)

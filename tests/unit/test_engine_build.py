@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.engine import environment, golang, installer, tools
-from sandbox.engine.golang import BuildError, Go, LeftOut
+from sandbox.engine.golang import Go
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,32 +72,6 @@ def test_go_mod_pins_what_is_built_and_go_sum_what_is_downloaded() -> None:
 
     for tool in (tools.PULUMI, tools.KUBE_APISERVER):
         assert f"{tool.module} v{tool.version} h1:" in sums
-    for item in golang.LEFT_OUT:
-        assert f"{item.module} {golang.module_version(item.module)} h1:" in sums
-
-
-def test_left_out_code_is_replaced_and_a_second_time_changes_nothing(tmp_path: Path) -> None:
-    source = tmp_path / "spec.go"
-    source.write_text(
-        'package a\n\nimport (\n\t"sort"\n\t"strings"\n\tv3 "big.example/v3/x"\n)\n\nfunc keep() {}\n\nfunc cut() {}\n'
-    )
-    item = LeftOut(
-        module="m", file="spec.go", cut_from="func cut(", instead="func cut() int\n", drop=("sort", "big.example/v3")
-    )
-
-    golang.leave_out(tmp_path, item)
-    once = source.read_text()
-    golang.leave_out(tmp_path, item)
-
-    assert once == 'package a\n\nimport (\n\t"strings"\n)\n\nfunc keep() {}\n\nfunc cut() int\n'
-    assert source.read_text() == once
-
-
-def test_left_out_code_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "spec.go").write_text("package a\n")
-
-    with pytest.raises(BuildError, match="for another version"):
-        golang.leave_out(tmp_path, LeftOut(module="m", file="spec.go", cut_from="func cut("))
 
 
 def test_full_disk_of_a_compiler_is_explained(tmp_path: Path) -> None:

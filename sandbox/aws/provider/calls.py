@@ -110,7 +110,8 @@ def tagging(
 
 def tag_argument(service: str, operation: str, member: str, tags: Tags) -> Any:
     """Tags in the form that one parameter of an operation has."""
-    shape = service_model(service).operation_model(operation).input_shape.members[member]
+    whole: Any = service_model(service).operation_model(operation).input_shape
+    shape = whole.members[member]
     if shape.type_name == "map":
         return dict(tags)
     names = list(shape.member.members)

@@ -90,7 +90,7 @@ def _document(types: ResourceSchema, prop: str, value: Any) -> Any:
 
 def _defaults(entry: ResourceType, inputs: Mapping[str, Any]) -> dict[str, Any]:
     plain = unsecret(inputs)
-    filled = {}
+    filled: dict[str, Any] = {}
     for prop, default in entry.defaults.items():
         if plain.get(prop) is None:
             value = default(plain) if callable(default) else default

@@ -74,14 +74,15 @@ class ClientPool:
 
     def _make(self, session: botocore.session.Session, service: str, region: str) -> Any:
         config = self._config
-        s3 = {"addressing_style": "path"} if config.s3_path_style or _loopback(self._endpoint(service)) else {}
+        retries: Any = {"mode": config.retry_mode, "total_max_attempts": config.max_attempts}
+        s3: Any = {"addressing_style": "path"} if config.s3_path_style or _loopback(self._endpoint(service)) else {}
         client = session.create_client(
             service,
             region_name=region,
             endpoint_url=config.endpoints.get(service),
             verify=False if config.insecure else (config.ca_bundle or None),
             config=Config(
-                retries={"mode": config.retry_mode, "total_max_attempts": config.max_attempts},
+                retries=retries,
                 max_pool_connections=POOL_CONNECTIONS,
                 connect_timeout=10,
                 read_timeout=120,
@@ -144,7 +145,7 @@ def _session(profile: str) -> botocore.session.Session:
 def _set(session: botocore.session.Session, credentials: Any) -> None:
     # botocore has no public way to hand a session refreshable credentials; boto3's own documentation of role
     # sessions does this.
-    session._credentials = credentials
+    session._credentials = credentials  # type: ignore[attr-defined]
 
 
 def _assume_parameters(role: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,16 +85,16 @@ def _lists(wanted: list[Any], actual: list[Any], ordered: Collection[str], path:
 def _scalars(wanted: Any, actual: Any) -> bool:
     if isinstance(wanted, bool) != isinstance(actual, bool):
         return False
-    if wanted == actual:
-        return True
-    return isinstance(wanted, str) and isinstance(actual, str) and _documents(wanted, actual)
+    if isinstance(wanted, str) and isinstance(actual, str):
+        return wanted == actual or _documents(wanted, actual)
+    return bool(wanted == actual)
 
 
 def _documents(left: str, right: str) -> bool:
     if not (left.lstrip()[:1] in ("{", "[") and right.lstrip()[:1] in ("{", "[")):
         return False
     try:
-        return _normal(json.loads(left)) == _normal(json.loads(right))
+        return bool(_normal(json.loads(left)) == _normal(json.loads(right)))
     except ValueError:
         return False
 

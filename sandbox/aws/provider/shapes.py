@@ -16,12 +16,15 @@ from datetime import datetime
 from typing import Any
 
 import botocore.session
-from botocore.model import ServiceModel, Shape
+from botocore.model import ServiceModel
 
 from sandbox.aws.provider import schema
 from sandbox.aws.provider.schema import Kind, Type
 
 Renames = Mapping[str, str]
+
+Shape = Any
+"""A botocore shape; which members it has depends on its ``type_name``, which types cannot say."""
 
 _models = threading.Lock()
 
