@@ -3,13 +3,12 @@ locked."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import pulumi
 from pulumi_aws import s3
 
 from components.base import type_token
-from components.iam import Statement, deny, deny_insecure_transport, policy
+from components.iam import Condition, Statement, deny, deny_insecure_transport, policy
 from components.vocabulary import DataClass, tags
 
 LOGICAL_NAME_MAX = 56
@@ -29,9 +28,8 @@ NONCURRENT_DAYS = 30
 class ObjectLock:
     """Default retention of new objects."""
 
-    mode: Literal["COMPLIANCE", "GOVERNANCE"]
-    """COMPLIANCE: nobody shortens it, not even root. GOVERNANCE: whoever has s3:BypassGovernanceRetention.
-    """
+    mode: str
+    """COMPLIANCE: nobody shortens it, not even root. GOVERNANCE: whoever has s3:BypassGovernanceRetention."""
     days: int
 
     def __post_init__(self) -> None:
@@ -198,7 +196,7 @@ class PrivateBucket(pulumi.ComponentResource):
             ("DenyOtherEncryption", "s3:x-amz-server-side-encryption", "aws:kms"),
             ("DenyOtherKey", "s3:x-amz-server-side-encryption-aws-kms-key-id", self._args.key_arn),
         ):
-            when = {"Null": {header: "false"}, "StringNotEquals": {header: value}}
+            when: Condition = {"Null": {header: "false"}, "StringNotEquals": {header: value}}
             yield deny(sid, ["s3:PutObject"], [objects], principal={"AWS": "*"}, when=when)
 
     def _lock(self, versioning: s3.BucketVersioning) -> Sequence[pulumi.Resource]:

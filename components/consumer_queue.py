@@ -167,7 +167,7 @@ class ConsumerQueue(pulumi.ComponentResource):
     def _alarm(
         self, name: str, *, queue: str, metric: str, threshold: int, periods: int, why: str
     ) -> pulumi.Output[str]:
-        return cloudwatch.MetricAlarm(
+        alarm = cloudwatch.MetricAlarm(
             name,
             region=self._args.region,
             alarm_description=why,
@@ -186,4 +186,6 @@ class ConsumerQueue(pulumi.ComponentResource):
             ok_actions=[self._args.alarm_topic_arn],
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
-        ).arn
+        )
+        arn: pulumi.Output[str] = alarm.arn
+        return arn

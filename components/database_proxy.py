@@ -51,8 +51,13 @@ class DatabaseProxy(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        role, allowed = self._role(name, args, child)
-        proxy = rds.Proxy(
+        proxy = self._proxy(name, args, *self._role(name, args, child))
+        self._target(name, args, proxy, child)
+        self.endpoint, self.arn = proxy.endpoint, proxy.arn
+        self.register_outputs({"endpoint": self.endpoint, "arn": self.arn})
+
+    def _proxy(self, name: str, args: DatabaseProxyArgs, role: iam.Role, allowed: iam.RolePolicy) -> rds.Proxy:
+        return rds.Proxy(
             name,
             region=args.region,
             name=name,
@@ -75,6 +80,8 @@ class DatabaseProxy(pulumi.ComponentResource):
             tags=tags(DataClass.PAYMENTS, jurisdiction=args.jurisdiction),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, args.secret_version]),
         )
+
+    def _target(self, name: str, args: DatabaseProxyArgs, proxy: rds.Proxy, child: pulumi.ResourceOptions) -> None:
         group = rds.ProxyDefaultTargetGroup(
             name,
             region=args.region,
@@ -94,8 +101,6 @@ class DatabaseProxy(pulumi.ComponentResource):
             db_cluster_identifier=args.cluster_identifier,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.instances),
         )
-        self.endpoint, self.arn = proxy.endpoint, proxy.arn
-        self.register_outputs({"endpoint": self.endpoint, "arn": self.arn})
 
     @staticmethod
     def _role(name: str, args: DatabaseProxyArgs, child: pulumi.ResourceOptions) -> tuple[iam.Role, iam.RolePolicy]:

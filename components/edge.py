@@ -134,7 +134,8 @@ class Edge(pulumi.ComponentResource):
             opts=self._lasting,
         )
         self.name_servers = zone.name_servers
-        return zone.zone_id
+        zone_id: pulumi.Output[str] = zone.zone_id
+        return zone_id
 
     def _security_group(self) -> ec2.SecurityGroup:
         args = self._args
@@ -159,6 +160,12 @@ class Edge(pulumi.ComponentResource):
                 tags=tags(DataClass.INTERNAL),
                 opts=self._child,
             )
+        self._to_gateway(group)
+        return group
+
+    def _to_gateway(self, group: ec2.SecurityGroup) -> None:
+        """Both ends of the way to the gateway: out of the load balancer's group, into the pods' group."""
+        args = self._args
         gateway = {
             "region": args.region,
             "ip_protocol": "tcp",
@@ -181,7 +188,6 @@ class Edge(pulumi.ComponentResource):
             description="Load balancer",
             **gateway,
         )
-        return group
 
     def _load_balancer(self, group: ec2.SecurityGroup) -> lb.LoadBalancer:
         args = self._args

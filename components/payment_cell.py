@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components.addresses import Tier
 from components.alarm_topic import AlarmTopic, AlarmTopicArgs
 from components.base import type_token
 from components.buckets import ObjectLock
@@ -16,7 +15,7 @@ from components.keys import Keys, KeysArgs
 from components.network import Network, NetworkArgs
 from components.nodes import NodeGroupArgs
 from components.sharded_database import DatabaseShard, ShardedDatabase, ShardedDatabaseArgs
-from components.vocabulary import KeyUse
+from components.vocabulary import KeyUse, Tier
 from contracts.shard_map import ShardMap
 
 

@@ -110,7 +110,7 @@ class StreamPipe(pulumi.ComponentResource):
 
     @staticmethod
     def _failing_alarm(name: str, args: StreamPipeArgs, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
-        return cloudwatch.MetricAlarm(
+        alarm = cloudwatch.MetricAlarm(
             f"{name}-pipe-failing",
             region=args.region,
             alarm_description=f"Pipe {name} retries the same records: nothing behind them is delivered.",
@@ -128,7 +128,9 @@ class StreamPipe(pulumi.ComponentResource):
             ok_actions=[args.alarm_topic_arn],
             tags=tags(DataClass.INTERNAL),
             opts=child,
-        ).arn
+        )
+        arn: pulumi.Output[str] = alarm.arn
+        return arn
 
     @staticmethod
     def _statements(args: StreamPipeArgs) -> Sequence[Statement]:

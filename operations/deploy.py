@@ -9,7 +9,7 @@ from rich.console import Console
 from operations.declared import refuse_lost_accounts
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
-from operations.events import Reading
+from operations.events import Reading, type_and_name
 from operations.plan import Declared, plan_destroy, plan_up
 from operations.progress import Progress
 from operations.project import Project
@@ -69,8 +69,8 @@ def refresh(session: Session, target: str, consent: Consent) -> Outcome:
         session.console.print(f"{target}: no drift")
         return planned
     for diff in planned.reading.diffs:
-        if diff["keys"]:
-            session.console.print(f"  {diff['urn'].rpartition('::')[2]}: {', '.join(diff['keys'])}", soft_wrap=True)
+        what = ", ".join(diff["keys"]) or ("is gone" if diff["op"] == "delete" else "outputs only")
+        session.console.print(f"  {type_and_name(diff['urn'])}: {what}", soft_wrap=True, markup=False)
     _ask(consent, f"{target}: {_counts(planned.reading)} drifted. Take this into the state?")
     return _succeeded(session, _act(session, "refresh", target, planned.reading, "--skip-preview", "--yes"))
 

@@ -21,6 +21,12 @@ _FOUND_ON_PATH = re.compile(r"using pulumi-\S+ from \$PATH at")
 _STACK_TYPE = "pulumi:pulumi:Stack"
 
 
+def type_and_name(urn: str) -> str:
+    """What a person knows a resource by: ``aws:kms/key:Key eu-west-1-payments``."""
+    kind, _, name = urn.rpartition("::")
+    return f"{kind.rpartition('::')[2].rpartition('$')[2]} {name}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Violation:
     """A policy's answer about one resource."""
@@ -45,8 +51,7 @@ class Step:
     @property
     def resource(self) -> str:
         """``aws:kms/key:Key eu-west-1-payments``"""
-        kind, _, name = self.urn.rpartition("::")
-        return f"{kind.rpartition('::')[2].rpartition('$')[2]} {name}"
+        return type_and_name(self.urn)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -62,6 +67,7 @@ class Reading:
     diffs: list[dict[str, Any]] = field(default_factory=list)
     finished: bool = False
     _parents: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _refreshed: set[str] = field(default_factory=set)
 
     @property
     def actions(self) -> int:
@@ -122,9 +128,12 @@ class Reading:
         if op not in ACTIONS or metadata["type"] == _STACK_TYPE or metadata["type"].startswith(COMPONENT_TYPE_PREFIX):
             return None
         step = Step(urn=metadata["urn"], op=op, component=self.component_of(metadata["urn"]), phase=phase)
-        if phase == "begun":
+        if phase == "begun" and op == "refresh":
+            self._refreshed.add(step.urn)
+        elif phase == "begun" or (phase == "finished" and step.urn in self._refreshed):
+            # What a refresh finds is known only when it has looked; everything else is announced.
             self.diffs.append({"urn": step.urn, "op": op, "keys": sorted(metadata.get("detailedDiff") or {})})
-        else:
+        if phase != "begun":
             self.steps.append(step)
         return step
 

@@ -15,7 +15,7 @@ from components.payment_cell import PaymentCell, PaymentCellArgs
 from components.sharded_database import DatabaseShard
 from stacks.fleet import load_fleet
 from stacks.models import AccountSettings, CellSettings
-from stacks.plan import CellPlan
+from stacks.plan import CellPlan, NodeGroupSpec
 from stacks.providers import aws_provider
 from stacks.sizing import derive
 
@@ -43,17 +43,7 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         zone_ids=plan.zone_ids,
         kubernetes_version=plan.kubernetes_version,
         add_on_versions=plan.addons,
-        node_groups={
-            name: NodeGroupArgs(
-                instance_types=group.instance_types,
-                min_size=group.minimum,
-                desired_size=group.desired,
-                max_size=group.maximum,
-                disk_gib=group.disk_gib,
-                taints=group.taints,
-            )
-            for name, group in plan.node_groups.items()
-        },
+        node_groups={name: _node_group(group) for name, group in plan.node_groups.items()},
         administrators={**deploy, **plan.administrators},
         viewers=plan.viewers,
         public_access_cidrs=plan.endpoint_cidrs,
@@ -77,6 +67,17 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         key_deletion_days=kept.key_deletion_days,
         frugal=plan.frugal,
         protected=plan.protected,
+    )
+
+
+def _node_group(group: NodeGroupSpec) -> NodeGroupArgs:
+    return NodeGroupArgs(
+        instance_types=group.instance_types,
+        min_size=group.minimum,
+        desired_size=group.desired,
+        max_size=group.maximum,
+        disk_gib=group.disk_gib,
+        taints=group.taints,
     )
 
 

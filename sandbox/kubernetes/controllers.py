@@ -30,6 +30,10 @@ from sandbox.kubernetes.objects import Manifest, Objects, owner_uids, terminatin
 from sandbox.kubernetes.server import ApiServer
 
 RETRY_S = 0.3
+QUOTA_SETTLE_S = 0.5
+"""Seconds between a change in a namespace and the count of its objects. Admission raises a quota's usage before the
+object is stored: a count in between would take that back."""
+
 POLL_S = 0.1
 
 _FAILURES = (ApiError, Unreachable, OSError, http.client.HTTPException)
@@ -94,8 +98,9 @@ class Controllers:
                 continue
             if isinstance(item, Exception):
                 raise item
-            for key in _affected(objects, item, objects.put(item)):
-                due[key] = 0.0
+            before = objects.put(item)
+            due.update(dict.fromkeys(_affected(objects, item, before), 0.0))
+            due.update(dict.fromkeys(_quotas(objects, item, before), time.monotonic() + QUOTA_SETTLE_S))
 
     def _reconcile_due(self, objects: Objects, due: dict[str, float]) -> None:
         now = time.monotonic()
@@ -140,17 +145,16 @@ def _pump(watch: Watch, inbox: "queue.Queue[Change | Exception]") -> None:
 
 
 def _affected(objects: Objects, change: Change, before: Manifest | None) -> Iterable[str]:
-    """Keys of the objects whose state may depend on this change."""
-    yield change.key
+    """Keys of the objects whose state may depend on this change; quotas apart."""
     now = change.value
     manifest = now or before
     if not manifest or "metadata" not in manifest:
         return
+    if not quota.is_in_force(manifest):
+        yield change.key
     if manifest["kind"] == "ClusterRole":
         yield from (key for key, role in objects.of_kind("ClusterRole") if role.get("aggregationRule"))
     namespace = manifest["metadata"].get("namespace")
-    if namespace and (before is None) != (now is None):
-        yield from quota.keys(objects, namespace)
     if before is not None and now is None:
         uid = before["metadata"].get("uid", "")
         yield from objects.dependents(uid)
@@ -159,3 +163,11 @@ def _affected(objects: Objects, change: Change, before: Manifest | None) -> Iter
             yield from (key for key, _ in objects.of_kind("Namespace", namespace))
             if before["kind"] == "Pod":
                 yield from (key for key, _ in objects.of_kind("PersistentVolumeClaim"))
+
+
+def _quotas(objects: Objects, change: Change, before: Manifest | None) -> Iterable[str]:
+    """Keys of the quotas that count an object which has come or gone."""
+    manifest = change.value or before
+    if not manifest or "metadata" not in manifest or (before is None) == (change.value is None):
+        return ()
+    return quota.keys(objects, manifest["metadata"].get("namespace", ""))

@@ -37,6 +37,14 @@ def keys(objects: Objects, namespace: str) -> Iterable[str]:
     return (key for key, found in objects.of_kind("ResourceQuota") if found["metadata"]["namespace"] == namespace)
 
 
+def is_in_force(manifest: Manifest) -> bool:
+    """Whether this is a quota whose limits admission knows; its usage is then admission's to raise."""
+    if manifest["kind"] != "ResourceQuota" or manifest["metadata"].get("deletionTimestamp"):
+        return False
+    status = manifest.get("status") or {}
+    return (status.get("hard") or {}) == (manifest.get("spec", {}).get("hard") or {})
+
+
 def account(client: Client, objects: Objects, quota: Manifest) -> None:
     """Write limits and usage into the quota's status when they differ from it."""
     hard = quota.get("spec", {}).get("hard") or {}
@@ -49,9 +57,16 @@ def account(client: Client, objects: Objects, quota: Manifest) -> None:
     if same and status.get("hard") == hard:
         return
     path = client.resource("v1", "ResourceQuota").path(metadata["namespace"], metadata["name"])
+    current = client.find(path)
+    if current is None:
+        return
     # A null removes what the quota no longer limits.
     gone = dict.fromkeys(set(status.get("hard") or ()) - set(hard))
-    body = {"status": {"hard": {**gone, **hard}, "used": {**gone, **used}}}
+    body = {
+        # A conflict, and so a new count, when admission wrote meanwhile.
+        "metadata": {"resourceVersion": current["metadata"]["resourceVersion"]},
+        "status": {"hard": {**gone, **hard}, "used": {**gone, **used}},
+    }
     client.request("PATCH", f"{path}/status", body=body, content_type=MERGE_PATCH)
 
 

@@ -69,7 +69,8 @@ class Token:
             raise Refused(f"the token does not start with {PREFIX}")
         encoded = text.removeprefix(PREFIX)
         try:
-            url = urlsplit(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
+            padded = encoded + "=" * (-len(encoded) % 4)
+            url = urlsplit(base64.b64decode(padded, altchars=b"-_", validate=True).decode())
         except (binascii.Error, ValueError):
             raise Refused("the token is not a URL in base64") from None
         if not _HOST.fullmatch(url.hostname or "") or url.path not in {"", "/"}:

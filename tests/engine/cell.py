@@ -5,6 +5,7 @@ first on the program's path; everything else is the checkout's.
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,9 @@ class Project:
         folder.mkdir()
         shutil.copy(ROOT / "Pulumi.yaml", folder)
         shutil.copytree(ROOT / "stacks", folder / "stacks", ignore=shutil.ignore_patterns("__pycache__"))
+        for file in (folder / "stacks").glob("Pulumi.*.yaml"):
+            # Belongs to the state of whoever is just deploying from the checkout.
+            file.write_text(re.sub(r"(?m)^encryptionsalt: .*\n", "", file.read_text()))
         (folder / "policies").symlink_to(ROOT / "policies")
         # What Pulumi.yaml names as `virtualenv`: the interpreter of the tests.
         (folder / ".venv").symlink_to(sys.prefix)

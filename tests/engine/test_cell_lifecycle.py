@@ -140,7 +140,8 @@ def test_twelve_drifts_over_eight_services_at_least_are_tried() -> None:
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.name)
 def test_drift_is_shown_with_its_property_and_repaired(seen: Seen, drift: Drift) -> None:
     assert seen.drifted[drift.name] != seen.before[drift.name]
-    line = next((line for line in seen.refresh.splitlines() if line.strip().startswith(shown(drift))), "")
+    resource = f":{drift.type} {CELL}{drift.resource}: "
+    line = next((line for line in seen.refresh.splitlines() if resource in line), "")
     assert (drift.property or "is gone") in line, seen.refresh
     assert seen.repaired[drift.name] == seen.before[drift.name]
 
@@ -208,10 +209,6 @@ def where(world: World, drift: Drift) -> tuple[object, object]:
     """The client and the resource of a drift."""
     resource = world.project.resource(CELL, CELL + drift.resource, drift.type)
     return drift.client(world.aws, REGION), resource
-
-
-def shown(drift: Drift) -> str:
-    return f"{CELL}{drift.resource}:"
 
 
 def name_of(urn: str) -> str:

@@ -4,7 +4,6 @@ import json
 
 import pulumi
 import pytest
-from botocore.exceptions import ClientError
 from inline_stack import InlineStack, fails, stack
 from pulumi_aws import dynamodb, kinesis, kms, s3, secretsmanager, ssm
 from table_programs import comes_up_and_changes, document, repairs
@@ -144,8 +143,6 @@ def test_data_stores_come_up_change_in_place_and_go(sandbox: Sandbox) -> None:
     assert sandbox.client("kinesis").list_streams()["StreamNames"] == []
     assert sandbox.client("secretsmanager").list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
     assert sandbox.client("ssm").describe_parameters()["Parameters"] == []
-    with pytest.raises(ClientError, match="NoSuchPublicAccessBlockConfiguration"):
-        sandbox.client("s3control").get_public_access_block(AccountId="123456789012")
 
 
 def guarded() -> None:

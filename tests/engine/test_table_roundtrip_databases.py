@@ -5,7 +5,7 @@ import json
 import pulumi
 import pytest
 from inline_stack import fails, stack
-from pulumi_aws import iam, kms, rds, secretsmanager
+from pulumi_aws import ec2, iam, kms, rds, secretsmanager
 from table_programs import ZONES, after, comes_up_and_changes, network, repairs, role
 
 from conftest import Sandbox
@@ -66,13 +66,13 @@ def shard(version: int, key: kms.Key, subnets: rds.SubnetGroup, group: pulumi.In
     )
 
 
-def instances(version: int, cluster: rds.Cluster, key: kms.Key) -> None:
+def instances(version: int, cluster: rds.Cluster, key: kms.Key) -> list[rds.ClusterInstance]:
     monitoring = iam.Role("monitoring", assume_role_policy=_trust_monitoring())
     allowed = iam.RolePolicyAttachment("monitoring", role=monitoring.name, policy_arn=MONITORING)
     parameters = rds.ParameterGroup(
         "shard", family=FAMILY, parameters=[{"name": "log_statement", "value": "ddl" if version == 1 else "all"}]
     )
-    for index, zone in enumerate(ZONES[:2]):
+    return [
         rds.ClusterInstance(
             f"shard-{zone}",
             cluster_identifier=cluster.id,
@@ -89,6 +89,8 @@ def instances(version: int, cluster: rds.Cluster, key: kms.Key) -> None:
             auto_minor_version_upgrade=False,
             opts=after(allowed),
         )
+        for index, zone in enumerate(ZONES[:2])
+    ]
 
 
 def _trust_monitoring() -> str:
@@ -100,7 +102,9 @@ def _trust_monitoring() -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def proxy(version: int, cluster: rds.Cluster, subnets: list[pulumi.Output[str]], group: pulumi.Input[str]) -> None:
+def proxy(
+    version: int, members: list[rds.ClusterInstance], subnets: list[ec2.Subnet], group: pulumi.Input[str]
+) -> None:
     secret = secretsmanager.Secret("shard", recovery_window_in_days=0)
     login = json.dumps({"username": "cell", "password": "open-sesame"})
     current = secretsmanager.SecretVersion("shard", secret_id=secret.id, secret_string=pulumi.Output.secret(login))
@@ -109,7 +113,7 @@ def proxy(version: int, cluster: rds.Cluster, subnets: list[pulumi.Output[str]],
         "shard",
         engine_family="POSTGRESQL",
         role_arn=reader.arn,
-        vpc_subnet_ids=subnets,
+        vpc_subnet_ids=[subnet.id for subnet in subnets],
         vpc_security_group_ids=[group],
         require_tls=True,
         idle_client_timeout=600 * version,
@@ -119,7 +123,11 @@ def proxy(version: int, cluster: rds.Cluster, subnets: list[pulumi.Output[str]],
     pool = {"max_connections_percent": 90 - version, "session_pinning_filters": ["EXCLUDE_VARIABLE_SETS"]}
     default = rds.ProxyDefaultTargetGroup("shard", db_proxy_name=made.name, connection_pool_config=pool)
     target = rds.ProxyTarget(
-        "shard", db_proxy_name=made.name, target_group_name=default.name, db_cluster_identifier=cluster.id
+        "shard",
+        db_proxy_name=made.name,
+        target_group_name=default.name,
+        db_cluster_identifier=members[0].cluster_identifier,
+        opts=after(*members),
     )
     pulumi.export("target", target.id)
     pulumi.export("proxy", made.name)
@@ -130,8 +138,7 @@ def program(version: int) -> None:
     key = kms.Key("key", deletion_window_in_days=7)
     places = rds.SubnetGroup("Shard", subnet_ids=[subnet.id for subnet in subnets], tags={"version": str(version)})
     cluster = shard(version, key, places, group.id)
-    instances(version, cluster, key)
-    proxy(version, cluster, [subnet.id for subnet in subnets], group.id)
+    proxy(version, instances(version, cluster, key), subnets, group.id)
 
 
 def drift(sandbox: Sandbox, outputs: dict[str, str]) -> None:

@@ -309,4 +309,4 @@ def test_a_lock_that_outlives_the_retention_is_refused() -> None:
             lock=ObjectLock(mode="GOVERNANCE", days=31),
         )
     with pytest.raises(ValueError, match="COMPLIANCE or GOVERNANCE"):
-        ObjectLock(mode="LEGAL", days=1)  # type: ignore[arg-type]
+        ObjectLock(mode="LEGAL", days=1)

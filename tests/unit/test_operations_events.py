@@ -51,6 +51,23 @@ def test_what_stays_the_same_is_no_step() -> None:
     assert reading_of(*cell_events("resOutputsEvent", "same")).steps == []
 
 
+def test_a_refresh_shows_what_drifted_and_what_is_gone_and_nothing_else() -> None:
+    other, gone = KEY.replace("payments", "events"), KEY.replace("payments", "logs")
+    found = event("resOutputsEvent", KEY, "aws:kms/key:Key", KEYS, "update")
+    found["resOutputsEvent"]["metadata"]["detailedDiff"] = {"enableKeyRotation": {"diffKind": "update"}}
+    events = [event("resourcePreEvent", urn, "aws:kms/key:Key", KEYS, "refresh") for urn in (KEY, other, gone)]
+    events += [
+        found,
+        event("resOutputsEvent", other, "aws:kms/key:Key", KEYS, "same"),
+        event("resOutputsEvent", gone, "aws:kms/key:Key", KEYS, "delete"),
+    ]
+
+    assert reading_of(*events).diffs == [
+        {"urn": KEY, "op": "update", "keys": ["enableKeyRotation"]},
+        {"urn": gone, "op": "delete", "keys": []},
+    ]
+
+
 def test_diagnostics_lose_their_colours_and_name_the_resource() -> None:
     message = "<{%fg 1%}>creating: KMSInvalidStateException<{%reset%}>\n"
     reading = reading_of({"diagnosticEvent": {"message": message, "severity": "error", "urn": KEY}})

@@ -14,6 +14,7 @@ ACCOUNT = "210987654321"
 @pytest.fixture
 def sts(monkeypatch: pytest.MonkeyPatch) -> Iterator[models.STSBackend]:
     """STS of the management account, beside an empty member account."""
+    monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
     monkeypatch.setattr(models.STSBackend, "assume_role", models.STSBackend.assume_role)
     iam_backends[ACCOUNT]["aws"].reset()
     landing_zone.install()

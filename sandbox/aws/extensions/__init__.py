@@ -7,6 +7,7 @@ from sandbox.aws.extensions import (
     access_analyzer,
     acm,
     cloudwatch,
+    ec2,
     eks,
     elbv2,
     events,
@@ -20,6 +21,7 @@ from sandbox.aws.extensions import (
     route53,
     s3,
     securityhub,
+    sqs,
     ssm,
     wafv2,
 )
@@ -29,6 +31,7 @@ EXTENSIONS = (
     access_analyzer,
     acm,
     cloudwatch,
+    ec2,
     elbv2,
     events,
     guardduty,
@@ -41,6 +44,7 @@ EXTENSIONS = (
     route53,
     s3,
     securityhub,
+    sqs,
     ssm,
     wafv2,
 )

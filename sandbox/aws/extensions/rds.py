@@ -126,7 +126,12 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
             raise InvalidDBClusterStateFault(
                 "This cluster is a part of a global cluster, please remove it from globalcluster first"
             )
-        return super().delete_db_cluster(cluster_identifier, snapshot_name)
+        deleted = super().delete_db_cluster(cluster_identifier, snapshot_name)
+        # DeleteAutomatedBackups is not passed on by moto; its default is to delete.
+        for name, snapshot in list(self.cluster_snapshots.items()):
+            if snapshot.snapshot_type == "automated" and snapshot.db_cluster_identifier == cluster_identifier:
+                del self.cluster_snapshots[name]
+        return deleted
 
     def create_db_cluster(self, kwargs: dict[str, Any]) -> Any:
         name = kwargs.get("global_cluster_identifier")

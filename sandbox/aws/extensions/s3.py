@@ -23,6 +23,20 @@ class S3Backend(models.S3Backend):  # type: ignore[misc]
     def get_bucket_encryption(self, bucket_name: str) -> dict[str, Any] | None:
         return super().get_bucket_encryption(bucket_name) or SSE_S3
 
+    def put_object_lock_configuration(
+        self,
+        bucket_name: str,
+        lock_enabled: bool,
+        mode: str | None = None,
+        days: int | None = None,
+        years: int | None = None,
+    ) -> None:
+        """A bucket under Object Lock takes another default retention while it holds objects; moto refuses that."""
+        bucket = self.get_bucket(bucket_name)
+        if not (bucket.object_lock_enabled and bucket.is_versioned):
+            super().put_object_lock_configuration(bucket_name, lock_enabled, mode, days, years)
+        bucket.default_lock_mode, bucket.default_lock_days, bucket.default_lock_years = mode, days, years
+
 
 def install() -> None:
     models.FakeBucket = Bucket

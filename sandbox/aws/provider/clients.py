@@ -27,6 +27,9 @@ from sandbox.aws.provider.shapes import session as shared_session
 POOL_CONNECTIONS = 64
 """Connections kept to one endpoint: as many as operations that run at once."""
 
+STS_ATTEMPTS = 4
+"""Attempts to learn whose credentials these are: about 4 s of pauses at most."""
+
 
 class CredentialError(Exception):
     """AWS refused the provider's credentials, or the account is not one it may touch."""
@@ -74,7 +77,9 @@ class ClientPool:
 
     def _make(self, session: botocore.session.Session, service: str, region: str) -> Any:
         config = self._config
-        retries: Any = {"mode": config.retry_mode, "total_max_attempts": config.max_attempts}
+        # The first call of all: when nothing answers there, that should be said at once.
+        attempts = min(config.max_attempts, STS_ATTEMPTS) if service == "sts" else config.max_attempts
+        retries: Any = {"mode": config.retry_mode, "total_max_attempts": attempts}
         s3: Any = {"addressing_style": "path"} if config.s3_path_style or _loopback(self._endpoint(service)) else {}
         client = session.create_client(
             service,

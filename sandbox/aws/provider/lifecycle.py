@@ -72,7 +72,8 @@ class Operations:
             if what.entry.settle:
                 settle = what.entry.settle
                 making(ctx, lambda: settle(ctx, id_, props))
-            live = ctx.wait(lambda: self._look(ctx, what, id_, props, _Soon(ctx)), "what was just made to be readable")
+            soon = _Soon(ctx)
+            live = ctx.wait(lambda: self._look(ctx, what, id_, props, soon), "what was just made to be readable")
         except Exception as error:
             # Whatever it was, a mistake in a table entry included: a resource that exists must not be lost from state.
             raise self._half_made(ctx, what, id_, inputs, error) from error

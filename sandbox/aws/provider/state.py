@@ -8,11 +8,14 @@ from sandbox.aws.provider.codec import UNKNOWN, keep_secret, unsecret
 from sandbox.aws.provider.compare import covers, is_empty, project, same
 from sandbox.aws.provider.config import ProviderConfig
 from sandbox.aws.provider.model import Props, ResourceType
-from sandbox.aws.provider.schema import Property, ResourceSchema
+from sandbox.aws.provider.schema import Kind, Property, ResourceSchema
 from sandbox.aws.provider.shapes import tag_map
 
 NOT_EMULATED = "__notEmulated"
 """Output that marks a resource which only exists in state: the sandbox's table has no entry for its type."""
+
+ZERO: Mapping[Kind, Any] = {Kind.STRING: "", Kind.INTEGER: 0, Kind.NUMBER: 0, Kind.BOOLEAN: False, Kind.LIST: []}
+"""What reads as nothing where the SDK's type promises a value, as the official plugin writes it."""
 
 
 def finished(
@@ -25,6 +28,8 @@ def finished(
         if name in hidden or name in ("tags", "tagsAll"):
             continue
         value = _spelled(entry, name, last.get(name), live[name]) if name in live else last.get(name)
+        if value is None and types.outputs[name].required:
+            value = ZERO.get(types.outputs[name].type.kind)
         if value is not None:
             found[name] = value
     if "region" in types.outputs:

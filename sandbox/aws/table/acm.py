@@ -182,6 +182,7 @@ TYPES = [
                 "validationOptions",
             }
         ),
+        unread=frozenset({"keyAlgorithm"}),
     ),
     ResourceType(
         token="aws:acm/certificateValidation:CertificateValidation",

@@ -95,7 +95,8 @@ TYPES = [
         settle=_settle,
         read=_read,
         update=_update,
-        delete=lambda ctx, arn, _last: ctx.client("cloudtrail").delete_trail(Name=arn),
+        # By name: the emulator takes no ARN here.
+        delete=lambda ctx, arn, _last: ctx.client("cloudtrail").delete_trail(Name=arn.rpartition("/")[2]),
         tag=pair_tagger("cloudtrail", tag="add_tags", untag="remove_tags", arn="ResourceId", tags="TagsList"),
         force_new=frozenset({"name"}),
         autoname=Autoname(max_length=128),

@@ -65,6 +65,7 @@ def _settle(ctx: Context, id_: str, props: Props) -> None:
     _apply_retention(client, _active(ctx, id_), props)
     _apply_encryption(client, _active(ctx, id_), props)
     _apply_metrics(client, _active(ctx, id_), props)
+    _apply_record_size(client, _active(ctx, id_), props)
     _active(ctx, id_)
 
 
@@ -119,6 +120,12 @@ def _apply_metrics(client: Any, live: dict[str, Any], props: Props) -> None:
         client.enable_enhanced_monitoring(StreamName=live["StreamName"], ShardLevelMetrics=sorted(on))
 
 
+def _apply_record_size(client: Any, live: dict[str, Any], props: Props) -> None:
+    wanted = props.get("maxRecordSizeInKib")
+    if wanted and int(wanted) != live.get("MaxRecordSizeInKiB"):
+        client.update_max_record_size(StreamARN=live["StreamARN"], MaxRecordSizeInKiB=int(wanted))
+
+
 def _read(ctx: Context, id_: str, _last: Props) -> Props | None:
     live = _summary(ctx, id_)
     mode = live.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
@@ -154,9 +161,7 @@ TYPES = [
         read=_read,
         update=_update,
         delete=_delete,
-        tag=tagging(
-            "kinesis", tag="add_tags_to_stream", untag="remove_tags_from_stream", arn="StreamName", of="name"
-        ),
+        tag=tagging("kinesis", tag="add_tags_to_stream", untag="remove_tags_from_stream", arn="StreamName", of="name"),
         force_new=frozenset({"name"}),
         autoname=Autoname(max_length=128),
         defaults={

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.aws.provider.calls import changed, json_text, or_none, pages, tag_map, tagging
+from sandbox.aws.provider.calls import changed, json_text, or_none, pages, pick, tag_map, tagging
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, tag_list
 
@@ -10,6 +10,9 @@ KEY = "aws:kms/key:Key"
 
 DELETION_WINDOW_DAYS = 30
 """Days that KMS waits before it deletes a key when nothing else is said (KMS API reference, ScheduleKeyDeletion)."""
+
+ROTATION_DAYS = 365
+"""Days between rotations when nothing else is said (KMS API reference, EnableKeyRotation)."""
 
 # ---- aws:kms/key:Key
 
@@ -43,7 +46,7 @@ def settle_key(ctx: Context, id_: str, props: Props) -> None:
     state = kms.describe_key(KeyId=id_)["KeyMetadata"]["KeyState"]
     if props["isEnabled"] and state == "Disabled":
         kms.enable_key(KeyId=id_)
-    now = rotation(ctx, id_, props)
+    now = rotation(ctx, id_, pick(props, "customerMasterKeySpec"))
     period = props.get("rotationPeriodInDays")
     if props["enableKeyRotation"] and (
         not now["enableKeyRotation"] or (period and period != now["rotationPeriodInDays"])
@@ -60,21 +63,24 @@ def rotation(ctx: Context, id_: str, props: Props) -> dict[str, Any]:
     if props.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
         return {"enableKeyRotation": False}
     found = or_none(ctx.client("kms").get_key_rotation_status, "UnsupportedOperationException", KeyId=id_) or {}
-    period = {"rotationPeriodInDays": found["RotationPeriodInDays"]} if found.get("RotationPeriodInDays") else {}
-    return {"enableKeyRotation": bool(found.get("KeyRotationEnabled")), **period}
+    enabled = bool(found.get("KeyRotationEnabled"))
+    # The emulator does not tell the period.
+    period = found.get("RotationPeriodInDays") or props.get("rotationPeriodInDays") or ROTATION_DAYS
+    return {"enableKeyRotation": enabled, "rotationPeriodInDays": period if enabled else None}
 
 
-def read_key(ctx: Context, id_: str, _last: Props) -> Props | None:
+def read_key(ctx: Context, id_: str, last: Props) -> Props | None:
     kms = ctx.client("kms")
     found = kms.describe_key(KeyId=id_)["KeyMetadata"]
     if found["KeyState"] in ("PendingDeletion", "PendingReplicaDeletion"):
         return None
     spec = {"customerMasterKeySpec": found.get("KeySpec") or found.get("CustomerMasterKeySpec")}
+    known = spec | pick(last, "rotationPeriodInDays")
     tags = pages(ctx, "kms", "list_resource_tags", "Tags", KeyId=id_)
     return (
         outputs(KEY, found)
         | spec
-        | rotation(ctx, id_, spec)
+        | rotation(ctx, id_, known)
         | {
             "description": found.get("Description") or None,
             "isEnabled": found["KeyState"] != "Disabled",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sandbox.aws.provider import schema
 from sandbox.aws.provider.calls import json_text, or_none, without_none
 from sandbox.aws.provider.model import Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, to_shape
@@ -58,14 +59,18 @@ def _setting(
             return None
         return {"bucket": target["Bucket"], "expectedBucketOwner": target.get("ExpectedBucketOwner"), **found(answer)}
 
+    token = f"aws:s3/{name}:{name[0].upper()}{name[1:]}"
+    types = schema.resource(token)
+    # Only some of these types can name the owner.
+    owner = {"expectedBucketOwner"} & types.inputs.keys() if types else set()
     return ResourceType(
-        token=f"aws:s3/{name}:{name[0].upper()}{name[1:]}",
+        token=token,
         service="s3",
         create=create,
         read=read,
         update=update,
         delete=lambda ctx, id_, last: remove(ctx.client("s3"), _target(id_), last),
-        force_new=frozenset({"bucket", "expectedBucketOwner", *force_new}),
+        force_new=frozenset({"bucket", *owner, *force_new}),
         delete_before_replace=True,
         defaults=defaults or {},
     )

@@ -31,18 +31,16 @@ QUEUE_ATTRIBUTES = {
 """Property -> queue attribute (SQS API reference, SetQueueAttributes)."""
 
 NUMBERS = {name for name in QUEUE_ATTRIBUTES if name.endswith("Seconds") or name == "maxMessageSize"}
+
+REUSE_S = 300
+"""Seconds that SQS reuses a data key when nothing else is said (SQS API reference, SetQueueAttributes)."""
+
 FLAGS = {"contentBasedDeduplication", "fifoQueue", "sqsManagedSseEnabled"}
 
 
 def attribute_text(value: Any) -> str:
     """SQS and SNS attributes are strings."""
-    return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else str(int(value))
-        if isinstance(value, float)
-        else json_text(value)
-    )
+    return str(int(value)) if isinstance(value, float) else json_text(value)
 
 
 def queue_attributes(props: Props) -> dict[str, str]:
@@ -68,6 +66,7 @@ def read_queue(ctx: Context, id_: str, _last: Props) -> Props | None:
     outputs: dict[str, Any] = {name: found.get(api) for name, api in QUEUE_ATTRIBUTES.items()}
     outputs |= {name: int(outputs[name]) for name in NUMBERS if outputs[name] is not None}
     outputs |= {name: outputs[name] == "true" for name in FLAGS}
+    outputs["kmsDataKeyReusePeriodSeconds"] = outputs["kmsDataKeyReusePeriodSeconds"] or REUSE_S
     return outputs | {
         "arn": found["QueueArn"],
         "url": id_,

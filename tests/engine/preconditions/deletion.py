@@ -100,11 +100,12 @@ def _others(sandbox: Any, made: Mapping[str, Any]) -> list[Callable[[], Any]]:
     )
     iam_.create_role(RoleName="user", AssumeRolePolicyDocument=trust("ec2.amazonaws.com"))
     iam_.attach_role_policy(RoleName="user", PolicyArn=made["policy"])
-    consumer = {"StreamARN": made["stream"], "ConsumerName": "user"}
-    kinesis_.register_stream_consumer(**consumer)
+    consumer = kinesis_.register_stream_consumer(StreamARN=made["stream"], ConsumerName="user")["Consumer"][
+        "ConsumerARN"
+    ]
     return [
         lambda: rds_.delete_db_cluster(DBClusterIdentifier="user", SkipFinalSnapshot=True),
         lambda: iam_.delete_role(RoleName="user"),
         lambda: iam_.detach_role_policy(RoleName="user", PolicyArn=made["policy"]),
-        lambda: kinesis_.deregister_stream_consumer(**consumer),
+        lambda: kinesis_.deregister_stream_consumer(ConsumerARN=consumer),
     ]

@@ -1,0 +1,202 @@
+"""`cell` as a shell meets it: exit codes, messages, formats, terminals. Nothing here comes up."""
+
+import json
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from cell import DEVELOPMENT_ACCOUNT, Aws, Project
+
+from conftest import Sandbox
+
+pytestmark = pytest.mark.engine
+
+ACCOUNT = "account-dev"
+"""The stack that is the quickest to preview."""
+
+OK, CONFIGURATION, POLICY_VIOLATION, STACK_NOT_FOUND, CANCELLED = 0, 2, 5, 6, 8
+"""Pulumi's own exit codes (`pulumi help exit-codes`)."""
+
+
+@pytest.fixture
+def project(sandbox: Sandbox, tmp_path: Path) -> Project:
+    return Project.copy(sandbox, tmp_path / "project")
+
+
+def test_mistake_in_a_stack_file_is_named_with_file_and_line_before_anything_happens(project: Project) -> None:
+    project.configure("dev", region="eu-west-9")
+    line = 1 + project.stack_file("dev").read_text().splitlines().index("    region: eu-west-9")
+
+    for command in (("up", "dev", "--yes"), ("preview", "dev"), ("list",)):
+        refused = project.cell(*command, code=CONFIGURATION)
+        assert "region: eu-west-9 is not a region of catalogue/regions.yaml" in refused.stderr
+        assert f"(stacks/Pulumi.dev.yaml:{line})" in refused.stderr
+        assert refused.stdout == ""
+
+
+def test_config_check_reports_all_mistakes_at_once_on_standard_output(project: Project) -> None:
+    project.configure("dev", peakPaymentsPerSecond=0)
+    project.configure("us-west-2", jurisdiction="eu")
+
+    found = json.loads(project.cell("config", "check", "-o", "json", code=CONFIGURATION).stdout)
+
+    assert {(Path(problem["file"]).name, problem["key"]) for problem in found} == {
+        ("Pulumi.dev.yaml", "peakPaymentsPerSecond"),
+        ("Pulumi.us-west-2.yaml", "region"),
+    }
+    assert {row["result"] for row in project.data("config", "check", "eu-west-1")} == {"valid"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("up", "nowhere", "--yes"),
+        ("preview", "nowhere"),
+        ("refresh", "nowhere", "--yes"),
+        ("destroy", "nowhere", "--yes"),
+        ("disarm", "nowhere", "--yes"),
+        ("status", "nowhere"),
+        ("outputs", "nowhere"),
+        ("config", "check", "nowhere"),
+        ("config", "explain", "nowhere"),
+    ],
+    ids=" ".join,
+)
+def test_unknown_stack_is_exit_code_six_and_one_line(project: Project, command: tuple[str, ...]) -> None:
+    refused = project.cell(*command, code=STACK_NOT_FOUND)
+
+    assert "nowhere" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert refused.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["up", "refresh", "destroy", "disarm"])
+def test_without_a_terminal_nothing_is_done_unasked(project: Project, command: str) -> None:
+    refused = project.cell(command, "dev", code=CONFIGURATION)
+
+    assert refused.stderr == "no terminal to ask on: add --yes\n"
+    assert project.resources("dev") == []
+
+
+def test_no_as_the_answer_is_exit_code_eight_and_creates_nothing(project: Project) -> None:
+    code, text = on_terminal(project, "up", ACCOUNT, answer="n\n")
+
+    assert code == CANCELLED, text
+    assert "Apply?" in text
+    assert "cancelled; nothing was changed" in text
+    assert project.resources(ACCOUNT) == []
+
+
+def test_policy_violation_stops_an_up_before_anything_is_created(project: Project) -> None:
+    weak = """    import pulumi_aws
+    weak = pulumi.ResourceOptions(provider=provider)
+    pulumi_aws.kms.Key("weak", enable_key_rotation=False, opts=weak)
+    return {"""
+    source = project.folder / "stacks" / "account.py"
+    changed = source.read_text().replace("    return {", weak)
+    assert changed.count("weak") > 0
+    source.write_text(changed)
+
+    refused = project.cell("up", ACCOUNT, "--yes", code=POLICY_VIOLATION)
+
+    assert "[mandatory] payment-cell-soc2 weak: KEY-03" in refused.stderr
+    assert "[mandatory] payment-cell-gdpr weak: KEY-03" in refused.stderr
+    assert project.resources(ACCOUNT) == []
+    assert Aws(project.sandbox, DEVELOPMENT_ACCOUNT).client("kms", "eu-west-1").list_keys()["Keys"] == []
+
+
+def test_formats_hold_the_same_data(project: Project) -> None:
+    for command in (("list",), ("config", "check"), ("config", "explain", "dev")):
+        data = project.data(*command)
+        assert yaml.safe_load(project.cell(*command, "-o", "yaml").stdout) == data
+        assert project.cell(*command).stdout.strip()
+    assert {"eu-west-1", "dev", "account"} <= {row["stack"] for row in project.data("list")}
+    assert project.data("config", "explain", "dev")["firstCap"]
+
+
+def test_colours_are_for_terminals_and_no_color_switches_them_off(project: Project) -> None:
+    plain = project.cell("up", "nowhere", "--yes", code=STACK_NOT_FOUND).stderr
+    _, coloured = on_terminal(project, "up", "nowhere", "--yes")
+    _, switched_off = on_terminal(project, "up", "nowhere", "--yes", NO_COLOR="1")
+
+    assert "\x1b[" not in plain
+    assert "\x1b[31m" in coloured
+    assert "\x1b[3" not in switched_off
+
+
+def test_new_cell_is_valid_at_once_and_replaces_nothing(project: Project) -> None:
+    before = project.stack_files()
+
+    written = project.cell("new", "eu-north-1", "--environment", "staging", "--peak", "50").stderr
+
+    names = {"Pulumi.eu-north-1-staging.yaml", "Pulumi.eu-north-1-staging-workloads.yaml"}
+    assert project.stack_files().keys() - before.keys() == names
+    assert all(name in written for name in names)
+    assert {row["result"] for row in project.data("config", "check")} == {"valid"}
+    assert project.data("config", "explain", "eu-north-1-staging")["cell"] == "eu-north-1-staging"
+    again = project.cell("new", "eu-north-1", "--environment", "staging", code=CONFIGURATION)
+    assert "exists already" in again.stderr
+    assert "eu-west-1" in project.cell("new", "eu-west-11", code=CONFIGURATION).stderr
+
+
+def test_completion_prints_a_script_and_completes_commands(project: Project) -> None:
+    assert "complete" in project.cell("--show-completion", "bash").stdout
+
+    words = {"COMP_WORDS": "cell st", "COMP_CWORD": "1", "_CELL_COMPLETE": "complete_bash"}
+    assert project.cell(env=words).stdout.split() == ["status"]
+
+
+def test_misuse_is_one_line_and_exit_code_two(project: Project) -> None:
+    for command in (("up",), ("upp", "dev"), ("up", "dev", "--frobnicate"), ("list", "-o", "xml")):
+        refused = project.cell(*command, code=CONFIGURATION)
+        assert "cell --help" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_without_an_engine_the_message_says_where_to_get_one(project: Project) -> None:
+    refused = project.cell("list", code=CONFIGURATION, env={"PATH": os.defpath})
+    assert 'eval "$(cell sandbox env)"' in refused.stderr
+
+
+def test_outside_of_a_project_it_says_so(project: Project, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [project.folder / "bin" / "cell", "list"],
+        cwd=tmp_path,
+        env=project.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (CONFIGURATION, "")
+    assert "no Pulumi.yaml" in done.stderr
+
+
+def on_terminal(project: Project, *arguments: str, answer: str = "", **env: str) -> tuple[int, str]:
+    """(exit code, what was on the screen) of `cell ARGUMENTS` on a terminal on which `answer` was typed ahead."""
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [project.folder / "bin" / "cell", *arguments],
+        cwd=project.folder,
+        env={**project.env, "TERM": "xterm-256color", **env},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    os.write(controller, answer.encode())
+    shown = b""
+    while chunk := _read(controller):
+        shown += chunk
+    os.close(controller)
+    return process.wait(), shown.decode()
+
+
+def _read(controller: int) -> bytes:
+    """Empty where the other end has closed the terminal, which Linux reports as an error."""
+    try:
+        return os.read(controller, 4096)
+    except OSError:
+        return b""
