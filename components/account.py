@@ -46,6 +46,8 @@ class AccountArgs:
     """Days that logs are kept; control LOG-06 wants 365."""
     guardrails: Guardrails = Guardrails.CREATE
     protected: bool = True
+    disposable: bool = False
+    """Nothing stays in the account when the stack goes: development."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):
@@ -93,6 +95,7 @@ class Account(pulumi.ComponentResource):
                     records_global_types=region == args.home_region,
                     retention_days=args.retention_days,
                     protected=args.protected,
+                    disposable=args.disposable,
                 ),
                 self._child,
             )
@@ -155,6 +158,7 @@ class Account(pulumi.ComponentResource):
                 lock=args.evidence_lock,
                 grants=grants,
                 protected=args.protected,
+                disposable=args.disposable,
             ),
             self._child,
         )

@@ -59,7 +59,9 @@ class PrivateBucketArgs:
     archive_after_days: int | None = None
     """Days until objects move to Glacier Instant Retrieval, which reads in milliseconds and bills 90 days at least."""
     protected: bool = True
-    """Pulumi refuses to delete the bucket and leaves it in place when its stack goes; else it goes with all objects."""
+    """Pulumi refuses to delete the bucket."""
+    disposable: bool = False
+    """The bucket goes with all its objects when its stack goes; else it stays in the account."""
 
     def __post_init__(self) -> None:
         if self.retention_days < 1:
@@ -93,12 +95,12 @@ class PrivateBucket(pulumi.ComponentResource):
         super().__init__(type_token(type(self)), name, {}, opts)
         self._name, self._args = name, args
         # A part is kept with its bucket: a retained archive without its policy would accept plain HTTP.
-        self._part = pulumi.ResourceOptions(parent=self, retain_on_delete=args.protected)
+        self._part = pulumi.ResourceOptions(parent=self, retain_on_delete=not args.disposable)
         self._bucket = s3.Bucket(
             name,
             region=args.region,
             object_lock_enabled=args.lock is not None,
-            force_destroy=not args.protected,
+            force_destroy=args.disposable,
             tags=tags(args.data_class, jurisdiction=args.jurisdiction, use=args.use),
             opts=pulumi.ResourceOptions.merge(self._part, pulumi.ResourceOptions(protect=args.protected)),
         )

@@ -81,7 +81,9 @@ class EventLogArgs:
     """Days that the bus can replay."""
     log_retention_days: int = 365
     protected: bool = True
-    """Pulumi refuses to delete stream, archive and bus archive, and the archive bucket stays when its stack goes."""
+    """Pulumi refuses to delete stream, archive and bus archive."""
+    disposable: bool = False
+    """The archive bucket goes with its stack; else it stays in the account."""
 
     def __post_init__(self) -> None:
         names = [consumer.name for consumer in self.consumers]
@@ -229,6 +231,7 @@ class EventLog(pulumi.ComponentResource):
                 lock=args.archive_lock,
                 archive_after_days=cold,
                 protected=args.protected,
+                disposable=args.disposable,
             ),
             self._child,
         )

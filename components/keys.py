@@ -103,6 +103,14 @@ SOURCES: Final[Mapping[str, Sequence[str]]] = {
 here: it sends an encryption context in place of a source ARN
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html)."""
 
+OUTLIVING: Final = frozenset(
+    {
+        *(KeyUse.ARCHIVE, KeyUse.AUDIT, KeyUse.BACKUP, KeyUse.ENVELOPE),
+        *(KeyUse.EVIDENCE, KeyUse.PAYMENTS, KeyUse.SUBJECTS),
+    }
+)
+"""Keys of what stays when a cell goes: archive, evidence, backups, final snapshots and what is encrypted in them."""
+
 CELL_USES: Final = frozenset(KeyUse) - {KeyUse.AUDIT}
 """The uses of a cell. The audit key is the account stack's: a cell must not be able to read the trail about itself."""
 
@@ -124,6 +132,8 @@ class KeysArgs:
     deletion_window_days: int = MAX_DELETION_WINDOW_DAYS
     protected: bool = True
     """Pulumi refuses to delete the keys: a deleted key takes every copy of its data along."""
+    disposable: bool = False
+    """Every key goes with its stack; else those in `OUTLIVING` stay in the account."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):
@@ -170,7 +180,11 @@ class Keys(pulumi.ComponentResource):
             deletion_window_in_days=args.deletion_window_days,
             policy=policy(*_statements(name, use, args)),
             tags=tags(spec.data_class),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protected),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protected,
+                retain_on_delete=use in OUTLIVING and not args.disposable,
+            ),
         )
         kms.Alias(
             f"{name}-{use}",

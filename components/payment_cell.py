@@ -68,7 +68,9 @@ class PaymentCellArgs:
     frugal: bool = False
     """One NAT gateway for all zones: development."""
     protected: bool = True
-    """What production means: nothing that holds data or a published address can be deleted by accident."""
+    """Nothing that holds data or a published address can be deleted by accident."""
+    disposable: bool = False
+    """Nothing stays in the account when the cell goes: development."""
 
     def __post_init__(self) -> None:
         if missing := sorted(set(self.zone_ids) - set(self.subnets.get(Tier.DATA, {}))):
@@ -149,6 +151,7 @@ class PaymentCell(pulumi.ComponentResource):
             account_id=args.account_id,
             deletion_window_days=args.key_deletion_days,
             protected=args.protected,
+            disposable=args.disposable,
         )
 
     def _network(self) -> NetworkArgs:
@@ -217,6 +220,7 @@ class PaymentCell(pulumi.ComponentResource):
             global_members=args.has_recovery_region,
             log_retention_days=args.log_retention_days,
             protected=args.protected,
+            disposable=args.disposable,
         )
 
     def _event_log(self) -> EventLogArgs:
@@ -237,6 +241,7 @@ class PaymentCell(pulumi.ComponentResource):
             replay_days=args.replay_days,
             log_retention_days=args.log_retention_days,
             protected=args.protected,
+            disposable=args.disposable,
         )
 
     def _edge(self) -> EdgeArgs:

@@ -35,6 +35,8 @@ class RegionalGuardrailsArgs:
     """True in one region of the account: IAM is the same everywhere, and each record costs."""
     retention_days: int = 365
     protected: bool = True
+    disposable: bool = False
+    """Nothing stays in the account when the stack goes."""
 
 
 class RegionalGuardrails(pulumi.ComponentResource):
@@ -59,8 +61,9 @@ class RegionalGuardrails(pulumi.ComponentResource):
                 region=args.region,
                 account_id=args.account_id,
                 uses=frozenset({KeyUse.AUDIT}),
-                deletion_window_days=30 if args.protected else 7,
+                deletion_window_days=7 if args.disposable else 30,
                 protected=args.protected,
+                disposable=args.disposable,
             ),
             self._child,
         )
@@ -104,6 +107,7 @@ class RegionalGuardrails(pulumi.ComponentResource):
                 use="load-balancer-access-logs",
                 grants=grants,
                 protected=args.protected,
+                disposable=args.disposable,
             ),
             self._child,
         )
@@ -132,6 +136,7 @@ class RegionalGuardrails(pulumi.ComponentResource):
                 key_arn=self.audit_key_arn,
                 grants=grants,
                 protected=args.protected,
+                disposable=args.disposable,
             ),
             self._child,
         )

@@ -64,6 +64,7 @@ class ShardSettings:
     master_password_version: int
     advanced_insights: bool
     protected: bool
+    disposable: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,16 +169,16 @@ class Shard(pulumi.ComponentResource):
             vpc_security_group_ids=[settings.security_group_id],
             storage_encrypted=True,
             # Every commit is read and written: with the standard storage the I/O would be the larger part of the bill.
-            storage_type="aurora-iopt1" if settings.protected else None,
+            storage_type=None if settings.disposable else "aurora-iopt1",
             kms_key_id=settings.key_arn,
             backup_retention_period=settings.backup_days,
             preferred_backup_window=BACKUP_WINDOW,
             preferred_maintenance_window=MAINTENANCE_WINDOW,
             copy_tags_to_snapshot=True,
-            delete_automated_backups=not settings.protected,
+            delete_automated_backups=settings.disposable,
             deletion_protection=settings.protected,
-            skip_final_snapshot=not settings.protected,
-            final_snapshot_identifier=f"{self._name}-final" if settings.protected else None,
+            skip_final_snapshot=settings.disposable,
+            final_snapshot_identifier=None if settings.disposable else f"{self._name}-final",
             allow_major_version_upgrade=False,
             apply_immediately=not settings.protected,
             enabled_cloudwatch_logs_exports=list(LOG_EXPORTS),
@@ -231,7 +232,7 @@ class Shard(pulumi.ComponentResource):
             region=settings.region,
             description=f"{self._name}: master user; for the proxy and for break-glass",
             kms_key_id=settings.secrets_key_arn,
-            recovery_window_in_days=30 if settings.protected else 0,
+            recovery_window_in_days=0 if settings.disposable else 30,
             tags=tags(DataClass.CONFIDENTIAL, jurisdiction=settings.jurisdiction),
             opts=self._lasting,
         )

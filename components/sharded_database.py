@@ -95,7 +95,10 @@ class ShardedDatabaseArgs:
     """A higher number sets a new master password in cluster and secret together."""
     log_retention_days: int = 365
     protected: bool = True
-    """Deletion protection in RDS and in Pulumi, a final snapshot, 465 days of insights, I/O-optimised storage."""
+    """Deletion protection in RDS and in Pulumi."""
+    disposable: bool = False
+    """Nothing stays when the shards go; else a final snapshot does. Without 465 days of insights and I/O-optimised
+    storage, which only a lasting database is worth."""
 
     def __post_init__(self) -> None:
         self._check_shards()
@@ -254,8 +257,9 @@ class ShardedDatabase(pulumi.ComponentResource):
             backup_days=args.backup_days,
             global_member=args.global_members,
             master_password_version=args.master_password_version,
-            advanced_insights=args.protected,
+            advanced_insights=not args.disposable,
             protected=args.protected,
+            disposable=args.disposable,
         )
 
     def _subnet_group(self) -> rds.SubnetGroup:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,6 +17,7 @@ from operations.declared import declared_stacks, disarm_file, new_cell_files
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
 from operations.output import Format, show, talk
+from operations.plan import known_stack
 from operations.project import Project
 from operations.summary import inventory, overview, stack_status
 from stacks.new_stack import DEFAULT_PEAK, cell_name
@@ -79,10 +81,11 @@ def destroy(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> No
 def disarm(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
     """Lift the protection of a production cell, so that it can be destroyed.
 
-    Writes `disarmed: true` into the stack file and applies it. The event archive and its key stay protected by
-    Object Lock and are kept by `destroy`.
+    Writes `disarmed: true` into the stack file and applies it, without the policy packs: what it does is what they
+    forbid (control BCK-05). The archive, evidence and their keys are kept by `destroy`.
     """
-    session = _session()
+    session = replace(_session(), policy_packs=())
+    known_stack(stack, session.declared)
     consent = _typed(stack, yes)
     if not consent(f"This lifts protection and deletion protection of every resource of {stack}."):
         raise CellError("cancelled; nothing was changed", ExitCode.CANCELLED)
@@ -159,7 +162,13 @@ def main() -> NoReturn:
 
 def _session() -> deploy.Session:
     project = Project.find()
-    return deploy.Session(project=project, engine=Engine(project), console=console, declared=declared_stacks(project))
+    return deploy.Session(
+        project=project,
+        engine=Engine(project),
+        console=console,
+        declared=declared_stacks(project),
+        policy_packs=project.policy_packs,
+    )
 
 
 def _consent(yes: bool) -> Callable[[str], bool]:

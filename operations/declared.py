@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+import catalogue
 from components.vocabulary import Environment
 from operations.errors import CellError, ExitCode
 from operations.plan import Declared, Kind
@@ -12,7 +13,7 @@ from operations.project import Project
 from stacks.fleet import WORKLOADS_SUFFIX, Fleet, load_fleet, published_problems
 from stacks.models import CellSettings
 from stacks.new_stack import render_cell, render_workloads
-from stacks.problems import ConfigError
+from stacks.problems import ConfigError, nearest
 from stacks.settings import NAMESPACE, load_stack_file
 
 
@@ -54,8 +55,12 @@ def new_cell_files(
 ) -> list[Path]:
     """Writes the stack files of a new cell and its workloads; nothing is written unless all of it is valid.
 
-    Raises CellError where a file exists already and ConfigError where the new files do not fit the others.
+    Raises CellError where the region is not known or a file exists already, and ConfigError where the new files do not
+    fit the others.
     """
+    if region not in catalogue.regions():
+        hint = f"did you mean {near}?" if (near := nearest(region, catalogue.regions())) else "name one of its regions"
+        raise CellError(f"{region} is not a region of catalogue/regions.yaml; {hint}", ExitCode.CONFIGURATION)
     texts = {
         name: render_cell(region, account=account, environment=environment, peak=peak, domain=domain),
         name + WORKLOADS_SUFFIX: render_workloads(name),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
@@ -10,7 +11,7 @@ from operations.declared import refuse_lost_accounts
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
 from operations.events import Reading, type_and_name
-from operations.plan import Declared, plan_destroy, plan_up
+from operations.plan import Declared, known_stack, plan_destroy, plan_up
 from operations.progress import Progress
 from operations.project import Project
 
@@ -26,6 +27,7 @@ class Session:
     engine: Engine
     console: Console
     declared: Mapping[str, Declared]
+    policy_packs: tuple[Path, ...] = ()
 
 
 def preview(session: Session, target: str) -> list[Outcome]:
@@ -64,6 +66,7 @@ def up(session: Session, target: str, consent: Consent) -> list[Outcome]:
 
 def refresh(session: Session, target: str, consent: Consent) -> Outcome:
     """Reads the target's resources back into its state; shows what drifted first."""
+    known_stack(target, session.declared)
     planned = _succeeded(session, session.engine.operate("refresh", target, "--preview-only"))
     if not planned.reading.actions:
         session.console.print(f"{target}: no drift")
@@ -111,12 +114,12 @@ def retained(engine: Engine, stack: str) -> list[str]:
 
 def _preview(session: Session, stack: str) -> Outcome:
     with session.console.status(f"preview {stack}"):
-        return session.engine.operate("preview", stack, policy_packs=session.project.policy_packs)
+        return session.engine.operate("preview", stack, policy_packs=session.policy_packs)
 
 
 def _act(session: Session, operation: str, stack: str, planned: Reading, *options: str) -> Outcome:
     expected = Counter(planned.component_of(diff["urn"]) for diff in planned.diffs)
-    packs = session.project.policy_packs if operation == "up" else ()
+    packs = session.policy_packs if operation == "up" else ()
     with Progress(session.console, stack, operation, expected) as progress:
         return session.engine.operate(operation, stack, *options, policy_packs=packs, on_step=progress)
 

@@ -32,9 +32,9 @@ def plan_up(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
 
     Raises CellError (stack not found) for a stack without a file.
     """
-    chain = [_declared(target, declared)]
+    chain = [known_stack(target, declared)]
     while chain[0].needs is not None:
-        chain.insert(0, _declared(chain[0].needs, declared))
+        chain.insert(0, known_stack(chain[0].needs, declared))
     if chain[-1].kind is Kind.CELL:
         chain += _of(target, Kind.WORKLOADS, declared)
     return tuple(stack.name for stack in chain)
@@ -45,20 +45,21 @@ def plan_destroy(target: str, declared: Mapping[str, Declared], existing: Collec
 
     Only stacks that have state are named. Raises CellError where an account still has cells.
     """
-    subject = _declared(target, declared)
+    subject = known_stack(target, declared)
     cells = [stack.name for stack in _of(target, Kind.CELL, declared) if stack.name in existing]
     if cells:
         raise CellError(f"{target} still holds {', '.join(cells)}: destroy these cells first", ExitCode.CONFIGURATION)
     order = [stack.name for stack in _of(target, Kind.WORKLOADS, declared)] + [target]
     if subject.kind is Kind.CELL and subject.needs is not None:
         others = [stack.name for stack in _of(subject.needs, Kind.CELL, declared) if stack.name != target]
-        throwaway = _declared(subject.needs, declared).environment is Environment.DEVELOPMENT
+        throwaway = known_stack(subject.needs, declared).environment is Environment.DEVELOPMENT
         if throwaway and not set(others) & set(existing):
             order.append(subject.needs)
     return tuple(name for name in order if name in existing)
 
 
-def _declared(name: str, declared: Mapping[str, Declared]) -> Declared:
+def known_stack(name: str, declared: Mapping[str, Declared]) -> Declared:
+    """A stack by its name. Raises CellError (stack not found) for one without a file."""
     if name not in declared:
         raise CellError(
             f"{name}: no such stack; stacks/ declares {', '.join(sorted(declared))}", ExitCode.STACK_NOT_FOUND

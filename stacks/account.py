@@ -34,7 +34,8 @@ def account_args(settings: AccountSettings, regions: Sequence[str]) -> AccountAr
         ),
         retention_days=settings.log_retention_days,
         guardrails=Guardrails(settings.guardrails),
-        protected=not development,
+        protected=not development and not settings.disarmed,
+        disposable=development,
     )
 
 

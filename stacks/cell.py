@@ -13,6 +13,7 @@ from components.event_log import ConsumerArgs
 from components.nodes import NodeGroupArgs
 from components.payment_cell import PaymentCell, PaymentCellArgs
 from components.sharded_database import DatabaseShard
+from components.vocabulary import Environment
 from stacks.fleet import load_fleet
 from stacks.models import AccountSettings, CellSettings
 from stacks.plan import CellPlan, NodeGroupSpec
@@ -67,6 +68,7 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         key_deletion_days=kept.key_deletion_days,
         frugal=plan.frugal,
         protected=plan.protected,
+        disposable=plan.environment is Environment.DEVELOPMENT,
     )
 
 

@@ -69,7 +69,8 @@ def _fill(folder: Path, scripts: Mapping[str, str]) -> None:
 def _script(module: str, *arguments: str) -> str:
     root = shlex.quote(str(CHECKOUT))
     command = shlex.join([sys.executable, "-m", module, *arguments])
-    return f'#!/bin/sh\nPYTHONPATH={root}"${{PYTHONPATH:+:$PYTHONPATH}}" exec {command} "$@"\n'
+    # Last, because the language host hands it on: a program's own modules come before ours.
+    return f'#!/bin/sh\nPYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}"{root} exec {command} "$@"\n'
 
 
 def _engine(path: str) -> tuple[Path | None, str]:

@@ -137,7 +137,7 @@ DRIFTS = (
         service="ssm",
         resource="-shard-map",
         type="Parameter",
-        property="value",
+        property="insecureValue",
         change=lambda ssm, r: ssm.put_parameter(Name=r.id, Value="{}", Overwrite=True),
         look=lambda ssm, r: ssm.get_parameter(Name=r.id)["Parameter"]["Value"],
     ),

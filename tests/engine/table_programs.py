@@ -51,18 +51,25 @@ def changed(counts: dict[str, int]) -> dict[str, int]:
     return {kind: count for kind, count in counts.items() if kind != "same"}
 
 
+def expect(what: str, counts: dict[str, int], wanted: dict[str, int], stack: InlineStack) -> None:
+    """The operation changed just that; else the failure shows what a preview says next."""
+    if changed(counts) != wanted:
+        raise AssertionError(f"{what}: {changed(counts)} instead of {wanted}\n{stack.preview_text()}")
+
+
 def comes_up_and_changes(stack: InlineStack, program: Versions, *, update: int, replace: int = 0) -> None:
     """Version 1 comes up and stays, version 2 changes just what it says in place or anew, and stays."""
     stack.use(lambda: program(1))
     stack.up()
-    assert changed(stack.preview()) == {}, stack.preview_text()
-    assert changed(stack.refresh()) == {}
+    expect("preview of version 1", stack.preview(), {}, stack)
+    expect("refresh of version 1", stack.refresh(), {}, stack)
     stack.use(lambda: program(2))
-    assert changed(stack.up()) == {"update": update} | ({"replace": replace} if replace else {})
-    assert changed(stack.preview()) == {}, stack.preview_text()
+    wanted = {"update": update} | ({"replace": replace} if replace else {})
+    expect("up of version 2", stack.up(), wanted, stack)
+    expect("preview of version 2", stack.preview(), {}, stack)
 
 
 def repairs(stack: InlineStack, drifts: int) -> None:
     """What was changed through the API is seen by a refresh, and an up puts it back."""
-    assert changed(stack.refresh()) == {"update": drifts}, stack.preview_text()
-    assert changed(stack.up()) == {"update": drifts}
+    expect("refresh after the drift", stack.refresh(), {"update": drifts}, stack)
+    expect("up after the drift", stack.up(), {"update": drifts}, stack)

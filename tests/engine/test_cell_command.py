@@ -96,9 +96,7 @@ def test_policy_violation_stops_an_up_before_anything_is_created(project: Projec
     pulumi_aws.kms.Key("weak", enable_key_rotation=False, opts=weak)
     return {"""
     source = project.folder / "stacks" / "account.py"
-    changed = source.read_text().replace("    return {", weak)
-    assert changed.count("weak") > 0
-    source.write_text(changed)
+    source.write_text(source.read_text().replace("    return {", weak))
 
     refused = project.cell("up", ACCOUNT, "--yes", code=POLICY_VIOLATION)
 
@@ -139,7 +137,7 @@ def test_new_cell_is_valid_at_once_and_replaces_nothing(project: Project) -> Non
     assert project.data("config", "explain", "eu-north-1-staging")["cell"] == "eu-north-1-staging"
     again = project.cell("new", "eu-north-1", "--environment", "staging", code=CONFIGURATION)
     assert "exists already" in again.stderr
-    assert "eu-west-1" in project.cell("new", "eu-west-11", code=CONFIGURATION).stderr
+    assert "did you mean eu-west-1?" in project.cell("new", "eu-west-11", code=CONFIGURATION).stderr
 
 
 def test_completion_prints_a_script_and_completes_commands(project: Project) -> None:

@@ -67,17 +67,17 @@ def test_second_up_changes_nothing_in_any_stack(world: World) -> None:
 
 def test_resource_that_was_lost_from_state_is_imported_and_then_needs_no_change(world: World) -> None:
     project = world.project
-    lost = project.resource(CELL, f"{CELL}-shard-map", "Parameter")
-    parent = project.urn_of_component(CELL, "payment-cell:components:ShardedDatabase")
+    lost = project.resource(CELL, f"{CELL}-stream-throttled", "MetricAlarm")
+    parent = project.urn_of_component(CELL, "payment-cell:components:EventLog")
     provider = project.urn_of_component(CELL, "pulumi:providers:aws")
-    project.pulumi("state", "delete", lost.urn, "--stack", CELL, "--yes", "--force")
-    assert lost.name not in {r.name for r in project.resources(CELL) if r.type == lost.type}
+    project.pulumi("state", "delete", lost.urn, "--stack", CELL, "--yes")
+    assert lost.urn not in {resource.urn for resource in project.resources(CELL)}
 
     relatives = ("--parent", f"parent={parent}", "--provider", f"provider={provider}")
     code = ("--protect=false", "--generate-code=false")
     project.pulumi("import", lost.type, lost.name, lost.id, *relatives, *code, "--stack", CELL, "--yes")
 
-    assert project.resource(CELL, lost.name, "Parameter").id == lost.id
+    assert project.resource(CELL, lost.name, "MetricAlarm").id == lost.id
     project.pulumi("preview", "--stack", CELL, "--expect-no-changes")
 
 

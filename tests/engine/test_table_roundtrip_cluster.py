@@ -156,7 +156,7 @@ def program(version: int) -> None:
 def drift(sandbox: Sandbox, outputs: dict[str, str]) -> None:
     """Two changes behind the program's back."""
     client, name = sandbox.client("eks"), outputs["name"]
-    client.update_access_entry(clusterName=name, principalArn=outputs["person"], kubernetesGroups=["system:masters"])
+    client.update_access_entry(clusterName=name, principalArn=outputs["person"], kubernetesGroups=["intruders"])
     client.update_cluster_config(name=name, resourcesVpcConfig={"endpointPublicAccess": True})
 
 

@@ -157,7 +157,7 @@ def test_what_an_organisation_made_is_adopted_and_not_made_again() -> None:
 
 
 def test_development_leaves_nothing() -> None:
-    account = made(replace(ARGS, protected=False, evidence_lock=ObjectLock(mode="GOVERNANCE", days=1)))
+    account = made(replace(ARGS, protected=False, disposable=True, evidence_lock=ObjectLock(mode="GOVERNANCE", days=1)))
     assert not [r.name for r in account if r.protect or r.retain]
     assert all(bucket.inputs["forceDestroy"] for bucket in account.of(BUCKET).values())
 

@@ -124,7 +124,7 @@ def test_the_archive_expires_with_the_register(log: Registered) -> None:
 
 def test_development_locks_lightly_and_goes_with_its_objects() -> None:
     lock = ObjectLock(mode="GOVERNANCE", days=1)
-    log = made(replace(ARGS, protected=False, archive_lock=lock, archive_retention_days=1))
+    log = made(replace(ARGS, protected=False, disposable=True, archive_lock=lock, archive_retention_days=1))
     assert log.one(LOCK).inputs["rule"]["defaultRetention"]["mode"] == "GOVERNANCE"
     assert log.one(BUCKET).inputs["forceDestroy"] is True
     assert not [r.name for r in log if r.protect or r.retain]

@@ -50,7 +50,12 @@ ARGS = PaymentCellArgs(
     has_recovery_region=True,
 )
 DEVELOPMENT = replace(
-    ARGS, protected=False, frugal=True, has_recovery_region=False, archive_lock=ObjectLock(mode="GOVERNANCE", days=1)
+    ARGS,
+    protected=False,
+    disposable=True,
+    frugal=True,
+    has_recovery_region=False,
+    archive_lock=ObjectLock(mode="GOVERNANCE", days=1),
 )
 OUTPUTS = {
     "accountId", "alarmTopicArn", "archiveBucket", "busArn", "busName", "clusterArn", "clusterCertificateAuthority",
@@ -189,3 +194,13 @@ def test_subscribers_that_sns_does_not_know_are_refused() -> None:
 def test_zones_without_data_subnet_are_refused() -> None:
     with pytest.raises(ValueError, match=r"cell\.zone_ids: euw1-az9 has no data subnet"):
         replace(ARGS, zone_ids=("euw1-az9",))
+
+
+def test_a_disarmed_cell_can_be_destroyed_and_still_keeps_what_compliance_keeps() -> None:
+    disarmed = made(replace(ARGS, protected=False))
+    assert [r.name for r in disarmed if r.protect] == []
+    kept = {r.name for r in disarmed if r.retain}
+    assert {"test-archive", "test-payments", "test-evidence"} <= kept
+    cluster = next(r for r in disarmed if r.type == "aws:rds/cluster:Cluster")
+    assert cluster.inputs["deletionProtection"] is False
+    assert cluster.inputs["skipFinalSnapshot"] is False

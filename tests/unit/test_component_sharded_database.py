@@ -41,6 +41,7 @@ DEVELOPMENT = replace(
     backup_days=7,
     global_members=False,
     protected=False,
+    disposable=True,
 )
 CLUSTER, INSTANCE = "aws:rds/cluster:Cluster", "aws:rds/clusterInstance:ClusterInstance"
 GLOBAL, PARAMETER_GROUP = "aws:rds/globalCluster:GlobalCluster", "aws:rds/clusterParameterGroup:ClusterParameterGroup"

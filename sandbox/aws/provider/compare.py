@@ -40,8 +40,10 @@ def covers(
     if isinstance(wanted, Mapping) and isinstance(actual, Mapping):
         if _is_map(kind) and set(wanted) != set(actual):
             return False
+        # An empty block inside a block is a choice (WAF's `block: {}`), and not the same as leaving it out.
         return all(
-            covers(
+            not (value == {} and actual.get(name) is None and not _is_map(_member_kind(kind, name)))
+            and covers(
                 value,
                 actual.get(name),
                 ordered=ordered,

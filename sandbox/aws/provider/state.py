@@ -130,6 +130,10 @@ def replanned(
     found = kept | {name: value for name, value in news.items() if name not in hidden}
     for name in entry.computed_on_update if entry else ():
         found[name] = UNKNOWN
+    for path in entry.computed_within if entry else ():
+        block, _, name = path.partition(".")
+        if isinstance(found.get(block), Mapping) and isinstance(outputs.get(block), Mapping):
+            found[block] = {name: outputs[block].get(name), **found[block]}
     if "tagsAll" in types.outputs:
         found["tagsAll"] = news.get("tags") or {}
     return found
