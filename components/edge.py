@@ -58,6 +58,8 @@ class EdgeArgs:
     logs_key_arn: pulumi.Input[str]
     zone_id: pulumi.Input[str] | None = None
     """Hosted zone for the names. None: one is made, and its name servers (an output) have to be delegated to."""
+    internet: Sequence[pulumi.Resource] = ()
+    """Routes that an internet-facing load balancer needs before it is made: `Network.internet`."""
     gateway_port: int = 8443
     health_path: str = "/ready"
     log_retention_days: int = 365
@@ -210,7 +212,7 @@ class Edge(pulumi.ComponentResource):
             idle_timeout=IDLE_TIMEOUT_S,
             access_logs={"bucket": args.access_log_bucket, "prefix": self._prefix, "enabled": True},
             tags=tags(DataClass.PAYMENTS, jurisdiction=args.jurisdiction),
-            opts=self._lasting,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protected, depends_on=list(args.internet)),
         )
 
     def _target_group(self) -> lb.TargetGroup:

@@ -110,6 +110,8 @@ class Network(pulumi.ComponentResource):
     nat_addresses: Mapping[str, pulumi.Output[str]]
     """Zone id of the gateway -> public IPv4 address. Every call to a bank comes from one of these."""
     endpoint_security_group_id: pulumi.Output[str]
+    internet: Sequence[pulumi.Resource]
+    """What has to exist before a load balancer can face the internet: the gateway and the public subnets' routes."""
     egress: Sequence[pulumi.Resource]
     """What has to exist before a node can reach anything: the workload subnets' routes with their associations."""
 
@@ -124,6 +126,7 @@ class Network(pulumi.ComponentResource):
             name, region=args.region, vpc_id=vpc.id, tags=self._tags("internet"), opts=self._child
         )
         public = self._public_routes(vpc, gateway, subnets[Tier.PUBLIC])
+        self.internet = [gateway, *public]
         addresses, gateways = self._nat(gateway, public, subnets[Tier.PUBLIC])
         tables, self.egress = self._workload_routes(vpc, gateways, subnets[Tier.WORKLOAD])
         self._data_routes(vpc, subnets[Tier.DATA])

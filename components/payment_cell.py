@@ -255,6 +255,7 @@ class PaymentCell(pulumi.ComponentResource):
             vpc_id=network.vpc_id,
             subnet_ids=network.subnet_ids(Tier.PUBLIC),
             target_security_group_id=self.cluster.security_group_id,
+            internet=network.internet,
             access_log_bucket=args.access_log_bucket,
             tls_policy=args.tls_policy,
             rate_limit=args.edge_rate_limit,

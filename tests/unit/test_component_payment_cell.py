@@ -204,3 +204,8 @@ def test_a_disarmed_cell_can_be_destroyed_and_still_keeps_what_compliance_keeps(
     cluster = next(r for r in disarmed if r.type == "aws:rds/cluster:Cluster")
     assert cluster.inputs["deletionProtection"] is False
     assert cluster.inputs["skipFinalSnapshot"] is False
+
+
+def test_the_load_balancer_waits_for_the_way_to_the_internet(cell: Registered) -> None:
+    waits = cell.waits_for(cell.one("aws:lb/loadBalancer:LoadBalancer"))
+    assert {"aws:ec2/internetGateway:InternetGateway test", "aws:ec2/route:Route test-public"} <= waits
