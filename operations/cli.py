@@ -192,7 +192,7 @@ def _needs_terminal() -> None:
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    changes = {op: count for op, count in outcome.reading.changes.items() if op != "same"}
+    changes = {op: count for op, count in outcome.reading.changes.items() if op not in {"same", "read", "discard"}}
     return {
         "stack": outcome.stack,
         "operation": outcome.operation,

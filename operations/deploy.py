@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from operations.events import Reading, type_and_name
 from operations.plan import Declared, known_stack, plan_destroy, plan_up
 from operations.progress import Progress
 from operations.project import Project
+from operations.summary import by_component, kept
 
 Consent = Callable[[str], bool]
 """Asks whether to go on; the text says with what."""
@@ -60,7 +62,7 @@ def up(session: Session, target: str, consent: Consent) -> list[Outcome]:
             outcomes.append(planned)
             continue
         _ask(consent, f"{stack}: {_counts(planned.reading)}. Apply?")
-        outcomes.append(_succeeded(session, _act(session, "up", stack, planned.reading, "--skip-preview", "--yes")))
+        outcomes.append(_succeeded(session, _act(session, "up", stack, _expected(planned.reading))))
     return outcomes
 
 
@@ -75,7 +77,7 @@ def refresh(session: Session, target: str, consent: Consent) -> Outcome:
         what = ", ".join(diff["keys"]) or ("is gone" if diff["op"] == "delete" else "outputs only")
         session.console.print(f"  {type_and_name(diff['urn'])}: {what}", soft_wrap=True, markup=False)
     _ask(consent, f"{target}: {_counts(planned.reading)} drifted. Take this into the state?")
-    return _succeeded(session, _act(session, "refresh", target, planned.reading, "--skip-preview", "--yes"))
+    return _succeeded(session, _act(session, "refresh", target, _expected(planned.reading)))
 
 
 def destroy(session: Session, target: str, consent: Consent) -> list[Outcome]:
@@ -99,17 +101,12 @@ def destroy(session: Session, target: str, consent: Consent) -> list[Outcome]:
     _ask(consent, f"This destroys {', '.join(counts)}.")
     outcomes: list[Outcome] = []
     for stack in order:
-        for urn in retained(session.engine, stack):
-            session.console.print(f"  {stack}: keeps {urn.rpartition('::')[2]}", soft_wrap=True)
-        doomed = Reading()
-        outcomes.append(_succeeded(session, _act(session, "destroy", stack, doomed, "--skip-preview", "--yes")))
+        resources = session.engine.resources(stack)
+        outcomes.append(_succeeded(session, _act(session, "destroy", stack, by_component(resources))))
+        for line in kept(resources, date.today()):
+            session.console.print(f"  kept: {line}", markup=False, soft_wrap=True)
         session.engine.ask("stack", "rm", stack, "--yes", "--preserve-config")
     return outcomes
-
-
-def retained(engine: Engine, stack: str) -> list[str]:
-    """URNs that a destroy leaves in the account (``retainOnDelete``)."""
-    return [resource["urn"] for resource in engine.resources(stack) if resource.get("retainOnDelete")]
 
 
 def _preview(session: Session, stack: str) -> Outcome:
@@ -117,11 +114,15 @@ def _preview(session: Session, stack: str) -> Outcome:
         return session.engine.operate("preview", stack, policy_packs=session.policy_packs)
 
 
-def _act(session: Session, operation: str, stack: str, planned: Reading, *options: str) -> Outcome:
-    expected = Counter(planned.component_of(diff["urn"]) for diff in planned.diffs)
+def _act(session: Session, operation: str, stack: str, expected: Mapping[str, int]) -> Outcome:
     packs = session.policy_packs if operation == "up" else ()
     with Progress(session.console, stack, operation, expected) as progress:
-        return session.engine.operate(operation, stack, *options, policy_packs=packs, on_step=progress)
+        return session.engine.operate(operation, stack, "--skip-preview", "--yes", policy_packs=packs, on_step=progress)
+
+
+def _expected(planned: Reading) -> Mapping[str, int]:
+    """Operations a component that a preview announced."""
+    return Counter(planned.component_of(diff["urn"]) for diff in planned.diffs)
 
 
 def _succeeded(session: Session, outcome: Outcome) -> Outcome:

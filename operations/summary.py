@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from operations.engine import Engine
@@ -11,6 +12,9 @@ from operations.plan import Declared, Kind
 NOT_EMULATED = "__notEmulated"
 """Output by which the sandbox's providers mark a resource whose inputs were checked and that no emulator holds."""
 
+_BUCKET = "aws:s3/bucket:Bucket"
+_KEY = "aws:kms/key:Key"
+_OBJECT_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 _OWN_KINDS = ("pulumi:", COMPONENT_TYPE_PREFIX)
 
 
@@ -59,6 +63,31 @@ def by_component(resources: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         return "Stack"
 
     return dict(sorted(Counter(map(owner, _cloud_resources(resources))).items()))
+
+
+def kept(resources: Sequence[Mapping[str, Any]], today: date) -> list[str]:
+    """What a destroy leaves in the account (``retainOnDelete``): buckets and keys, with the day that releases them."""
+    retained = [resource for resource in resources if resource.get("retainOnDelete") and resource.get("id")]
+    locked_days = {
+        resource["outputs"]["bucket"]: _lock_days(resource["outputs"])
+        for resource in retained
+        if resource["type"] == _OBJECT_LOCK
+    }
+    lines = []
+    for resource in retained:
+        if resource["type"] == _BUCKET and resource["id"] in locked_days:
+            release = today + timedelta(days=locked_days[resource["id"]])
+            lines.append(f"bucket {resource['id']}: Object Lock releases its newest objects on {release} at the latest")
+        elif resource["type"] == _BUCKET:
+            lines.append(f"bucket {resource['id']}: not locked; delete it when its retention has passed")
+        elif resource["type"] == _KEY:
+            lines.append(f"key {resource['outputs']['arn']}: schedule its deletion after what it encrypts is gone")
+    return lines
+
+
+def _lock_days(outputs: Mapping[str, Any]) -> int:
+    default = outputs["rule"]["defaultRetention"]
+    return int(default.get("days") or default["years"] * 366)
 
 
 def overview(engine: Engine, stacks: Iterable[str], declared: Mapping[str, Declared]) -> list[str]:

@@ -25,8 +25,9 @@ from stacks.sizing import derive, vpc_network
 WORKLOADS_SUFFIX = "-workloads"
 """A workloads stack is named after its cell."""
 
-MAX_NAME = 30
-"""Characters of an account's or cell's name: physical names begin with it."""
+MAX_NAME = 24
+"""Characters of an account's or cell's name: physical names begin with it. A load balancer's, of 32, leaves the fewest
+(components/edge.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,9 @@ SCHEMA_HEADER = "# yaml-language-server: $schema=../docs/schema/stack.json\n"
 
 
 def cell_name(region: str, environment: Environment) -> str:
-    """Name of a region's cell: the region in production, else with the environment."""
-    return region if environment is Environment.PRODUCTION else f"{region}-{environment}"
+    """Name of a region's cell: the region in production, else with the environment, short enough for an edge."""
+    suffix = "dev" if environment is Environment.DEVELOPMENT else environment
+    return region if environment is Environment.PRODUCTION else f"{region}-{suffix}"
 
 
 def render_cell(

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
 CELL, REGION = "dev", "eu-west-1"
 STACKS = ("account-dev", "dev", "dev-workloads")
 
-SECOND, SECOND_REGION = "eu-central-1-development", "eu-central-1"
+SECOND, SECOND_REGION = "eu-central-1-dev", "eu-central-1"
 """A second development cell in the account of the first; the name is what `cell new` gives it."""
 
 ACCOUNT_WIDE: set[str] = set()

@@ -3,6 +3,7 @@ without a reason.
 """
 
 import json
+from typing import Any
 
 import pulumi
 import pytest
@@ -40,21 +41,20 @@ def network() -> None:
     public = ec2.Subnet("public", vpc_id=net.id, cidr_block="10.0.2.0/24", map_public_ip_on_launch=True)
     gateway = ec2.InternetGateway("gateway", vpc_id=net.id)
     table = ec2.RouteTable("table", vpc_id=net.id)
-    out = ec2.Route("out", route_table_id=table.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id)
-    joined = ec2.RouteTableAssociation("public", route_table_id=table.id, subnet_id=public.id)
+    routed = [
+        ec2.Route("out", route_table_id=table.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id),
+        ec2.RouteTableAssociation("public", route_table_id=table.id, subnet_id=public.id),
+    ]
     address = ec2.Eip("nat", domain="vpc")
     nat = ec2.NatGateway(
         "nat",
         allocation_id=address.allocation_id,
         subnet_id=public.id,
-        opts=pulumi.ResourceOptions(depends_on=[out, joined]),
+        opts=pulumi.ResourceOptions(depends_on=routed),
     )
     ec2.RouteTable("private", vpc_id=net.id, routes=[{"cidr_block": "0.0.0.0/0", "nat_gateway_id": nat.id}])
     group = ec2.SecurityGroup("group", vpc_id=net.id, description="x")
-    rules = {"security_group_id": group.id, "ip_protocol": "tcp"}
-    vpc.SecurityGroupIngressRule("https", **rules, from_port=443, to_port=443, cidr_ipv4="10.0.0.0/16", description="d")
-    vpc.SecurityGroupIngressRule("self", **rules, from_port=80, to_port=81, referenced_security_group_id=group.id)
-    vpc.SecurityGroupEgressRule("all", security_group_id=group.id, ip_protocol="-1", cidr_ipv4="0.0.0.0/0")
+    rules_of(group)
     ec2.VpcEndpoint(
         "s3",
         vpc_id=net.id,
@@ -73,6 +73,13 @@ def network() -> None:
     )
 
 
+def rules_of(group: ec2.SecurityGroup) -> None:
+    rules = {"security_group_id": group.id, "ip_protocol": "tcp"}
+    vpc.SecurityGroupIngressRule("https", **rules, from_port=443, to_port=443, cidr_ipv4="10.0.0.0/16", description="d")
+    vpc.SecurityGroupIngressRule("self", **rules, from_port=80, to_port=81, referenced_security_group_id=group.id)
+    vpc.SecurityGroupEgressRule("all", security_group_id=group.id, ip_protocol="-1", cidr_ipv4="0.0.0.0/0")
+
+
 def inline_rules() -> None:
     net = ec2.Vpc("inline", cidr_block="10.1.0.0/16")
     ec2.SecurityGroup(
@@ -85,6 +92,16 @@ def inline_rules() -> None:
     )
 
 
+LOG_ACTIONS = ("CreateLogStream", "PutLogEvents", "DescribeLogGroups", "DescribeLogStreams")
+
+WRITE_LOGS = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": [f"logs:{name}" for name in LOG_ACTIONS], "Resource": "*"}],
+    }
+)
+
+
 def hosts() -> None:
     net = ec2.Vpc("hosts", cidr_block="10.2.0.0/16")
     group = cloudwatch.LogGroup("flows", retention_in_days=30)
@@ -92,23 +109,7 @@ def hosts() -> None:
     grant = iam.RolePolicy(
         "flows",
         role=role.name,
-        policy=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Effect": "Allow",
-                        "Action": [
-                            "logs:CreateLogStream",
-                            "logs:PutLogEvents",
-                            "logs:DescribeLogGroups",
-                            "logs:DescribeLogStreams",
-                        ],
-                        "Resource": "*",
-                    }
-                ],
-            }
-        ),
+        policy=WRITE_LOGS,
     )
     ec2.FlowLog(
         "flows",
@@ -214,6 +215,18 @@ def events() -> None:
     cloudwatch.EventRule("hourly", schedule_expression="rate(1 hour)", state="DISABLED")
 
 
+def sum_of(name: str, metric: str, **dimensions: str) -> dict[str, Any]:
+    about = {"metric_name": metric, "namespace": "AWS/SQS", "period": 60, "stat": "Sum"}
+    return {"id": name, "metric": about | ({"dimensions": dimensions} if dimensions else {})}
+
+
+RATIO = [
+    {"id": "e", "expression": "a/b", "return_data": True, "label": "x"},
+    sum_of("a", "x"),
+    sum_of("b", "y", QueueName="q"),
+]
+
+
 def observed() -> None:
     cloudwatch.LogGroup("group", retention_in_days=7, tags={"x": "y"})
     cloudwatch.LogResourcePolicy(
@@ -239,20 +252,7 @@ def observed() -> None:
         evaluation_periods=2,
         threshold=0.5,
         treat_missing_data="notBreaching",
-        metric_queries=[
-            {"id": "e", "expression": "a/b", "return_data": True, "label": "x"},
-            {"id": "a", "metric": {"metric_name": "x", "namespace": "AWS/SQS", "period": 60, "stat": "Sum"}},
-            {
-                "id": "b",
-                "metric": {
-                    "metric_name": "y",
-                    "namespace": "AWS/SQS",
-                    "period": 60,
-                    "stat": "Sum",
-                    "dimensions": {"QueueName": "q"},
-                },
-            },
-        ],
+        metric_queries=RATIO,
     )
     cloudwatch.CompositeAlarm(
         "either",

@@ -6,7 +6,20 @@ from typing import Any
 import pulumi
 import pytest
 from inline_stack import stack
-from pulumi_aws import cfg, cloudtrail, cloudwatch, guardduty, iam, kinesis, kms, pipes, s3, securityhub, sqs
+from pulumi_aws import (
+    accessanalyzer,
+    cfg,
+    cloudtrail,
+    cloudwatch,
+    guardduty,
+    iam,
+    kinesis,
+    kms,
+    pipes,
+    s3,
+    securityhub,
+    sqs,
+)
 from table_programs import ACCOUNT, after, comes_up_and_changes, document, repairs, role
 
 from conftest import Sandbox
@@ -125,6 +138,7 @@ def program(version: int) -> None:
     often = "FIFTEEN_MINUTES" if version == 1 else "ONE_HOUR"
     detector = guardduty.Detector("threats", enable=True, finding_publishing_frequency=often)
     securityhub.Account("hub", enable_default_standards=False, auto_enable_controls=version == 1)
+    accessanalyzer.Analyzer("external", analyzer_name="external", tags={"version": str(version)})
     pipe(version)
     pulumi.export("detector", detector.id)
 
@@ -139,12 +153,13 @@ def drift(sandbox: Sandbox, outputs: dict[str, str]) -> None:
 def test_guardrails_and_pipes_come_up_change_in_place_and_go(sandbox: Sandbox) -> None:
     sandbox.reset()
     with stack(sandbox, lambda: program(1)) as made:
-        # Trail, recorder, channel, status, detector, hub, pipe.
-        comes_up_and_changes(made, program, update=7)
+        # Trail, recorder, channel, status, detector, hub, analyzer, pipe.
+        comes_up_and_changes(made, program, update=8)
         drift(sandbox, made.outputs())
         repairs(made, 3)
     assert sandbox.client("cloudtrail").describe_trails()["trailList"] == []
     assert sandbox.client("config").describe_configuration_recorders()["ConfigurationRecorders"] == []
     assert sandbox.client("config").describe_delivery_channels()["DeliveryChannels"] == []
     assert sandbox.client("guardduty").list_detectors()["DetectorIds"] == []
+    assert sandbox.client("accessanalyzer").list_analyzers()["analyzers"] == []
     assert sandbox.client("pipes").list_pipes()["Pipes"] == []

@@ -127,7 +127,7 @@ def test_accounts_and_names_are_given_once(tmp_path: Path) -> None:
 def test_a_name_too_long_for_physical_names_is_refused(tmp_path: Path) -> None:
     fleet(tmp_path)
     write(tmp_path, "a" * 31, cell(region="us-east-1", domain="two.example.com"))
-    assert "more than 30" in problems_of(tmp_path)[f"{'a' * 31}:"].rule
+    assert "more than 24" in problems_of(tmp_path)[f"{'a' * 31}:"].rule
 
 
 def test_a_peak_above_a_quota_is_refused_until_the_quota_is_granted(tmp_path: Path) -> None:

@@ -29,6 +29,17 @@ def _target(id_: str) -> Arguments:
     return {"Bucket": bucket} | ({"ExpectedBucketOwner": owner} if owner else {})
 
 
+def _id_of(props: Props) -> str:
+    owner = props.get("expectedBucketOwner")
+    return f"{props['bucket']},{owner}" if owner else str(props["bucket"])
+
+
+def _owner(token: str) -> set[str]:
+    """Only some of these types can name the owner."""
+    types = schema.resource(token)
+    return {"expectedBucketOwner"} & types.inputs.keys() if types else set()
+
+
 def _setting(
     name: str,
     *,
@@ -44,10 +55,8 @@ def _setting(
     """An entry for ``aws:s3/<name>``: boto3 methods ``put`` and ``get``, AWS's ``absent_code`` when nothing is set."""
 
     def create(ctx: Context, props: Props) -> str:
-        owner = props.get("expectedBucketOwner")
-        id_ = f"{props['bucket']},{owner}" if owner else str(props["bucket"])
-        update(ctx, id_, {}, props)
-        return id_
+        update(ctx, _id_of(props), {}, props)
+        return _id_of(props)
 
     def update(ctx: Context, id_: str, _old: Props, new: Props) -> None:
         getattr(ctx.client("s3"), put)(**_target(id_), **request(new))
@@ -60,9 +69,6 @@ def _setting(
         return {"bucket": target["Bucket"], "expectedBucketOwner": target.get("ExpectedBucketOwner"), **found(answer)}
 
     token = f"aws:s3/{name}:{name[0].upper()}{name[1:]}"
-    types = schema.resource(token)
-    # Only some of these types can name the owner.
-    owner = {"expectedBucketOwner"} & types.inputs.keys() if types else set()
     return ResourceType(
         token=token,
         service="s3",
@@ -70,7 +76,7 @@ def _setting(
         read=read,
         update=update,
         delete=lambda ctx, id_, last: remove(ctx.client("s3"), _target(id_), last),
-        force_new=frozenset({"bucket", *owner, *force_new}),
+        force_new=frozenset({"bucket", *_owner(token), *force_new}),
         delete_before_replace=True,
         defaults=defaults or {},
     )

@@ -1,7 +1,7 @@
 """WAFv2 web ACLs, their association with load balancers and their logging.
 
-A web ACL's rules nest statements in statements; botocore's shape and the SDK's types are walked together, so every kind of
-statement that both know goes through. Choices that AWS writes as an empty structure (``Allow: {}``) are empty objects here too.
+A web ACL's rules nest statements in statements; botocore's shape and the SDK's types are walked together, so every kind
+of statement that both know goes through. Choices that AWS writes as ``Allow: {}`` are empty objects here too.
 """
 
 import json
