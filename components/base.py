@@ -1,6 +1,4 @@
-"""What every component shares: its type token and the options of its children."""
-
-import re
+"""What every component shares."""
 
 import pulumi
 
@@ -8,8 +6,3 @@ import pulumi
 def type_token(component: type[pulumi.ComponentResource]) -> str:
     """Pulumi type token of a component class: ``payment-cell:components:ShardedDatabase``."""
     return f"payment-cell:components:{component.__name__}"
-
-
-def kebab(word: str) -> str:
-    """``ShardedDatabase`` -> ``sharded-database``; used where a physical name must be predictable."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", word).lower()

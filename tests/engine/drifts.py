@@ -49,8 +49,9 @@ def _open_bucket(s3: Any, resource: Resource) -> object:
 
 
 def _widen_trust(iam: Any, resource: Resource) -> object:
-    anybody = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]})
-    return iam.update_assume_role_policy(RoleName=resource.id, PolicyDocument=anybody)
+    anybody = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
+    return iam.update_assume_role_policy(RoleName=resource.id, PolicyDocument=document)
 
 
 def _queue_attribute(name: str) -> Callable[[Any, Resource], object]:

@@ -30,7 +30,7 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
         ("describe_network_acls", {}, "NetworkAcls[].NetworkAclId"),
         ("describe_security_groups", {}, "SecurityGroups[].GroupId"),
         ("describe_network_interfaces", {}, "NetworkInterfaces[].NetworkInterfaceId"),
-        ("describe_vpc_endpoints", {}, "VpcEndpoints[].VpcEndpointId"),
+        ("describe_vpc_endpoints", {}, "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
         ("describe_flow_logs", {}, "FlowLogs[].FlowLogId"),
         ("describe_launch_templates", {}, "LaunchTemplates[].LaunchTemplateId"),
         ("describe_instances", {}, "Reservations[].Instances[?State.Name!='terminated'][].InstanceId"),

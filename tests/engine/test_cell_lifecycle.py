@@ -67,8 +67,8 @@ def test_second_up_changes_nothing_in_any_stack(world: World) -> None:
 
 def test_resource_that_was_lost_from_state_is_imported_and_then_needs_no_change(world: World) -> None:
     project = world.project
-    lost = project.resource(CELL, f"{CELL}-stream-throttled", "MetricAlarm")
-    parent = project.urn_of_component(CELL, "payment-cell:components:EventLog")
+    lost = project.resource(CELL, f"{CELL}-payments", "Alias")
+    parent = project.urn_of_component(CELL, "payment-cell:components:Keys")
     provider = project.urn_of_component(CELL, "pulumi:providers:aws")
     project.pulumi("state", "delete", lost.urn, "--stack", CELL, "--yes")
     assert lost.urn not in {resource.urn for resource in project.resources(CELL)}
@@ -77,7 +77,7 @@ def test_resource_that_was_lost_from_state_is_imported_and_then_needs_no_change(
     code = ("--protect=false", "--generate-code=false")
     project.pulumi("import", lost.type, lost.name, lost.id, *relatives, *code, "--stack", CELL, "--yes")
 
-    assert project.resource(CELL, lost.name, "MetricAlarm").id == lost.id
+    assert project.resource(CELL, lost.name, "Alias").id == lost.id
     project.pulumi("preview", "--stack", CELL, "--expect-no-changes")
 
 
@@ -195,7 +195,8 @@ def test_destroy_leaves_an_empty_account_and_no_stack(world: World) -> None:
     rows = world.project.data("destroy", CELL, "--yes")
 
     assert [row["stack"] for row in rows] == ["dev-workloads", "dev", "account-dev"]
-    assert inventory(world.aws, (REGION, SECOND_REGION)) - world.before == set()
+    left = inventory(world.aws, (REGION, SECOND_REGION)) - world.before
+    assert not left, "\n".join(sorted(left))
     assert not [row["stack"] for row in world.project.data("list") if row["resources"]]
     assert world.project.pulumi("stack", "ls", "--json").stdout.strip() in ("", "[]")
     assert json.loads(world.project.sandbox.command("status", "-o", "json").stdout)["clusters"] == []

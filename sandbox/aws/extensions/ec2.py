@@ -1,16 +1,29 @@
-"""EC2: the description of a security group rule whose peer is a group or a prefix list, not a block of addresses.
-
-https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html
+"""EC2: the description of a security group rule whose peer is a group or a prefix list, not a block of addresses
+(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html), and a deleted NAT gateway takes its
+network interface along (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNatGateway.html).
 """
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
+from moto.ec2.models.nat_gateways import NatGateway, NatGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 
 
 def install() -> None:
+    _describe_rules()
+    delete: Callable[..., NatGateway] = NatGatewayBackend.delete_nat_gateway
+
+    def with_its_interface(self: Any, nat_gateway_id: str) -> NatGateway:
+        gone = delete(self, nat_gateway_id)
+        self.enis.pop(gone._eni.id, None)
+        return gone
+
+    NatGatewayBackend.delete_nat_gateway = with_its_interface
+
+
+def _describe_rules() -> None:
     make: Callable[..., None] = SecurityGroupRule.__init__
     signature = inspect.signature(make)
 
