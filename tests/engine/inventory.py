@@ -7,9 +7,12 @@ import jmespath
 from botocore.exceptions import ClientError
 from cell import Aws
 
+KEY_TYPES = ["RSA_2048", "RSA_4096", "EC_prime256v1", "EC_secp384r1"]
+"""ACM lists certificates with RSA keys of 2048 bits only, unless it is asked for others."""
+
 LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
     "accessanalyzer": (("list_analyzers", {}, "analyzers[].arn"),),
-    "acm": (("list_certificates", {}, "CertificateSummaryList[].CertificateArn"),),
+    "acm": (("list_certificates", {"Includes": {"keyTypes": KEY_TYPES}}, "CertificateSummaryList[].CertificateArn"),),
     "cloudtrail": (("describe_trails", {}, "trailList[].TrailARN"),),
     "cloudwatch": (
         ("describe_alarms", {"AlarmTypes": ["MetricAlarm"]}, "MetricAlarms[].AlarmArn"),
@@ -67,7 +70,11 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
         ("describe_global_clusters", {}, "GlobalClusters[].GlobalClusterIdentifier"),
         ("describe_db_subnet_groups", {}, "DBSubnetGroups[].DBSubnetGroupName"),
         ("describe_db_cluster_parameter_groups", {}, "DBClusterParameterGroups[].DBClusterParameterGroupName"),
-        ("describe_db_parameter_groups", {}, "DBParameterGroups[].DBParameterGroupName"),
+        (
+            "describe_db_parameter_groups",
+            {},
+            "DBParameterGroups[?!starts_with(DBParameterGroupName, 'default.')].DBParameterGroupName",
+        ),
         ("describe_db_proxies", {}, "DBProxies[].DBProxyName"),
         ("describe_db_cluster_snapshots", {}, "DBClusterSnapshots[].DBClusterSnapshotIdentifier"),
     ),
@@ -84,7 +91,8 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
     "ssm": (("describe_parameters", {}, "Parameters[].Name"),),
     "wafv2": (("list_web_acls", {"Scope": "REGIONAL"}, "WebACLs[].ARN"),),
 }
-"""botocore service -> (operation, arguments, JMESPath to what it lists). AWS's own aliases come with its own keys."""
+"""botocore service -> (operation, arguments, JMESPath to what it lists). AWS's own aliases come with its own
+keys, its default parameter groups with the first instance of a family; both stay."""
 
 EVERYWHERE = frozenset({"iam", "route53", "s3", "s3control"})
 """Services whose lists are the same in all regions."""

@@ -1,18 +1,24 @@
 """ACM certificates that are issued when, and only when, their DNS validation records exist in a public hosted zone.
 
-moto issues every certificate after a minute. https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
+moto issues every certificate after a minute, and with an RSA key. https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
 """
 
 import hashlib
 from typing import Any
 
-from moto.acm import models
+from moto.acm import models, urls
+from moto.acm.responses import AWSCertificateManagerResponse as MotoResponse
+from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.route53.models import route53_backends
+
+from sandbox.aws.extensions.wiring import replace_response
 
 
 class Certificate(models.CertBundle):  # type: ignore[misc]
     _issued_at: Any = None
+    key_algorithm: str | None = None
+    """The requested one; the key itself is an RSA key in any case."""
 
     def check(self) -> None:
         """Look at the zones, as ACM does every few minutes; an issued certificate stays issued."""
@@ -31,6 +37,7 @@ class Certificate(models.CertBundle):  # type: ignore[misc]
         certificate = described["Certificate"]
         # In a stable order: the domain first, then the alternative names as they were requested.
         certificate["SubjectAlternativeNames"] = self._domains()
+        certificate["KeyAlgorithm"] = self.key_algorithm or certificate["KeyAlgorithm"]
         if self.type != "AMAZON_ISSUED":
             return described
         certificate["DomainValidationOptions"] = [self._option(domain) for domain in self._domains()]
@@ -75,5 +82,14 @@ def _exists(name: str, value: str) -> bool:
     return False
 
 
+class CertificateManagerResponse(MotoResponse):  # type: ignore[misc]
+    def request_certificate(self) -> ActionResult:
+        answer = super().request_certificate()
+        made = self.acm_backend.get_certificate(answer.result["CertificateArn"])
+        made.key_algorithm = self._get_param("KeyAlgorithm")
+        return answer
+
+
 def install() -> None:
     models.CertBundle = Certificate
+    replace_response(urls, MotoResponse, CertificateManagerResponse)

@@ -1,6 +1,7 @@
 """EC2: the description of a security group rule whose peer is a group or a prefix list, not a block of addresses
-(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html), and a deleted NAT gateway takes its
-network interface along (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNatGateway.html).
+(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html), and what AWS deletes along with a
+VPC (https://docs.aws.amazon.com/vpc/latest/userguide/delete-vpc.html) and a NAT gateway
+(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNatGateway.html).
 """
 
 import inspect
@@ -9,18 +10,27 @@ from typing import Any
 
 from moto.ec2.models.nat_gateways import NatGateway, NatGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.models.vpcs import VPC, VPCBackend
 
 
 def install() -> None:
     _describe_rules()
-    delete: Callable[..., NatGateway] = NatGatewayBackend.delete_nat_gateway
+    delete_gateway: Callable[..., NatGateway] = NatGatewayBackend.delete_nat_gateway
+    delete_vpc: Callable[..., VPC] = VPCBackend.delete_vpc
 
-    def with_its_interface(self: Any, nat_gateway_id: str) -> NatGateway:
-        gone = delete(self, nat_gateway_id)
+    def with_interface(self: Any, nat_gateway_id: str) -> NatGateway:
+        gone = delete_gateway(self, nat_gateway_id)
         self.enis.pop(gone._eni.id, None)
         return gone
 
-    NatGatewayBackend.delete_nat_gateway = with_its_interface
+    def with_acl(self: Any, vpc_id: str) -> VPC:
+        gone = delete_vpc(self, vpc_id)
+        for acl in [acl for acl in self.network_acls.values() if acl.vpc_id == vpc_id]:
+            del self.network_acls[acl.id]
+        return gone
+
+    NatGatewayBackend.delete_nat_gateway = with_interface
+    VPCBackend.delete_vpc = with_acl
 
 
 def _describe_rules() -> None:

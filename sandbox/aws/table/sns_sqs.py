@@ -86,7 +86,8 @@ def update_queue(ctx: Context, id_: str, old: Props, new: Props) -> None:
     ctx.client("sqs").set_queue_attributes(QueueUrl=id_, Attributes=attributes)
 
 
-CLEARABLE = {"kmsMasterKeyId", "policy", "redriveAllowPolicy", "redrivePolicy"}
+CLEARABLE = {"kmsMasterKeyId", "redriveAllowPolicy", "redrivePolicy"}
+"""Not the policy: one that the program left out is a QueuePolicy's."""
 
 QUEUE = ResourceType(
     token="aws:sqs/queue:Queue",
