@@ -11,6 +11,9 @@ BOOTSTRAP = $(or $(PYTHON),python3) sandbox/engine/bootstrap.py
 BIN = .venv/bin
 SLOW = engine or kubernetes or dataplane
 
+# Without byte code every program compiles the SDKs anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL = up
 .PHONY: up test checks style types unit lock clean
 

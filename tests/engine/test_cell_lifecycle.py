@@ -97,7 +97,10 @@ def test_change_touches_what_it_names_in_place_where_aws_can_and_by_replacement_
     assert (done["account-dev"], done[CELL]) == ("none", f"1 replace, {len(groups)} update")
     assert after.keys() == before.keys()
     assert {urn for urn in after if after[urn].id != before[urn].id} == {replaced}
-    assert {urn for urn in after if after[urn].outputs != before[urn].outputs} == {replaced, *groups}
+    # The parameter was imported a test ago, and an import knows fewer outputs than the next read of it.
+    imported = project.resource(CELL, f"{CELL}-shard-map", "Parameter").urn
+    changed = {urn for urn in after if after[urn].outputs != before[urn].outputs}
+    assert changed - {imported} == {replaced, *groups}
     kept = world.aws.client("logs", REGION).describe_log_groups()["logGroups"]
     assert {group["retentionInDays"] for group in kept} == {14}
     (group,) = world.aws.client("eks", REGION).list_nodegroups(clusterName=CELL)["nodegroups"]
