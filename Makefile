@@ -25,7 +25,7 @@ up:
 # What needs no engine runs while the engine is fetched and compiled.
 test:
 	@$(BOOTSTRAP) $(MAKE) --no-print-directory -j2 checks
-	@$(BIN)/python -m pytest -m "$(SLOW)" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "$(SLOW)" -n 3 --dist loadfile
 
 checks: style types unit
 

@@ -1,10 +1,14 @@
 """Counts tests by kind, marks them by folder, and notices a file with tests that pytest never reads."""
 
+import gc
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+# The SDKs' classes stay for the whole run; looking through them every 700 objects is a quarter of the unit tests' time.
+gc.set_threshold(100_000, 50, 100)
 
 ROOT = Path(__file__).parent
 

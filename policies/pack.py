@@ -4,6 +4,7 @@ Resource controls are checked before each resource is created, stack controls in
 that a preview cannot know is reported as advisory and never as a pass.
 """
 
+import gc
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from policies.resources import Resource, Stack
 
 def build(name: str, framework: Framework) -> PolicyPack:
     """The pack of all controls that claim a criterion of ``framework``. Starts serving: call it once a process."""
+    gc.disable()  # A pack lives as long as one update, and keeps what it reads.
     return PolicyPack(
         name=name,
         enforcement_level=EnforcementLevel.MANDATORY,

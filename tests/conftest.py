@@ -55,6 +55,9 @@ class Sandbox:
         values = json.loads(run_sandbox(home, "env", "-o", "json").stdout)
         env = {**clean_environment(), **{name: value for name, value in values.items() if value is not None}}
         env["PYTHONPATH"] = str(ROOT)
+        # Saving the state after every step costs time that grows with the square of the resources; here it is saved
+        # once, at the end of an operation.
+        env |= {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
         return cls(home=home, env={name: value for name, value in env.items() if values.get(name, value) is not None})
 
 

@@ -95,13 +95,19 @@ def eks(sandbox: Sandbox) -> Eks:
     """One cluster for all tests of a test process; it ends with the sandbox."""
     if binaries.kube_apiserver() is None:
         pytest.skip("no kube-apiserver on this machine: `make` builds it")
-    # Modules that import this fixture each have a fixture of their own.
-    if sandbox.home not in _clusters:
+    # Each module that imports this fixture has one of its own, and others may have emptied the account in between.
+    known = _clusters.get(sandbox.home)
+    if known is None or known.arn not in _arns(sandbox):
         _clusters[sandbox.home] = _make(sandbox)
     return _clusters[sandbox.home]
 
 
 _clusters: dict[Path, Eks] = {}
+
+
+def _arns(sandbox: Sandbox) -> list[str]:
+    api = sandbox.client("eks")
+    return [api.describe_cluster(name=name)["cluster"]["arn"] for name in api.list_clusters()["clusters"]]
 
 
 def _make(sandbox: Sandbox) -> Eks:

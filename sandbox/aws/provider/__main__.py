@@ -2,6 +2,7 @@
 expects of a plugin.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -27,10 +28,15 @@ ORPHAN_POLL_S = 1.0
 FINISH_S = 4.0
 """Seconds for operations in flight; the engine kills a plugin 5 s after it asked it to end."""
 
+COLLECT_AFTER = 100_000
+"""Objects between two collections: botocore's models are large, and looking through them 700 objects apart is slow."""
+
 
 def main() -> None:
     """Serve until the engine ends the process, or has gone itself."""
     engine = os.getppid()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     options = [
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),

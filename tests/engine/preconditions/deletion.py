@@ -24,7 +24,14 @@ def changing(version: str) -> None:
     )
 
 
+def impatient(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+    """What is in use is waited for; here it stays in use."""
+    patience = pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete="5s"))
+    return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, patience))
+
+
 def declare() -> None:
+    pulumi.runtime.register_stack_transformation(impatient)
     vpc = ec2.Vpc("used", cidr_block="10.8.0.0/16")
     gateway = ec2.InternetGateway("ec2-internet-gateway-is-unused", vpc_id=vpc.id)
     subnet = ec2.Subnet("ec2-subnet-is-empty", vpc_id=vpc.id, cidr_block="10.8.0.0/24", availability_zone=f"{REGION}a")
