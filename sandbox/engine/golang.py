@@ -24,18 +24,8 @@ MODULE = Path(__file__).parent / "go.mod"
 NEEDED_BYTES = 5 * 2**30
 """Free space for modules (1.7 GB unpacked), compiled packages (2.3 GB) and the two programs (0.2 GB), with room."""
 
-PLAIN = (
-    "cloud.google.com/...",
-    "github.com/alecthomas/...",
-    "github.com/aws/...",
-    "github.com/Azure/...",
-    "github.com/pulumi/pulumi/pkg/v3/cmd/...",
-    "k8s.io/api/...",
-    "k8s.io/apiextensions-apiserver/...",
-    "k8s.io/client-go/...",
-    "k8s.io/kubernetes/...",
-)
-"""Large, mostly generated packages where no time is spent at run time: they are compiled without inlining."""
+COMPILER = "-dwarf=false -l"
+"""No debug information and no inlining: a third less to compile, for an engine that mostly waits for AWS."""
 
 TAGS = "disable_grpc_modules"
 """Cloud Storage's own tag: leaves Envoy's control plane out of its client (25 CPU seconds), which then speaks HTTP."""
@@ -154,8 +144,7 @@ class GoBuild:
             "build",
             *("-modcacherw", "-trimpath", "-buildvcs=false", "-pgo=off"),
             f"-tags={TAGS}",
-            "-gcflags=all=-dwarf=false",
-            *(f"-gcflags={pattern}=-dwarf=false -l" for pattern in PLAIN),
+            f"-gcflags=all={COMPILER}",
             f"-ldflags=-s -w {linker_flags}",
             *("-o", str(output), package),
         )

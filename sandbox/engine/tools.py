@@ -48,7 +48,7 @@ class Tool:
     def entry(self, root: Path) -> Path:
         """Directory of the finished program in the cache; another recipe is another directory."""
         recipe = [golang.MODULE.read_bytes(), golang.MODULE.with_name("go.sum").read_bytes()]
-        recipe.append(repr((golang.PLAIN, golang.TAGS)).encode())
+        recipe.append(repr((golang.COMPILER, golang.TAGS)).encode())
         digest = hashlib.sha256(b"\0".join(recipe)).hexdigest()[:12]
         return root / self.name / f"{self.version}-{digest}-{platform_tag()}"
 

@@ -29,7 +29,7 @@ def test_names_updates_replacement_and_drift(sandbox: Sandbox) -> None:
         pulumi.export("tags", queue.tags_all)
 
     tags = {"aws:defaultTags": json.dumps({"tags": {"cell": "c"}})}
-    with stack(sandbox, program, config=tags) as made:
+    with stack(sandbox, program, config=tags, launch=True) as made:
         made.up()
         first = made.outputs()
         assert re.fullmatch(r"queue-[0-9a-f]{7}", first["name"])

@@ -1,7 +1,6 @@
-"""An emulated EKS cluster with its real API server, its principals, and stacks of inline programs against it."""
+"""An emulated EKS cluster with its real API server, and its principals."""
 
 import base64
-import gc
 import json
 import time
 import uuid
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi import automation
+from inline_stack import InlineStack
 
 from conftest import DEFAULT_REGION, Sandbox
 from sandbox.kubernetes import binaries
@@ -146,60 +145,9 @@ def make_namespace(client: Client, name: str, **labels: str) -> None:
     client.request("POST", "/api/v1/namespaces", body={"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
 
 
-Program = Callable[[], None]
-
-
-class Stack:
-    """A stack of an inline program; `program` may be replaced between runs."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        options = automation.LocalWorkspaceOptions(
-            env_vars=dict(sandbox.env), pulumi_command=automation.PulumiCommand(root=str(sandbox.home))
-        )
-        self._stack = automation.create_stack(f"k{uuid.uuid4().hex[:8]}", "kubernetes", lambda: None, opts=options)
-        self.outputs: dict[str, Any] = {}
-
-    def use(self, program: Program) -> None:
-        self._stack.workspace.program = program
-
-    def up(self) -> dict[str, int]:
-        """Operations by kind, such as {"create": 3}; `outputs` are those of this run."""
-        result = self._stack.up(parallel=64)
-        self.outputs = {name: output.value for name, output in result.outputs.items()}
-        return dict(result.summary.resource_changes or {})
-
-    def preview(self) -> tuple[dict[str, int], str]:
-        """(operations by kind, the engine's output)"""
-        result = self._stack.preview(diff=True)
-        return {str(kind): count for kind, count in result.change_summary.items()}, result.stdout + result.stderr
-
-    def refresh(self) -> str:
-        return str(self._stack.refresh(diff=True).stdout)
-
-    def destroy(self) -> None:
-        self._stack.destroy(parallel=64)
-
-    def stored(self, sandbox: Sandbox) -> str:
-        """The state as it is on disk."""
-        file = next((sandbox.home / "state" / ".pulumi" / "stacks").rglob(f"{self._stack.name}.json"))
-        return file.read_text()
-
-
 @pytest.fixture
-def stack(eks: Eks) -> Stack:
-    return Stack(eks.sandbox)
-
-
-def fails(call: Callable[[], Any]) -> str:
-    """The engine's output of a run that must fail."""
-    with pytest.raises(automation.CommandError) as caught:
-        call()
-    output = str(caught.value)
-    # The engine's end leaves coroutines of the program behind. Their finalizers raise, and CPython 3.11 breaks when
-    # that happens inside ast.parse (pytest rewriting an import).
-    del caught
-    gc.collect()
-    return output
+def stack(eks: Eks) -> InlineStack:
+    return InlineStack(eks.sandbox, lambda: None)
 
 
 def decoded(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
-from eks import Eks, Stack, decoded, eks, fails, make_namespace, namespace, stack  # noqa: F401
+from eks import Eks, decoded, eks, make_namespace, namespace, stack  # noqa: F401
+from inline_stack import InlineStack, fails
 
 pytestmark = pytest.mark.kubernetes
 
@@ -52,11 +53,11 @@ def cell(eks: Eks, *, image: str = "api:1", label: str = "api", setting: str = "
     pulumi.export("password", password.metadata["name"])
 
 
-def test_objects_live_as_the_program_declares_them(eks: Eks, stack: Stack) -> None:
+def test_objects_live_as_the_program_declares_them(eks: Eks, stack: InlineStack) -> None:
     client = eks.client
     stack.use(lambda: cell(eks))
     assert stack.up() == {"create": 8}
-    made = stack.outputs
+    made = stack.outputs()
     space, settings = made["namespace"], made["settings"]
     api = f"/apis/apps/v1/namespaces/{space}/deployments/api"
     first = client.get(api)
@@ -65,15 +66,14 @@ def test_objects_live_as_the_program_declares_them(eks: Eks, stack: Stack) -> No
     assert len(settings) == len("settings-12345678")
     secret = client.get(f"/api/v1/namespaces/{space}/secrets/{made['password']}")
     assert decoded(secret["data"]["value"]) == "correct-horse"
-    stored = stack.stored(eks.sandbox)
+    stored = stack.state_text()
     assert "correct-horse" not in stored
     assert secret["data"]["value"] not in stored
-    changes, output = stack.preview()
-    assert changes == {"same": 8}, output
+    assert stack.preview() == {"same": 8}
 
     drift = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "stray:9"}]}}}}
     client.request("PATCH", api, body=drift, content_type="application/strategic-merge-patch+json")
-    assert "stray:9" in stack.refresh()
+    assert "stray:9" in stack.refresh_text()
 
     stack.use(lambda: cell(eks, image="api:2", setting="2", force=True))
     assert stack.up() == {"update": 1, "replace": 1, "same": 6}
@@ -84,7 +84,7 @@ def test_objects_live_as_the_program_declares_them(eks: Eks, stack: Stack) -> No
     assert client.find(f"/api/v1/namespaces/{space}/configmaps/{settings}") is None
 
     stack.use(lambda: cell(eks, image="api:2", setting="2", label="other", force=True))
-    assert stack.preview()[0] == {"replace": 1, "same": 7}
+    assert stack.preview() == {"replace": 1, "same": 7}
     stack.destroy()
     assert client.find(f"/api/v1/namespaces/{space}") is None
 
@@ -93,7 +93,7 @@ def image_of(manifest: dict[str, Any]) -> str:
     return str(manifest["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
-def test_a_preview_gives_the_servers_reason_against_a_bad_manifest(eks: Eks, stack: Stack) -> None:
+def test_a_preview_gives_the_servers_reason_against_a_bad_manifest(eks: Eks, stack: InlineStack) -> None:
     make_namespace(eks.client, "restricted", **{"pod-security.kubernetes.io__enforce": "restricted"})
 
     def program() -> None:
@@ -109,7 +109,7 @@ def test_a_preview_gives_the_servers_reason_against_a_bad_manifest(eks: Eks, sta
     eks.client.delete("/api/v1/namespaces/restricted")
 
 
-def test_an_existing_object_is_imported(eks: Eks, stack: Stack, namespace: str) -> None:
+def test_an_existing_object_is_imported(eks: Eks, stack: InlineStack, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/configmaps"
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old"}, "data": {"a": "b"}}
     made = eks.client.request("POST", path, body=body)
@@ -127,7 +127,7 @@ def test_an_existing_object_is_imported(eks: Eks, stack: Stack, namespace: str) 
     assert eks.client.get(f"{path}/old")["metadata"]["uid"] == made["metadata"]["uid"]
 
 
-def test_only_the_identifier_decides_whether_it_is_another_cluster(eks: Eks, stack: Stack, namespace: str) -> None:
+def test_only_the_identifier_decides_which_cluster_it_is(eks: Eks, stack: InlineStack, namespace: str) -> None:
     def program(**inputs: object) -> None:
         kubernetes.core.v1.ConfigMap(
             "map", metadata={"name": "map", "namespace": namespace}, opts=provider(eks, **inputs)
@@ -137,6 +137,6 @@ def test_only_the_identifier_decides_whether_it_is_another_cluster(eks: Eks, sta
     stack.use(program)
     stack.up()
     stack.use(lambda: program(kubeconfig=tunnel))
-    assert stack.preview()[0] == {"update": 1, "same": 2}
+    assert stack.preview() == {"update": 1, "same": 2}
     stack.use(lambda: program(kubeconfig=tunnel, cluster_identifier="other"))
-    assert stack.preview()[0]["replace"] == 2
+    assert stack.preview()["replace"] == 2
