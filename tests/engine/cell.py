@@ -103,6 +103,16 @@ class Project:
             "pulumi", *arguments, "--non-interactive", "--color=never", code=code, env={"PULUMI_DEBUG_COMMANDS": "true"}
         )
 
+    def up(self, stack: str) -> dict[str, int]:
+        """Plain `pulumi up` of one stack, without packs and preview: what it did, such as {"update": 2}."""
+        if not self.state_file(stack).exists():
+            self.pulumi("stack", "init", stack, "--no-select")
+        log = self.folder / f"up-{stack}.json"
+        self.pulumi("up", "--stack", stack, "--skip-preview", "--yes", "--parallel=64", f"--event-log={log}")
+        (summary,) = (event["summaryEvent"] for event in events(log) if "summaryEvent" in event)
+        log.unlink()
+        return {kind: count for kind, count in summary["resourceChanges"].items() if kind != "same"}
+
     def data(self, *arguments: str) -> Any:
         """What `cell ARGUMENTS -o json` prints."""
         return json.loads(self.cell(*arguments, "-o", "json").stdout)

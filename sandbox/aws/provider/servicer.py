@@ -38,7 +38,7 @@ class Refused(Exception):
 
 
 class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
-    """One provider process; the engine configures it once and then calls from many threads."""
+    """One provider process; the engine configures it once an operation and then calls from many threads."""
 
     def __init__(self) -> None:
         self._operations: Operations | None = None
@@ -109,6 +109,8 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[m
         clients = ClientPool(self._config)
         if not self._config.skip_credentials:
             _ = clients.account_id
+        # An engine attached to a provider that serves several of its operations: what was cancelled before is over.
+        self._cancelled = threading.Event()
         self._operations = Operations(config=self._config, clients=clients, cancelled=self._cancelled)
 
     def Invoke(self, request: Any, context: Any) -> Any:
