@@ -63,6 +63,8 @@ class PaymentCellArgs:
     viewers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     alarm_subscribers: Mapping[str, str] = field(default_factory=dict)
     """Endpoint -> protocol."""
+    master_password_version: int = 1
+    """A higher one gives every shard a new master password."""
     zone_id: pulumi.Input[str] | None = None
     """Hosted zone of `domain_name`. None: the cell makes one."""
     frugal: bool = False
@@ -207,6 +209,7 @@ class PaymentCell(pulumi.ComponentResource):
             jurisdiction=args.jurisdiction,
             shards=args.shards,
             shard_map=args.shard_map,
+            master_password_version=args.master_password_version,
             engine_version=args.engine_version,
             ca_certificate=args.ca_certificate,
             vpc_id=network.vpc_id,

@@ -124,6 +124,7 @@ OrganizationId = Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$"
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=254)]
 Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,63}$", max_length=200)]
+HostedZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{1,31}$")]
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$")]
 """``registry/name@sha256:<64 hex digits>``; a tag can be moved, a digest cannot."""
 ShardId = Annotated[str, StringConstraints(pattern=r"^s[0-9]{2,3}$")]
@@ -138,6 +139,7 @@ PATTERN_RULES = MappingProxyType(
         _pattern(RoleArn): ("is not the ARN of a role", "write arn:aws:iam::<account>:role/<name>"),
         _pattern(Email): ("is not one e-mail address", "write it as security@example.com"),
         _pattern(Domain): ("is not a DNS name", "write it in lower case without a dot at the end"),
+        _pattern(HostedZoneId): ("is not the id of a hosted zone", "write the Z... that Route 53 shows"),
         _pattern(Image): (
             "does not name an image by its digest",
             "write registry/name@sha256:<64 hex digits>: a tag can be moved",
@@ -196,6 +198,9 @@ class ShardSettings(Settings):
     count: int | None = Field(default=None, ge=1, description="Equal shards of the first map: 1, 2, 4, 8, 16 or 32.")
     instance_class: DatabaseTypeName | None = None
     readers: int | None = Field(default=None, ge=0, le=15, description="Readers of a shard beside its writer.")
+    master_password_version: int = Field(
+        default=1, ge=1, description="Raise it by one, and every shard gets a new master password."
+    )
     changes: tuple[ShardChange, ...] = ()
     overrides: dict[str, ShardId] = Field(
         default_factory=dict, description="account id -> shard, for test, quarantined and heavy accounts."
@@ -284,7 +289,10 @@ class CellSettings(Settings):
     recovery_region: RecoveryRegion | None = Field(
         default=None, description="Left out: in production the catalogue's region of the same jurisdiction, else none."
     )
-    domain: Domain = Field(description="The cell's own DNS name; its zone and certificate are made for it.")
+    domain: Domain = Field(description="The cell's own DNS name; its certificate is made for it.")
+    hosted_zone_id: HostedZoneId | None = Field(
+        default=None, description="Public hosted zone of domain. Left out: the cell makes one."
+    )
     zones: int | None = Field(default=None, ge=1, le=3, description="Zones that nodes and databases use.")
     cidr: VpcNetwork | None = Field(default=None, description="Replaces the block of the address plan.")
     shards: ShardSettings = ShardSettings()

@@ -88,7 +88,6 @@ class Retention:
     replay_days: int
     """Days that the bus can replay."""
     stream_hours: int
-    queue_days: int
     key_deletion_days: int
 
 
@@ -105,6 +104,8 @@ class CellPlan:
     jurisdiction: str
     peak_payments_per_second: int
     domain: str
+    hosted_zone_id: str | None
+    """Of ``domain``; None: the cell makes one."""
     recovery_region: str | None
 
     network: AddressPlan
@@ -126,6 +127,7 @@ class CellPlan:
     shards: tuple[ShardSpec, ...]
     """Those that exist: all but the retired ones."""
     shard_map: ShardMap
+    master_password_version: int
     engine_version: str
     parameter_family: str
     ca_identifier: str

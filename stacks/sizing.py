@@ -52,7 +52,6 @@ _RETENTION = MappingProxyType(
             backup_days=35,
             replay_days=30,
             stream_hours=168,
-            queue_days=14,
             key_deletion_days=30,
         ),
         Environment.STAGING: Retention(
@@ -61,11 +60,10 @@ _RETENTION = MappingProxyType(
             backup_days=7,
             replay_days=7,
             stream_hours=24,
-            queue_days=14,
             key_deletion_days=30,
         ),
         Environment.DEVELOPMENT: Retention(
-            log_days=7, archive_days=1, backup_days=7, replay_days=1, stream_hours=24, queue_days=1, key_deletion_days=7
+            log_days=7, archive_days=1, backup_days=7, replay_days=1, stream_hours=24, key_deletion_days=7
         ),
     }
 )
@@ -104,6 +102,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         jurisdiction=settings.effective_jurisdiction,
         peak_payments_per_second=settings.peak_payments_per_second,
         domain=settings.domain,
+        hosted_zone_id=settings.hosted_zone_id,
         recovery_region=_recovery(settings, ledger),
         network=network,
         subnet_zone_ids=subnet_zones,
@@ -117,6 +116,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         endpoint_cidrs=settings.endpoint.allowed_cidrs,
         shards=shards,
         shard_map=shard_map,
+        master_password_version=settings.shards.master_password_version,
         engine_version=versions.aurora_postgresql.version,
         parameter_family=versions.aurora_postgresql.parameter_family,
         ca_identifier=versions.database_ca.identifier,

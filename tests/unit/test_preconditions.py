@@ -201,9 +201,15 @@ def test_backup_and_maintenance_windows_overlap_over_midnight_too(backup: str, m
 
 @pytest.mark.parametrize(
     ("before", "after", "refused"),
-    [("1.32", "1.33", False), ("1.32", "1.34", True), ("1.33", "1.32", True), ("1.33", "1.33", False)],
+    [
+        ("1.32", "1.33", False),
+        ("1.32", "1.34", True),
+        ("1.33", "1.32", False),
+        ("1.33", "1.31", True),
+        ("1.33", "1.33", False),
+    ],
 )
-def test_a_cluster_moves_one_minor_version_up(before: str, after: str, refused: bool) -> None:
+def test_a_cluster_moves_by_one_minor_version(before: str, after: str, refused: bool) -> None:
     found = ask(
         "aws:eks/cluster:Cluster", {"version": after}, Account({}), op=Op.UPDATE, id="x", olds={"version": before}
     )

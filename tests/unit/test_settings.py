@@ -100,6 +100,8 @@ def test_the_message_names_key_value_rule_fix_and_place(tmp_path: Path) -> None:
         ({"peakPaymentsPerSecond": "many"}, "peakPaymentsPerSecond", "integer"),
         ({"peakPaymentsPerSecond": ""}, "peakPaymentsPerSecond", "is missing"),
         ({"domain": "One.example.com"}, "domain", "not a DNS name"),
+        ({"hostedZoneId": "pay.example.com"}, "hostedZoneId", "not the id of a hosted zone"),
+        ({"shards": "{masterPasswordVersion: 0}"}, "shards.masterPasswordVersion", "less than 1"),
         ({"endpoint": "{allowedCidrs: [0.0.0.0/0]}"}, "endpoint.allowedCidrs.0", "much of the world"),
         ({"retention": "{logDays: 364}"}, "retention.logDays", "CloudWatch Logs takes"),
         ({"retention": "{backupDays: 3}"}, "retention.backupDays", "BCK-01"),

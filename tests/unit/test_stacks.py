@@ -14,7 +14,7 @@ from components.vocabulary import Environment, TagKey
 from stacks import __main__ as program
 from stacks import account, cell, workloads
 from stacks.fleet import Fleet, load_fleet
-from stacks.models import AccountSettings
+from stacks.models import AccountSettings, ShardSettings
 from stacks.problems import ConfigError
 
 STACKS = Path(program.__file__).parent
@@ -35,17 +35,18 @@ def fleet() -> Fleet:
     return load_fleet(STACKS)
 
 
-def made(stack: str, fleet: Fleet, outputs: dict[str, Any]) -> Registered:
-    """Runs the program of a stack, as `__main__` does, on mocks."""
+def made(stack: str, fleet: Fleet, outputs: dict[str, Any], **changed: Any) -> Registered:
+    """Runs the program of a stack, as `__main__` does, on mocks; `changed` are other settings than its file's."""
     modules = {"account": account, "cell": cell, "workloads": workloads}
     file = fleet.stacks[stack]
+    settings = file.settings.model_copy(update=changed)
 
     def referenced(type_: str, name: str, inputs: Any) -> dict[str, Any]:
         if type_ == REFERENCE:
             return {"name": inputs["name"], "outputs": outputs, "secretOutputNames": []}
         return answers(type_, name, inputs)
 
-    return run(lambda: modules[file.kind].run(stack, file.settings), outputs=referenced)  # type: ignore[attr-defined]
+    return run(lambda: modules[file.kind].run(stack, settings), outputs=referenced)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,18 @@ def test_dev_is_small_and_unprotected(fleet: Fleet) -> None:
     assert len(dev.of("aws:rds/clusterInstance:ClusterInstance")) == 1
     assert len(dev.of("aws:ec2/natGateway:NatGateway")) == 1
     assert dev.of("aws:rds/globalCluster:GlobalCluster") == {}
+
+
+def test_a_hosted_zone_that_exists_is_used(fleet: Fleet) -> None:
+    dev = made("dev", fleet, ACCOUNT_OUTPUTS, hosted_zone_id="Z0EXISTS")
+    assert dev.of("aws:route53/zone:Zone") == {}
+    assert {record.inputs["zoneId"] for record in dev.of("aws:route53/record:Record").values()} == {"Z0EXISTS"}
+
+
+def test_a_higher_password_version_reaches_database_and_secret(fleet: Fleet) -> None:
+    dev = made("dev", fleet, ACCOUNT_OUTPUTS, shards=ShardSettings(count=1, master_password_version=2))
+    assert dev.one("aws:rds/cluster:Cluster").inputs["masterPasswordWoVersion"] == 2
+    assert dev.one("aws:secretsmanager/secretVersion:SecretVersion").inputs["secretStringWoVersion"] == 2
 
 
 def test_two_cells_share_no_physical_name(eu_west_1: Registered, fleet: Fleet) -> None:

@@ -2,6 +2,7 @@
 
 from sandbox.aws.preconditions.account import (
     ask,
+    forbidden,
     foreign,
     items,
     shared_zone,
@@ -105,7 +106,11 @@ def flow_log_group_exists(request: Request) -> str | None:
         return None
     name = arn.split(":log-group:")[1].removesuffix(":*")
     groups = items(request, "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name)
-    return None if any(group["logGroupName"] == name for group in groups) else f"log group {name} does not exist"
+    if any(found["logGroupName"] == name for found in groups):
+        return None
+    role, group = request.given("iamRoleArn") or "", arn.removesuffix(":*")
+    wrong = [forbidden(request, role, [("logs:CreateLogGroup", written)]) for written in (group, f"{group}:*")]
+    return f"log group {name} does not exist, and {wrong[0]}" if all(wrong) else None
 
 
 def launch_template_key_is_usable(request: Request) -> str | None:
@@ -185,9 +190,9 @@ ROWS = (
         id="ec2-flow-log-group-exists",
         token="aws:ec2/flowLog:FlowLog",
         on=ON_CREATE,
-        rule="A flow log delivers to a log group that exists.",
+        rule="A flow log delivers to a log group that exists or that its role may create.",
         source=f"{DOCS}/vpc/latest/userguide/flow-logs-troubleshooting.html",
-        code="LogDestinationNotFoundException",
+        code="Access error",
         check=flow_log_group_exists,
         later=True,
     ),
@@ -196,7 +201,7 @@ ROWS = (
         token="aws:ec2/launchTemplate:LaunchTemplate",
         on=ON_CHANGE,
         rule="The key of a volume must be an enabled symmetric key in the instance's Region, or the launch fails.",
-        source=f"{DOCS}/autoscaling/ec2/userguide/ts-as-instancelaunchfailure.html",
+        source=f"{API}/API_CreateVolume.html",
         code="Client.InvalidKMSKey.InvalidState",
         check=launch_template_key_is_usable,
         later=True,

@@ -264,7 +264,7 @@ ROWS = (
         token="aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
         on=ON_CHANGE,
         rule="The name of a WAF log destination starts with aws-waf-logs-.",
-        source=f"{WAF}/developerguide/logging-cw-logs.html",
+        source=f"{WAF}/APIReference/API_PutLoggingConfiguration.html",
         code="WAFInvalidParameterException",
         check=waf_log_destination_has_prefix,
     ),

@@ -65,7 +65,7 @@ def cluster_has_an_endpoint(request: Request) -> str | None:
 
 def cluster_goes_one_minor_up(request: Request) -> str | None:
     before, after = _minor(request.olds.get("version")), _minor(request.props.get("version"))
-    if before is None or after is None or after in (before, before + 1):
+    if before is None or after is None or abs(after - before) <= 1:
         return None
     return f"from {request.olds['version']} to {request.props['version']}"
 
@@ -202,7 +202,7 @@ ROWS = (
         id="eks-cluster-goes-one-minor-up",
         token=CLUSTER,
         on=ON_UPDATE,
-        rule="A cluster is updated one minor version at a time and never back.",
+        rule="A cluster moves to the next minor version, or rolls back to the previous one.",
         source=f"{GUIDE}/update-cluster.html",
         code="InvalidParameterException",
         check=cluster_goes_one_minor_up,
@@ -220,10 +220,11 @@ ROWS = (
         id="eks-node-role-has-policies",
         token=NODE_GROUP,
         on=ON_CREATE,
-        rule="The node role needs AmazonEKSWorkerNodePolicy and a policy to pull images before the group is made.",
+        rule="The node role needs AmazonEKSWorkerNodePolicy and a policy to pull images, or no node joins.",
         source=f"{GUIDE}/create-node-role.html",
-        code="InvalidParameterException",
+        code="NodeCreationFailure",
         check=node_role_has_policies,
+        later=True,
     ),
     Precondition(
         id="eks-node-subnets-lead-out",
@@ -240,7 +241,7 @@ ROWS = (
         token=NODE_GROUP,
         on=ON_CREATE,
         rule="A public subnet with managed nodes must assign public addresses on launch.",
-        source=f"{GUIDE}/troubleshooting.html",
+        source=f"{DOCS}/eks/latest/APIReference/API_Issue.html",
         code="Ec2SubnetInvalidConfiguration",
         check=public_node_subnets_give_addresses,
         later=True,

@@ -124,7 +124,7 @@ ROWS = (
         token=TRAIL,
         on=ON_CHANGE,
         rule="The key of a trail must be an enabled symmetric key in the Region of its bucket.",
-        source=f"{CLOUDTRAIL}/create-kms-key-policy-for-cloudtrail-update-trail.html",
+        source=f"{DOCS}/awscloudtrail/latest/APIReference/API_CreateTrail.html",
         code="KmsKeyNotFoundException",
         check=trail_key_is_usable,
     ),

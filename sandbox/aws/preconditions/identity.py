@@ -56,7 +56,7 @@ ROWS = (
         token="aws:ssm/parameter:Parameter",
         on=ON_CHANGE,
         rule="A standard parameter holds 4 KB, an advanced one 8 KB.",
-        source=f"{DOCS}/systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
+        source=f"{DOCS}/systems-manager/latest/APIReference/API_PutParameter.html",
         code="ValidationException",
         check=parameter_fits_its_tier,
     ),

@@ -57,7 +57,7 @@ ROWS = (
         token="aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
         on=ON_CHANGE,
         rule="Object Lock is configured on a bucket with versioning enabled.",
-        source=f"{API}/API_PutObjectLockConfiguration.html",
+        source=f"{GUIDE}/object-lock-configure.html",
         code="InvalidBucketState",
         check=lock_needs_versioning,
     ),
