@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from moto.iam.models import iam_backends
 from moto.sts import models
+from moto.sts.exceptions import STSClientError
 
 from sandbox.aws.extensions import landing_zone
 
@@ -44,5 +45,6 @@ def test_the_first_role_assumed_in_an_empty_account_exists_from_then_on(sts: mod
 
 def test_no_other_role_comes_out_of_nothing(sts: models.STSBackend) -> None:
     assume(sts, "deploy")
-    assume(sts, "another")
+    with pytest.raises(STSClientError, match=r"AccessDenied: .*role/another"):
+        assume(sts, "another")
     assert roles() == [f"arn:aws:iam::{ACCOUNT}:role/deploy"]

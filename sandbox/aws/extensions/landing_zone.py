@@ -1,4 +1,4 @@
-"""What stands in an AWS account before anybody deploys to it: the role that deploys.
+"""What stands in an AWS account before anybody deploys to it: the role that deploys, and no other.
 
 Whoever vends accounts makes that role; AWS Organizations makes OrganizationAccountAccessRole
 (https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access-cross-account-role.html). An
@@ -11,13 +11,19 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 from moto.sts import models
+from moto.sts.exceptions import STSClientError
 
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
-def _ensure_deploy_role(role_arn: str) -> None:
+def _must_exist(role_arn: str) -> None:
+    """Makes the deploy role where the account is empty; moto itself lets anybody assume roles that do not exist."""
     _, partition, _, _, account, resource = role_arn.split(":", 5)
     iam = iam_backends[account][partition]
+    if iam.roles and role_arn not in {role.arn for role in iam.roles.values()}:
+        # STS does not tell a role that is missing from one that is out of reach.
+        what = "User is not authorized to perform: sts:AssumeRole on resource"
+        raise STSClientError("AccessDenied", f"{what}: {role_arn}")
     if iam.roles or not resource.startswith("role/"):
         return
     path, _, name = resource.removeprefix("role").rpartition("/")
@@ -39,7 +45,7 @@ def install() -> None:
     assume_role: Callable[..., Any] = models.STSBackend.assume_role
 
     def with_deploy_role(self: models.STSBackend, *args: Any, **kwargs: Any) -> Any:
-        _ensure_deploy_role(kwargs["role_arn"])
+        _must_exist(kwargs["role_arn"])
         return assume_role(self, *args, **kwargs)
 
     models.STSBackend.assume_role = with_deploy_role
