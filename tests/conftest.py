@@ -32,7 +32,7 @@ class Sandbox:
             "aws_secret_access_key": self.env["AWS_SECRET_ACCESS_KEY"],
         }
         if account not in (None, PRODUCTION_ACCOUNT):
-            role = f"arn:aws:iam::{account}:role/deploy"
+            role = f"arn:aws:iam::{account}:role/payment-cell-deploy"
             answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
             keys = {
                 "aws_access_key_id": answer["AccessKeyId"],

@@ -266,7 +266,7 @@ def sqs_queue() -> None:
 
 
 def test_a_role_in_another_account_is_assumed(sandbox: Sandbox) -> None:
-    role = {"aws:assumeRoles": json.dumps([{"roleArn": "arn:aws:iam::210987654321:role/deploy"}])}
+    role = {"aws:assumeRoles": json.dumps([{"roleArn": "arn:aws:iam::210987654321:role/payment-cell-deploy"}])}
 
     def program() -> None:
         pulumi.export("arn", sqs.Queue("queue").arn)
