@@ -1,6 +1,7 @@
 # From a clean clone with Python 3.11 or newer and nothing else. Every target can be interrupted and started again.
 #   make up      a sandbox with the cell eu-west-1 deployed
 #   make test    style, types, import rules and all tests
+#   make bench   ratios of speed and memory; quiet machine, about 10 minutes
 #   make lock    requirements.lock from pyproject.toml
 #   make clean   the sandbox and what tools have left in the checkout; built programs stay in ~/.cache/payment-cell
 
@@ -15,7 +16,7 @@ SLOW = engine or kubernetes or dataplane
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL = up
-.PHONY: up test checks style types unit lock clean
+.PHONY: up test bench checks style types unit lock clean
 
 up:
 	@$(BOOTSTRAP)
@@ -39,6 +40,10 @@ types:
 
 unit:
 	@$(BIN)/python -m pytest -m "not (aws or $(SLOW))"
+
+bench:
+	@$(BOOTSTRAP)
+	@$(BIN)/python -m bench
 
 lock:
 	@$(BOOTSTRAP)

@@ -1,0 +1,61 @@
+"""`make bench`: every ratio from one run, both sides printed. Exit code 1 when a goal is missed.
+
+python -m bench [NAME...]     all ratios, or those named
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.cell import cell_ratios
+from bench.checkpoints import checkpoint_ratio
+from bench.machine import Machine
+from bench.ratio import Ratio
+from bench.start import start_ratio
+
+console = Console(stderr=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suite:
+    """Ratios that share their runs."""
+
+    what: str
+    measure: Callable[[Machine], list[Ratio]]
+
+
+SUITES = {
+    "start": Suite(what="start of the program", measure=start_ratio),
+    "checkpoints": Suite(what="saving the state", measure=checkpoint_ratio),
+    "cell": Suite(what="a development cell, several times up and down", measure=cell_ratios),
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = sorted(set(names) - set(SUITES))
+    if unknown:
+        console.print(f"no such bench: {', '.join(unknown)}; there are {', '.join(SUITES)}")
+        return 2
+    table = Table("ratio", "this", "over that", "ratio", "goal", "", title="bench")
+    missed = 0
+    for name in names or SUITES:
+        console.print(f"{name}: {SUITES[name].what}")
+        with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as home:
+            machine = Machine(Path(home))
+            try:
+                for ratio in SUITES[name].measure(machine):
+                    missed += not ratio.holds
+                    table.add_row(*ratio.row())
+            finally:
+                machine.stop()
+    Console().print(table)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
