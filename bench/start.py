@@ -10,7 +10,8 @@ import gc, importlib, pkgutil; gc.disable()
 import pulumi_aws
 for module in pkgutil.iter_modules(pulumi_aws.__path__):
     if module.ispkg:
-        getattr(importlib.import_module(f"pulumi_aws.{module.name}"), "_enums", None)  # lazy until an attribute is asked
+        service = importlib.import_module(f"pulumi_aws.{module.name}")
+        getattr(service, "_enums", None)  # lazy until an attribute is asked for
 import stacks.__main__, stacks.cell
 """
 """Every service of pulumi_aws, as `import *` or a reading of each attribute would do."""
