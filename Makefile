@@ -2,6 +2,7 @@
 #   make up      a sandbox with the cell eu-west-1 deployed
 #   make test    style, types, import rules and all tests
 #   make bench   ratios of speed and memory; quiet machine, about 10 minutes
+#   make docs    the generated parts of docs/; tests say when they are old
 #   make lock    requirements.lock from pyproject.toml
 #   make clean   the sandbox and what tools have left in the checkout; built programs stay in ~/.cache/payment-cell
 
@@ -16,7 +17,7 @@ SLOW = engine or kubernetes or dataplane
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL = up
-.PHONY: up test bench checks style types unit lock clean
+.PHONY: up test bench checks style types unit docs lock clean
 
 up:
 	@$(BOOTSTRAP)
@@ -44,6 +45,12 @@ unit:
 bench:
 	@$(BOOTSTRAP)
 	@$(BIN)/python -m bench
+
+docs:
+	@$(BOOTSTRAP)
+	@$(BIN)/python -m sandbox.aws.preconditions.documentation > docs/preconditions.md
+	@$(BIN)/cell config schema > docs/schema/stack.json
+	@$(BIN)/python tests/unit/component_pictures.py
 
 lock:
 	@$(BOOTSTRAP)

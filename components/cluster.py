@@ -4,7 +4,9 @@ Order, each step an AWS rule:
 
 - log group before cluster, else EKS makes one without retention and key;
 - a role's policies before what assumes it;
-- vpc-cni and the pod identity agent before nodes, else the first pods start without the NetworkPolicy agent;
+- vpc-cni and the pod identity agent before nodes, else nodes stay NotReady until EKS fails their group
+  (https://aws-samples.github.io/sample-apex-skills/docs/skills/eks-build/references/lessons-learned, item 1), and the
+  first pods start without the NetworkPolicy agent;
 - NAT routes before nodes, else they never join;
 - nodes before the add-ons that run as Deployments, else those never become active.
 """

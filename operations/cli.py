@@ -16,6 +16,7 @@ from operations import config, deploy
 from operations.declared import declared_stacks, disarm_file, new_cell_files
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
+from operations.graph import Drawing, stack_graph, write_graph
 from operations.output import Format, show, talk
 from operations.plan import known_stack
 from operations.project import Project
@@ -112,6 +113,17 @@ def outputs(stack: Stack, output: Output = Format.TABLE) -> None:
     """Outputs of a stack; secret ones are masked."""
     session = _session()
     show(session.engine.outputs(stack), output)
+
+
+@app.command()
+def graph(
+    stack: Stack,
+    output: Annotated[Drawing, typer.Option("--output", "-o", help="What to write.")] = Drawing.TABLE,
+    resources: Annotated[bool, typer.Option("--resources", help="Every resource in place of components.")] = False,
+    file: Annotated[Path | None, typer.Option("--file", help="Write here in place of standard output.")] = None,
+) -> None:
+    """What waits for what in a stack, and how long its region takes at least: computed, not measured."""
+    write_graph(stack_graph(_session(), stack), output, resources, file)
 
 
 @app.command()

@@ -61,6 +61,14 @@ def test_every_regional_resource_is_in_the_cells_region(world: World) -> None:
     assert elsewhere(world.project, CELL) == []
 
 
+def test_graph_of_what_is_deployed_has_each_resource_and_a_chain_near_the_unavoidable_one(world: World) -> None:
+    found = world.project.data("graph", CELL)
+    assert found["from"] == "state"
+    assert sum(row["resources"] for row in found["components"]) == len(world.project.resources(CELL))
+    assert 1 <= found["ratio"] <= 1.05, found["longestChain"]
+    assert list(found["regionSeconds"]["stacks"]) == list(STACKS)
+
+
 def test_resource_that_was_lost_from_state_is_imported(world: World) -> None:
     project = world.project
     lost = project.resource(CELL, f"{CELL}-payments", "Alias")

@@ -1,0 +1,62 @@
+"""The pictures on the components' pages, made from the components as their unit tests run them.
+
+python tests/unit/component_pictures.py
+
+A page `docs/components/<name>.md` shows what `made()` of `test_component_<name>.py` registers. `make docs` runs this.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+from mocks import Registered
+
+from operations.events import COMPONENT_TYPE_PREFIX
+from operations.picture import Picture, by_component, component_picture, mermaid, type_picture
+from operations.resources import Resource
+
+FOLDER = Path(__file__).parents[2] / "docs" / "components"
+BEGIN, END = "<!-- graph:begin -->", "<!-- graph:end -->"
+NOTE = "Arrows point from what is there first to what waits for it; `make docs` draws this from the code."
+
+
+def graph_of(registered: Registered) -> list[Resource]:
+    """The resource graph of a run under mocks."""
+    return [
+        Resource(
+            urn=one.urn,
+            type=one.type,
+            name=one.name,
+            parent=one.parent,
+            custom=not one.type.startswith(COMPONENT_TYPE_PREFIX),
+            dependencies=one.dependencies,
+        )
+        for one in registered
+    ]
+
+
+def picture_of(resources: list[Resource]) -> Picture:
+    """A component's resources by type; of one that only composes others, the others."""
+    rows = by_component(resources)
+    outermost = {one.type.removeprefix(COMPONENT_TYPE_PREFIX) for one in resources if not one.parent}
+    return type_picture(resources) if outermost & {row.component for row in rows} else component_picture(rows)
+
+
+def page_with_picture(page: Path) -> str:
+    """The whole text of a page, its picture drawn anew. A page without markers gets them before its first section."""
+    text = page.read_text(encoding="utf-8")
+    if BEGIN not in text:
+        text = text.replace("\n## ", f"\n{BEGIN}\n{END}\n\n## ", 1)
+    module = import_module(f"test_component_{page.stem.replace('-', '_')}")
+    drawn = mermaid(picture_of(graph_of(module.made())))
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{NOTE}\n\n```mermaid\n{drawn}```\n{END}{rest.partition(END)[2]}"
+
+
+def main() -> None:
+    """Draws all pages anew."""
+    for page in sorted(FOLDER.glob("*.md")):
+        page.write_text(page_with_picture(page), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Each component's page has a picture of it, and the picture is what the code says."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from component_pictures import BEGIN, END, FOLDER, graph_of, page_with_picture, picture_of
+from test_component_keys import ARGS, made
+
+from components.vocabulary import KeyUse
+from operations.picture import mermaid
+
+PAGES = sorted(FOLDER.glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_component_page_shows_the_component_as_it_is(page: Path) -> None:
+    assert page.read_text(encoding="utf-8") == page_with_picture(page), f"{page.name} has an old picture; run make docs"
+
+
+def test_a_change_of_the_component_changes_the_picture() -> None:
+    fewer = replace(ARGS, uses=frozenset(KeyUse) - {KeyUse.AUDIT, KeyUse.BACKUP})
+    assert mermaid(picture_of(graph_of(made(fewer)))) != mermaid(picture_of(graph_of(made())))
+
+
+def test_a_page_without_markers_gets_its_picture_before_its_first_section(tmp_path: Path) -> None:
+    page = tmp_path / "keys.md"
+    page.write_text("# Keys\n\nOne a use.\n\n## What\n\ntext\n")
+    text = page_with_picture(page)
+    assert (
+        text.index("One a use.") < text.index(BEGIN) < text.index("kms.Key") < text.index(END) < text.index("## What")
+    )
+    page.write_text(text)
+    assert page_with_picture(page) == text
