@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from urllib.parse import urlsplit
+
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
@@ -44,11 +47,17 @@ def kubernetes_provider(stack: str, cell: pulumi.StackReference, deploy_role_arn
                 endpoint=cell.require_output("clusterEndpoint"),
                 certificate_authority=cell.require_output("clusterCertificateAuthority"),
                 role_arn=deploy_role_arn,
+                tunnel=os.environ.get(TUNNEL_VARIABLE),
             ),
             sort_keys=True,
         ),
         cluster_identifier=cell.require_output("clusterArn"),
     )
+
+
+TUNNEL_VARIABLE = "PAYMENT_CELL_TUNNEL"
+"""Environment variable with `HOST:PORT` of a tunnel to the cluster's endpoint, set by `cell connect`. A way to the
+cluster is no property of it, so it is not configuration: the next update may come from elsewhere."""
 
 
 def kubeconfig(
@@ -58,8 +67,16 @@ def kubeconfig(
     endpoint: pulumi.Input[str],
     certificate_authority: pulumi.Input[str],
     role_arn: str | None,
+    tunnel: str | None = None,
 ) -> dict[str, object]:
-    """A kubeconfig as `aws eks update-kubeconfig` writes it: it holds no secret, tokens are made on demand."""
+    """A kubeconfig as `aws eks update-kubeconfig` writes it: it holds no secret, tokens are made on demand.
+
+    Behind a `tunnel` (`HOST:PORT`) the server is the tunnel's near end; its certificate is still the endpoint's.
+    """
+    cluster: dict[str, object] = {"server": endpoint, "certificate-authority-data": certificate_authority}
+    if tunnel is not None:
+        cluster["server"] = f"https://{tunnel}"
+        cluster["tls-server-name"] = pulumi.Output.from_input(endpoint).apply(lambda url: urlsplit(url).hostname)
     token = ["eks", "get-token", "--cluster-name", name, "--region", region, "--output", "json"]
     if role_arn is not None:
         token += ["--role-arn", role_arn]
@@ -72,9 +89,7 @@ def kubeconfig(
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {"name": "cell", "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority}}
-        ],
+        "clusters": [{"name": "cell", "cluster": cluster}],
         "users": [{"name": "deploy", "user": {"exec": login}}],
         "contexts": [{"name": "cell", "context": {"cluster": "cell", "user": "deploy"}}],
         "current-context": "cell",

@@ -54,6 +54,8 @@ class Client:
     context: ssl.SSLContext | bool
     headers: Callable[[], Mapping[str, str]] = dict
     timeout_s: float = 30.0
+    server_name: str | None = None
+    """Name that the server's certificate has to be for, where it is not the one in `url`: behind a tunnel."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _resources: dict[tuple[str, str], Resource] = field(default_factory=dict, init=False)
 
@@ -85,10 +87,13 @@ class Client:
         """
         content = None if body is None else json.dumps(body)
         repeatable = method != "POST"
+        extensions = {"sni_hostname": self.server_name} if self.server_name else {}
         for delay_s in (*delays_s, None):
             headers = {"Content-Type": content_type, "Accept": accept, **self.headers()}
             try:
-                response = self._http.request(method, path, params=params, content=content, headers=headers)
+                response = self._http.request(
+                    method, path, params=params, content=content, headers=headers, extensions=extensions
+                )
             except httpx.ConnectError as error:
                 failure: Exception = Unreachable(f"{self.url} does not answer: {error}")
             except httpx.TransportError as error:

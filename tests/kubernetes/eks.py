@@ -36,8 +36,8 @@ class Eks:
     def client(self) -> Client:
         return self.client_as(None)
 
-    def kubeconfig(self, role: str | None = None, endpoint: str | None = None) -> str:
-        """What a workloads stack has; `role` is assumed by the exec plugin."""
+    def kubeconfig(self, role: str | None = None, endpoint: str | None = None, **cluster: str) -> str:
+        """What a workloads stack has; `role` is assumed by the exec plugin, `cluster` are more of its entries."""
         arguments = ["eks", "get-token", "--cluster-name", CLUSTER, "--region", DEFAULT_REGION, "--output", "json"]
         plugin = {
             "apiVersion": "client.authentication.k8s.io/v1beta1",
@@ -45,7 +45,7 @@ class Eks:
             "args": arguments + (["--role-arn", role] if role else []),
             "env": [{"name": name, "value": self.sandbox.env[name]} for name in self.sandbox.env if "AWS" in name],
         }
-        place = {"server": endpoint or self.endpoint, "certificate-authority-data": self.authority}
+        place = {"server": endpoint or self.endpoint, "certificate-authority-data": self.authority, **cluster}
         return json.dumps(
             {
                 "apiVersion": "v1",

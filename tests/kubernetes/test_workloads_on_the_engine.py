@@ -3,7 +3,13 @@
 # ruff: noqa: F811 - fixtures are imported by name
 from __future__ import annotations
 
+import base64
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -12,6 +18,33 @@ from eks import Eks, decoded, eks, make_namespace, namespace, stack  # noqa: F40
 from inline_stack import InlineStack, fails
 
 pytestmark = pytest.mark.kubernetes
+
+
+@contextmanager
+def forwarded(host: str, port: int) -> Iterator[int]:
+    """A port of this machine whose connections end at HOST:PORT, as a Session Manager tunnel's do."""
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError), source, sink:  # either side may be gone first
+            while data := source.recv(65_536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve(server: socket.socket) -> None:
+        while True:
+            try:
+                near, _address = server.accept()
+            except OSError:
+                return  # closed: the test is over
+            far = socket.create_connection((host, port))
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=pump, args=[one.dup() for one in pair], daemon=True).start()
+            near.close()
+            far.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield int(server.getsockname()[1])
 
 
 def provider(eks: Eks, **inputs: object) -> pulumi.ResourceOptions:
@@ -140,3 +173,26 @@ def test_only_the_identifier_decides_which_cluster_it_is(eks: Eks, stack: Inline
     assert stack.preview() == {"update": 1, "same": 2}
     stack.use(lambda: program(kubeconfig=tunnel, cluster_identifier="other"))
     assert stack.preview()["replace"] == 2
+
+
+def test_another_way_to_the_cluster_changes_no_object(eks: Eks, stack: InlineStack) -> None:
+    """The port, the authority and the endpoint move, as with every new tunnel; the cluster's ARN does not."""
+
+    def program(kubeconfig: str) -> None:
+        opts = provider(eks, kubeconfig=kubeconfig)
+        space = kubernetes.core.v1.Namespace("tunnel", opts=opts)
+        kubernetes.core.v1.ConfigMap("settings", metadata={"namespace": space.metadata["name"]}, data={}, opts=opts)
+
+    stack.use(lambda: program(eks.kubeconfig()))
+    stack.up()
+    address = urlsplit(eks.endpoint)
+    with forwarded(str(address.hostname), int(address.port or 443)) as port:
+        # The name in the certificate is not the address that is dialled; the authority is written differently as well.
+        authority = base64.b64encode(base64.b64decode(eks.authority) + b"\n").decode()
+        moved = eks.kubeconfig(
+            endpoint=f"https://localhost:{port}",
+            **{"tls-server-name": str(address.hostname), "certificate-authority-data": authority},
+        )
+        stack.use(lambda: program(moved))
+        assert stack.up() == {"same": 3, "update": 1}  # the provider's own record of the way
+        assert stack.preview() == {"same": 4}

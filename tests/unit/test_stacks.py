@@ -162,6 +162,17 @@ def test_workloads_reach_the_cluster_through_the_cells_outputs(fleet: Fleet) -> 
     assert set(registered.of("kubernetes:core/v1:Namespace")) == {"dev-gateway", "dev-payments", "dev-consumers"}
 
 
+def test_a_tunnel_is_another_way_to_the_same_cluster(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAYMENT_CELL_TUNNEL", "127.0.0.1:8443")
+    provider = made("dev-workloads", fleet, CELL_OUTPUTS).one("pulumi:providers:kubernetes").inputs
+    assert provider["clusterIdentifier"] == CELL_OUTPUTS["clusterArn"]
+    assert json.loads(provider["kubeconfig"])["clusters"][0]["cluster"] == {
+        "server": "https://127.0.0.1:8443",
+        "tls-server-name": "dev.eks.example",
+        "certificate-authority-data": CELL_OUTPUTS["clusterCertificateAuthority"],
+    }
+
+
 def test_namespaces_never_ask_for_more_than_their_nodes(fleet: Fleet) -> None:
     for name in fleet.cells:
         plan = fleet.plan(name)

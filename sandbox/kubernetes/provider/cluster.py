@@ -63,6 +63,7 @@ class Cluster:
                 context=kubeconfig.tls(target),
                 headers=credentials.headers,
                 timeout_s=settings.timeout_s,
+                server_name=target.server_name,
                 forget=credentials.forget,
             )
             client.request("GET", "/version", delays_s=RETRY_DELAYS_S[:1])

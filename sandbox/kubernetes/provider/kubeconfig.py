@@ -41,6 +41,11 @@ class Target:
     def server(self) -> str:
         return str(self.cluster["server"]).rstrip("/")
 
+    @property
+    def server_name(self) -> str | None:
+        """Name in the server's certificate, where `server` has another: a tunnel's end."""
+        return self.cluster.get("tls-server-name") or None
+
 
 def load(text: str, *, context: str = "", cluster: str = "", namespace: str = "") -> Target:
     """`text`: a kubeconfig (YAML or JSON), a path of one, or empty for $KUBECONFIG and ~/.kube/config."""

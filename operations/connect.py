@@ -1,0 +1,184 @@
+"""A way to a private cluster: a port of this machine forwarded through Session Manager to the cluster's endpoint.
+
+The far end is a node of the cluster, which nothing on the internet reaches; who opened the session, to which host, with
+which reason and for how long is in CloudTrail and in Session Manager's history
+(https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-logging.html).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from operations.errors import CellError, ExitCode
+from stacks.providers import TUNNEL_VARIABLE, kubeconfig
+
+DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost"
+"""https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-sessions-start.html"""
+
+OPENING_S = 30
+"""The plugin answers within seconds; a session that is not open by then was refused or the agent is gone."""
+
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """What a cell's outputs say of its cluster."""
+
+    name: str
+    region: str
+    endpoint: str
+    certificate_authority: str
+    role_arn: str | None
+
+    @property
+    def host(self) -> str:
+        """Name in the endpoint's certificate."""
+        return urlsplit(self.endpoint).hostname or ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the endpoint is on this machine, as in the sandbox: no tunnel is needed then."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @classmethod
+    def of(cls, stack: str, outputs: Mapping[str, Any], role_arn: str | None) -> Cluster:
+        """From the outputs of a cell. Raises CellError where the cell is not up."""
+        try:
+            return cls(
+                name=outputs["clusterName"],
+                region=outputs["region"],
+                endpoint=outputs["clusterEndpoint"],
+                certificate_authority=outputs["clusterCertificateAuthority"],
+                role_arn=role_arn,
+            )
+        except KeyError as missing:
+            raise CellError(
+                f"{stack} has no output {missing}: it is not up; run `cell up {stack}`", ExitCode.CONFIGURATION
+            ) from missing
+
+
+def far_end(ec2: Any, ssm: Any, cluster: str) -> str:
+    """Instance id of a node of the cluster whose agent answers. Raises CellError where there is none."""
+    filters = [
+        {"Name": "tag:eks:cluster-name", "Values": [cluster]},
+        {"Name": "instance-state-name", "Values": ["running"]},
+    ]
+    pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
+    nodes = sorted(
+        instance["InstanceId"]
+        for page in pages
+        for reservation in page["Reservations"]
+        for instance in reservation["Instances"]
+    )
+    if nodes:
+        online = ssm.describe_instance_information(
+            Filters=[{"Key": "InstanceIds", "Values": nodes[:50]}, {"Key": "PingStatus", "Values": ["Online"]}]
+        )["InstanceInformationList"]
+        if online:
+            return str(min(entry["InstanceId"] for entry in online))
+    raise CellError(
+        f"no node of {cluster} answers Session Manager ({len(nodes)} run): its agent needs the endpoints ssm, "
+        "ssmmessages and ec2messages of the VPC, and the node role AmazonSSMManagedInstanceCore",
+        ExitCode.RESOURCE,
+    )
+
+
+def session_command(cluster: Cluster, instance: str, port: int, reason: str) -> list[str]:
+    """`aws ssm start-session` that forwards `port` of this machine to the cluster's endpoint."""
+    parameters = {"host": [cluster.host], "portNumber": ["443"], "localPortNumber": [str(port)]}
+    return [
+        *("aws", "ssm", "start-session", "--region", cluster.region, "--target", instance),
+        *("--document-name", DOCUMENT, "--parameters", json.dumps(parameters), "--reason", reason),
+    ]
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run(cluster: Cluster, command: Sequence[str], forward: Sequence[str], port: int, env: Mapping[str, str]) -> int:
+    """Runs `command` with KUBECONFIG and the tunnel in its environment; its exit code.
+
+    `forward`: the session's command, empty where no tunnel is needed. The session ends with the command.
+    """
+    tunnel = f"127.0.0.1:{port}" if forward else None
+    session = _open(forward, port, env) if forward else None
+    try:
+        with tempfile.TemporaryDirectory(prefix="cell-connect-") as folder:
+            path = Path(folder, "kubeconfig")
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(config(cluster, tunnel), indent=2))
+            own = {"KUBECONFIG": str(path)} | ({TUNNEL_VARIABLE: tunnel} if tunnel else {})
+            try:
+                return subprocess.run(command, env={**os.environ, **own}, check=False).returncode
+            except FileNotFoundError as error:
+                raise CellError(f"{command[0]}: no such command", ExitCode.CONFIGURATION) from error
+    finally:
+        if session is not None:
+            session.terminate()
+            session.wait()
+
+
+def config(cluster: Cluster, tunnel: str | None) -> dict[str, Any]:
+    """The kubeconfig that commands get: no secret in it, tokens are made on demand."""
+    found: dict[str, Any] = kubeconfig(
+        name=cluster.name,
+        region=cluster.region,
+        endpoint=cluster.endpoint,
+        certificate_authority=cluster.certificate_authority,
+        role_arn=cluster.role_arn,
+    )
+    if tunnel is not None:
+        found["clusters"][0]["cluster"] |= {"server": f"https://{tunnel}", "tls-server-name": cluster.host}
+    return found
+
+
+def _open(forward: Sequence[str], port: int, env: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Starts the session and waits until its port takes connections. Raises CellError with what it said."""
+    for tool in ("aws", "session-manager-plugin"):
+        if shutil.which(tool, path=env.get("PATH")) is None:
+            raise CellError(
+                f"{tool} is not on PATH: a tunnel needs the AWS CLI and its Session Manager plugin "
+                "(https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html)",
+                ExitCode.CONFIGURATION,
+            )
+    if _listens(port):
+        raise CellError(f"port {port} is taken: choose another with --port", ExitCode.CONFIGURATION)
+    log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the session
+    session = subprocess.Popen(
+        forward, env=dict(env), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + OPENING_S
+    while not _listens(port):
+        if session.poll() is not None or time.monotonic() > deadline:
+            session.kill()
+            session.wait()
+            log.seek(0)
+            raise CellError(f"the session did not open: {log.read().strip() or 'no answer'}", ExitCode.RESOURCE)
+        time.sleep(_POLL_S)
+    return session
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,136 @@
+"""`cell connect`: which node is the far end, what Session Manager is asked, what a command behind the tunnel gets."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations import connect
+from operations.errors import CellError
+from stacks.providers import TUNNEL_VARIABLE, kubeconfig
+
+HOST = "abc.gr7.eu-west-1.eks.amazonaws.com"
+CLUSTER = connect.Cluster(
+    name="eu-west-1", region="eu-west-1", endpoint=f"https://{HOST}", certificate_authority="Q0E=", role_arn=None
+)
+LOCAL = connect.Cluster(
+    name="dev", region="eu-west-1", endpoint="https://127.0.0.1:4443", certificate_authority="Q0E=", role_arn=None
+)
+
+# Stands in for `aws ssm start-session`: it listens where it was told to, until it is ended.
+SESSION = """#!{python}
+import json, socket, sys
+wanted = json.loads(sys.argv[sys.argv.index("--parameters") + 1])
+with socket.create_server(("127.0.0.1", int(wanted["localPortNumber"][0]))) as server:
+    while True:
+        server.accept()
+"""
+
+REPORT = """
+import json, os, socket
+host, port = os.environ["PAYMENT_CELL_TUNNEL"].split(":")
+socket.create_connection((host, int(port)), timeout=5)
+print(json.dumps({"kubeconfig": json.load(open(os.environ["KUBECONFIG"])), "path": os.environ["KUBECONFIG"]}))
+"""
+
+
+class Instances:
+    """The two clients that are asked for the far end."""
+
+    def __init__(self, running: list[str], online: list[str]) -> None:
+        self.running, self.online = running, online
+
+    def get_paginator(self, _operation: str) -> "Instances":
+        return self
+
+    def paginate(self, **_filters: Any) -> list[dict[str, Any]]:
+        return [{"Reservations": [{"Instances": [{"InstanceId": one}]}]} for one in self.running]
+
+    def describe_instance_information(self, **_filters: Any) -> dict[str, Any]:
+        return {"InstanceInformationList": [{"InstanceId": one} for one in self.online]}
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> dict[str, str]:
+    """An environment with a stand-in for the AWS CLI and its plugin."""
+    for name in ("aws", "session-manager-plugin"):
+        (tmp_path / name).write_text(SESSION.replace("{python}", sys.executable))
+        (tmp_path / name).chmod(0o755)
+    return {"PATH": str(tmp_path)}
+
+
+def forward(port: int, tools: dict[str, str]) -> list[str]:
+    command = connect.session_command(CLUSTER, "i-1", port, "test")
+    return [str(Path(tools["PATH"], "aws")), *command[1:]]
+
+
+def test_a_node_whose_agent_answers_is_the_far_end() -> None:
+    clients = Instances(running=["i-2", "i-1"], online=["i-2"])
+    assert connect.far_end(clients, clients, "eu-west-1") == "i-2"
+
+
+@pytest.mark.parametrize(("running", "count"), [([], 0), (["i-1"], 1)])
+def test_no_answering_node_says_what_the_agent_needs(running: list[str], count: int) -> None:
+    clients = Instances(running=running, online=[])
+    with pytest.raises(CellError, match=rf"\({count} run\).*ssmmessages"):
+        connect.far_end(clients, clients, "eu-west-1")
+
+
+def test_the_session_goes_to_the_endpoint_and_says_why() -> None:
+    command = connect.session_command(CLUSTER, "i-1", 8443, "kubectl get nodes")
+    parameters = json.loads(command[command.index("--parameters") + 1])
+    assert parameters == {"host": [HOST], "portNumber": ["443"], "localPortNumber": ["8443"]}
+    assert command[-2:] == ["--reason", "kubectl get nodes"]
+
+
+def test_a_command_gets_a_kubeconfig_through_the_tunnel(tools: dict[str, str], capfd: Any) -> None:
+    port = connect.free_port()
+    code = connect.run(CLUSTER, [sys.executable, "-c", REPORT], forward(port, tools), port, tools)
+    said = json.loads(capfd.readouterr().out)
+    assert code == 0
+    assert said["kubeconfig"]["clusters"][0]["cluster"] == {
+        "server": f"https://127.0.0.1:{port}",
+        "certificate-authority-data": "Q0E=",
+        "tls-server-name": HOST,
+    }
+    assert not Path(said["path"]).exists()
+
+
+def test_the_tunnel_ends_with_its_command(tools: dict[str, str]) -> None:
+    port = connect.free_port()
+    assert connect.run(CLUSTER, [sys.executable, "-c", "raise SystemExit(3)"], forward(port, tools), port, tools) == 3
+    assert not connect._listens(port)
+
+
+def test_a_session_that_is_refused_is_told_in_its_own_words(tools: dict[str, str]) -> None:
+    Path(tools["PATH"], "aws").write_text("#!/bin/sh\necho TargetNotConnected: i-1 >&2\nexit 254\n")
+    port = connect.free_port()
+    with pytest.raises(CellError, match="TargetNotConnected"):
+        connect.run(CLUSTER, ["true"], forward(port, tools), port, tools)
+
+
+def test_a_missing_plugin_is_named_before_anything_starts(tools: dict[str, str]) -> None:
+    Path(tools["PATH"], "session-manager-plugin").unlink()
+    port = connect.free_port()
+    with pytest.raises(CellError, match="session-manager-plugin is not on PATH"):
+        connect.run(CLUSTER, ["true"], forward(port, tools), port, tools)
+
+
+def test_an_endpoint_on_this_machine_needs_no_tunnel() -> None:
+    assert LOCAL.is_local
+    assert not CLUSTER.is_local
+    assert connect.config(LOCAL, None)["clusters"][0]["cluster"]["server"] == LOCAL.endpoint
+
+
+def test_a_cell_that_is_not_up_is_told() -> None:
+    with pytest.raises(CellError, match="run `cell up dev`"):
+        connect.Cluster.of("dev", {}, None)
+
+
+def test_the_workloads_program_goes_through_the_same_tunnel() -> None:
+    assert TUNNEL_VARIABLE in REPORT
+    direct = kubeconfig(name="a", region="r", endpoint=f"https://{HOST}", certificate_authority="Q0E=", role_arn=None)
+    (cluster,) = direct["clusters"]  # type: ignore[misc]
+    assert set(cluster["cluster"]) == {"server", "certificate-authority-data"}  # type: ignore[index]
