@@ -1,4 +1,5 @@
-"""Dated facts with their source: regions, jurisdictions, versions, quotas, creation times, instance types, workload.
+"""Dated facts with their source: regions, jurisdictions, versions, quotas, creation times, instance types, workload,
+prices.
 
 One YAML file a subject beside this module. Each is checked whole when it is first asked for and then kept. Every value
 has a source and the date on which it was true, either its own or its file's.
@@ -11,6 +12,7 @@ from catalogue.load import (
     creation_times,
     instances,
     jurisdictions,
+    prices,
     quota,
     quotas,
     region,
@@ -29,6 +31,8 @@ from catalogue.model import (
     Jurisdiction,
     KubernetesVersion,
     NodeType,
+    Price,
+    Prices,
     Quota,
     Region,
     Versions,
@@ -44,12 +48,15 @@ __all__ = [
     "Jurisdiction",
     "KubernetesVersion",
     "NodeType",
+    "Price",
+    "Prices",
     "Quota",
     "Region",
     "Versions",
     "creation_times",
     "instances",
     "jurisdictions",
+    "prices",
     "quota",
     "quotas",
     "region",

@@ -18,6 +18,7 @@ from catalogue.model import (
     Dated,
     Instances,
     Jurisdictions,
+    Prices,
     Quota,
     Quotas,
     Region,
@@ -38,6 +39,7 @@ _FILES: Mapping[str, type[Dated]] = {
     "creation_times.yaml": CreationTimes,
     "instances.yaml": Instances,
     "workload.yaml": Workload,
+    "prices.yaml": Prices,
 }
 
 
@@ -94,6 +96,12 @@ def instances() -> Instances:
 def workload() -> Workload:
     """What one payment costs a cell."""
     return read(DIRECTORY / "workload.yaml", Workload)
+
+
+@cache
+def prices() -> Prices:
+    """What AWS charges."""
+    return read(DIRECTORY / "prices.yaml", Prices)
 
 
 @cache

@@ -289,3 +289,52 @@ class Workload(Dated):
 
     def __getitem__(self, name: str) -> float:
         return self.figures[name].value
+
+
+class RegionPrice(Entry):
+    """What AWS charges in one region."""
+
+    usd: float = Field(gt=0)
+    verified: bool
+    seen: str | None = None
+    """Where it was read: a name under ``seen`` of the file."""
+
+    @model_validator(mode="after")
+    def _verified_where_seen(self) -> Self:
+        if self.verified != (self.seen is not None):
+            raise ValueError("verified is true where seen names the place, and only there")
+        return self
+
+
+class Price(Entry):
+    """An on-demand price per unit, region by region."""
+
+    unit: str
+    source: Url
+    """AWS's page of it."""
+    regions: dict[str, RegionPrice] = Field(min_length=1)
+
+    def of(self, region: str) -> RegionPrice | None:
+        """The price in a region, or the one for all regions; None where it is not known."""
+        return self.regions.get(region) or self.regions.get("global")
+
+
+class Prices(Dated):
+    """prices.yaml"""
+
+    currency: Literal["USD"]
+    seen: dict[str, Url]
+    prices: dict[str, Price]
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> Self:
+        for name, price in self.prices.items():
+            for region, entry in price.regions.items():
+                if entry.seen is not None and entry.seen not in self.seen:
+                    raise ValueError(f"{name}: {region}: seen names {entry.seen}, which is not there")
+        return self
+
+    def regions(self) -> tuple[str, ...]:
+        """Regions that have prices, by name."""
+        named = {region for price in self.prices.values() for region in price.regions}
+        return tuple(sorted(named - {"global"}))

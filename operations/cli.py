@@ -13,6 +13,8 @@ from rich.prompt import Confirm, Prompt
 
 from components.vocabulary import Environment
 from operations import config, deploy
+from operations.cost.ceiling import as_data
+from operations.cost.command import cost_report, show_report
 from operations.declared import declared_stacks, disarm_file, new_cell_files
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
@@ -53,15 +55,35 @@ def up(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
 
 @app.command()
 def preview(stack: Stack, output: Output = Format.TABLE) -> None:
-    """Show what `up` would change, with the policy packs on."""
-    outcomes = deploy.preview(_session(), stack)
-    if output is not Format.TABLE:
-        return show([{**_row(outcome), "steps": outcome.reading.diffs} for outcome in outcomes], output)
-    for outcome in outcomes:
-        for diff in outcome.reading.diffs:
-            keys = f" [{', '.join(diff['keys'])}]" if diff["keys"] else ""
-            console.print(f"  {diff['op']} {diff['urn'].rpartition('::')[2]}{keys}", soft_wrap=True, markup=False)
-    return show([_row(outcome) for outcome in outcomes], output)
+    """Show what `up` would change and what that does to the monthly bill, with the policy packs on."""
+    session = _session()
+    outcomes = deploy.preview(session, stack)
+    costs = {outcome.stack: deploy.cost_of(session, outcome) for outcome in outcomes}
+    if output is Format.TABLE:
+        for outcome in outcomes:
+            for diff in outcome.reading.diffs:
+                keys = f" [{', '.join(diff['keys'])}]" if diff["keys"] else ""
+                console.print(f"  {diff['op']} {diff['urn'].rpartition('::')[2]}{keys}", soft_wrap=True, markup=False)
+        show([_row(outcome) for outcome in outcomes], output)
+        deploy.say_costs(session, costs)
+    else:
+        priced = {name: as_data(cost.difference) if cost else None for name, cost in costs.items()}
+        show([{**_row(o), "steps": o.reading.diffs, "cost": priced[o.stack]} for o in outcomes], output)
+    for name, cost in costs.items():
+        deploy.hold_ceiling(session, name, cost)
+
+
+@app.command()
+def cost(
+    stack: Stack,
+    replica: Annotated[bool, typer.Option("--replica", help="Add what a warm standby would cost.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """What a stack costs a month as it is declared, deployed or not: each line with quantity, unit price and source."""
+    session = _session()
+    with console.status(f"preview {stack}"):
+        report = cost_report(session.project, stack, session.declared, replica=replica)
+    show_report(report, output, console)
 
 
 @app.command()

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from operations.cost.ceiling import PreviewCost, in_words, preview_cost, refuse_above_ceiling
 from operations.declared import refuse_lost_accounts
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
 from operations.events import Reading, type_and_name
-from operations.plan import Declared, known_stack, plan_destroy, plan_up
+from operations.plan import Declared, Kind, known_stack, plan_destroy, plan_up
 from operations.progress import Progress
 from operations.project import Project
 from operations.summary import by_component, kept
@@ -57,13 +58,41 @@ def up(session: Session, target: str, consent: Consent) -> list[Outcome]:
         if published := session.engine.outputs(stack).get("shardMap"):
             refuse_lost_accounts(session.project, stack, published)
         planned = _succeeded(session, _preview(session, stack))
+        cost = cost_of(session, planned)
+        hold_ceiling(session, stack, cost)
         if not planned.reading.actions:
             session.console.print(f"{stack}: no change")
             outcomes.append(planned)
             continue
+        say_costs(session, {stack: cost})
         _ask(consent, f"{stack}: {_counts(planned.reading)}. Apply?")
         outcomes.append(_succeeded(session, _act(session, "up", stack, _expected(planned.reading))))
     return outcomes
+
+
+def cost_of(session: Session, planned: Outcome) -> PreviewCost | None:
+    """What a previewed update does to the bill; None where its region has no prices."""
+    return preview_cost(session.project, planned.stack, planned.reading)
+
+
+def say_costs(session: Session, costs: Mapping[str, PreviewCost | None]) -> None:
+    """A line a stack with its monthly difference; a stack without a region of its own, or without charges, has none."""
+    for stack, cost in costs.items():
+        if cost is not None:
+            line = in_words(stack, cost.difference)
+        elif session.declared[stack].kind is Kind.CELL:
+            line = (
+                f"{stack}: no prices for {session.declared[stack].region} in catalogue/prices.yaml, cost not computed"
+            )
+        else:
+            continue
+        session.console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def hold_ceiling(session: Session, stack: str, cost: PreviewCost | None) -> None:
+    """Raises ConfigError where a cell becomes dearer than allowed; warns where it is so already."""
+    if warning := refuse_above_ceiling(session.project, stack, cost):
+        session.console.print(f"  warning: {warning}", markup=False, soft_wrap=True)
 
 
 def refresh(session: Session, target: str, consent: Consent) -> Outcome:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,14 @@ class Outcome:
 
 
 class Engine:
-    """The ``pulumi`` command on PATH, run in a project. No state of its own."""
+    """The ``pulumi`` command on PATH, run in a project. No state of its own.
 
-    def __init__(self, project: Project) -> None:
+    ``environment`` is added to that of this process, for example another state backend.
+    """
+
+    def __init__(self, project: Project, environment: Mapping[str, str] | None = None) -> None:
         self._project = project
+        self._environment = {**os.environ, **(environment or {})}
         pulumi = shutil.which("pulumi")
         if pulumi is None:
             raise CellError(
@@ -82,7 +86,7 @@ class Engine:
                 process = subprocess.Popen(
                     [*command, "--event-log", str(events)],
                     cwd=self._project.root,
-                    env={**os.environ, "PULUMI_DEBUG_COMMANDS": "true"},
+                    env={**self._environment, "PULUMI_DEBUG_COMMANDS": "true"},
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=subprocess.STDOUT,
@@ -101,6 +105,7 @@ class Engine:
         done = subprocess.run(
             [self._pulumi, *arguments, "--non-interactive", "--color", "never"],
             cwd=folder or self._project.root,
+            env=self._environment,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

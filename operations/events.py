@@ -15,6 +15,9 @@ ACTIONS = frozenset({"create", "update", "delete", "replace", "import", "refresh
 """Engine operations that do something; ``same`` does nothing, and the two halves of a replacement count once."""
 
 _HALVES_OF_A_REPLACEMENT = {"create-replacement": "", "delete-replaced": ""}
+_MAKES = frozenset({"create", "import", "read", "create-replacement"})
+_REMOVES = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "read"})
+"""Operations after which a resource was not there before, or is not there any more; a replacement says both apart."""
 _FOUND_ON_PATH = re.compile(r"using pulumi-\S+ from \$PATH at")
 """The engine says so of every plugin of the sandbox, in every operation; the PATH decides which plugins are used."""
 
@@ -66,6 +69,10 @@ class Reading:
     steps: list[Step] = field(default_factory=list)
     diffs: list[dict[str, Any]] = field(default_factory=list)
     finished: bool = False
+    before: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Inputs of what the stack holds before the operation, by URN: those that the engine visited."""
+    after: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The same after it, as announced: values that only the deployment knows are placeholders."""
     _parents: dict[str, tuple[str, str]] = field(default_factory=dict)
     _refreshed: set[str] = field(default_factory=set)
 
@@ -124,6 +131,8 @@ class Reading:
     def _step(self, metadata: Mapping[str, Any], phase: str) -> Step | None:
         state = metadata.get("new") or metadata.get("old") or {}
         self._parents[metadata["urn"]] = (state.get("parent", ""), metadata["type"])
+        if phase == "begun":
+            self._inputs(metadata)
         op = _HALVES_OF_A_REPLACEMENT.get(metadata["op"], metadata["op"])
         if op not in ACTIONS or metadata["type"] == _STACK_TYPE or metadata["type"].startswith(COMPONENT_TYPE_PREFIX):
             return None
@@ -136,6 +145,13 @@ class Reading:
         if phase != "begun":
             self.steps.append(step)
         return step
+
+    def _inputs(self, metadata: Mapping[str, Any]) -> None:
+        urn, op = metadata["urn"], metadata["op"]
+        if (old := metadata.get("old")) and op not in _MAKES:
+            self.before[urn] = old.get("inputs") or {}
+        if (new := metadata.get("new")) and op not in _REMOVES:
+            self.after[urn] = new.get("inputs") or {}
 
 
 def follow(log: TextIO) -> Iterator[dict[str, Any]]:

@@ -89,6 +89,10 @@ def run(stack: str, settings: CellSettings) -> Mapping[str, pulumi.Input[object]
     """Declares the cell and returns the stack's outputs."""
     account = load_fleet(HERE).accounts[settings.account]
     plan = derive(stack, settings)
+    if settings.ceiling_usd is not None:
+        pulumi.log.info(
+            f"monthlyCeilingUsd ({settings.ceiling_usd:,.0f}) is held by `cell up` and `cell preview`, not by pulumi"
+        )
     guardrails = pulumi.StackReference(f"organization/payment-cell/{settings.account}")
     buckets = guardrails.require_output("loadBalancerLogBuckets")
     provider = aws_provider(stack, account, plan.region, plan.environment, cell=stack)

@@ -277,6 +277,10 @@ class ConsumerSettings(Settings):
     ordered: bool = Field(description="true: FIFO queue, in order per account; false: standard queue behind the bus.")
 
 
+DEVELOPMENT_CEILING_USD = 1500.0
+"""What a development cell may cost a month where its file does not say: not quite twice what `dev` costs."""
+
+
 class CellSettings(Settings):
     """A cell: the AWS resources of one copy of the platform in one region."""
 
@@ -308,11 +312,22 @@ class CellSettings(Settings):
     quotas: dict[QuotaName, Annotated[int, Field(gt=0)]] = Field(
         default_factory=dict, description="Quotas that AWS granted above the default."
     )
+    monthly_ceiling_usd: float | None = Field(
+        default=None,
+        gt=0,
+        description="`cell up` and `cell preview` refuse a cell that costs more. Plain pulumi does not.",
+    )
 
     @property
     def effective_jurisdiction(self) -> str:
         """The declared jurisdiction, else the region's."""
         return self.jurisdiction or catalogue.region(self.region).jurisdiction
+
+    @property
+    def ceiling_usd(self) -> float | None:
+        """What the cell may cost a month; None: no limit."""
+        development = self.environment is Environment.DEVELOPMENT
+        return self.monthly_ceiling_usd or (DEVELOPMENT_CEILING_USD if development else None)
 
     @model_validator(mode="after")
     def _stays_in_its_jurisdiction(self) -> Self:

@@ -56,6 +56,7 @@ def test_config_check_reports_all_mistakes_at_once_on_standard_output(project: P
     [
         ("up", "nowhere", "--yes"),
         ("preview", "nowhere"),
+        ("cost", "nowhere"),
         ("refresh", "nowhere", "--yes"),
         ("destroy", "nowhere", "--yes"),
         ("disarm", "nowhere", "--yes"),
@@ -114,6 +115,27 @@ def test_formats_hold_the_same_data(project: Project) -> None:
         assert project.cell(*command).stdout.strip()
     assert {"eu-west-1", "dev", "account"} <= {row["stack"] for row in project.data("list")}
     assert project.data("config", "explain", "dev")["firstCap"]
+
+
+def test_cost_of_a_cell_is_known_before_anything_is_deployed_and_leaves_nothing(project: Project) -> None:
+    files = project.stack_files()
+
+    found = project.data("cost", "dev")
+
+    assert {"Cluster", "Nodes", "Shard", "Network", "Endpoints", "EventLog"} <= found["byComponent"].keys()
+    assert found["complete"]
+    assert 0 < found["usd"] < found["monthlyCeilingUsd"]
+    assert "no rule knows this type" not in found["notPriced"].values()
+    # Zones, instances and sizes that only the program knows, not the stack file.
+    quantities = {line["price"]: line["quantity"] for line in found["lines"]}
+    assert (quantities["nat.hour"], quantities["proxy.vcpu"]) == (730, 2 * 730)
+    assert {row["resources"] for row in project.data("list")} == {0}
+    assert project.stack_files() == files
+
+
+def test_preview_says_what_the_bill_becomes(project: Project) -> None:
+    shown = project.cell("preview", ACCOUNT).stderr
+    assert re.search(rf"{ACCOUNT}: USD \+\d+\.\d\d a month, \d+\.\d\d in all: Keys \+", shown), shown
 
 
 def test_colours_are_for_terminals_and_no_color_switches_them_off(project: Project) -> None:

@@ -1,0 +1,1 @@
+"""What stacks cost: prices of the catalogue, applied to declared resources."""
