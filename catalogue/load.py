@@ -134,6 +134,11 @@ def quotas() -> Mapping[str, Quota]:
     return MappingProxyType(_quotas().quotas)
 
 
+def quotas_date() -> date:
+    """The day on which the default quotas were true."""
+    return _quotas().date
+
+
 def quota(name: str, region_name: str) -> int:
     """A default quota in a region. Raises KeyError for an unknown name: a mistake in our code, not in configuration."""
     return quotas()[name].of(region_name)

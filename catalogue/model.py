@@ -190,6 +190,16 @@ class Versions(Dated):
         return self
 
 
+class QuotaCode(Entry):
+    """A quota in Service Quotas: what ``aws service-quotas get-service-quota`` and an increase request take."""
+
+    service: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
+    code: Annotated[str, StringConstraints(pattern=r"^L-[0-9A-F]{8}$")]
+    verified: bool
+    """Read on a page of AWS."""
+    source: Url
+
+
 class Quota(Entry):
     """A default quota of an account in a region."""
 
@@ -201,6 +211,10 @@ class Quota(Entry):
     regions: dict[str, int] = Field(default_factory=dict)
     """Where it differs from ``default``."""
     source: Url
+    raised_by_use: bool = False
+    """AWS raises it by itself as an account is used: ``default`` is a new account's, only the account knows its own."""
+    request: QuotaCode | None = None
+    """How Service Quotas names it; None where AWS does not list it there and a support case raises it."""
 
     def of(self, region: str) -> int:
         """The quota in a region."""

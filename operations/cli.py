@@ -20,7 +20,7 @@ from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
 from operations.graph import Drawing, stack_graph, write_graph
 from operations.output import Format, show, talk
-from operations.plan import known_stack
+from operations.plan import Kind, known_stack
 from operations.project import Project
 from operations.summary import inventory, overview, stack_status
 from stacks.new_stack import DEFAULT_PEAK, cell_name
@@ -46,11 +46,21 @@ console = talk()
 def up(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
     """Bring up a stack, what it needs first, and what belongs to it after: account, cell, workloads."""
     session = _session()
-    outcomes = deploy.up(session, stack, _consent(yes))
+    consent = _consent(yes)
+    if known_stack(stack, session.declared).kind is Kind.CELL:
+        _preflight(session, stack, gate=True)
+    outcomes = deploy.up(session, stack, consent)
     show([_row(outcome) for outcome in outcomes], output)
     if output is Format.TABLE:
         for line in overview(session.engine, [outcome.stack for outcome in outcomes], session.declared):
             console.print(line, soft_wrap=True, markup=False)
+
+
+@app.command()
+def preflight(stack: Stack, output: Output = Format.TABLE) -> None:
+    """Look at everything that could stop a cell halfway, before anything is created: account, region, quotas, state."""
+    # Quotas are what it reports on: files that ask for too much do not keep it from saying what to request.
+    raise typer.Exit(_preflight(_session(check_quotas=False), stack, output))
 
 
 @app.command()
@@ -194,15 +204,30 @@ def main() -> NoReturn:
     sys.exit(answer if isinstance(answer, int) else ExitCode.OK)
 
 
-def _session() -> deploy.Session:
+def _session(*, check_quotas: bool = True) -> deploy.Session:
     project = Project.find()
     return deploy.Session(
         project=project,
         engine=Engine(project),
         console=console,
-        declared=declared_stacks(project),
+        declared=declared_stacks(project, check_quotas=check_quotas),
         policy_packs=project.policy_packs,
     )
+
+
+def _preflight(session: deploy.Session, stack: str, output: Output = Format.TABLE, *, gate: bool = False) -> ExitCode:
+    """Prints the report, or as a gate only what is amiss. Raises CellError where a gate is closed."""
+    # It asks AWS through boto3, which takes a third of a second to load: other commands do not wait for that.
+    from operations import preflight
+
+    with console.status(f"preflight {stack}"):
+        url = preflight.backend_url(session.engine)
+        report = preflight.preflight(preflight.subject(session.project, session.declared, stack, url))
+    if gate:
+        preflight.gate(report, console)
+    else:
+        preflight.print_report(report, console, output)
+    return report.code
 
 
 def _consent(yes: bool) -> Callable[[str], bool]:

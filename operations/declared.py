@@ -17,9 +17,9 @@ from stacks.problems import ConfigError, nearest
 from stacks.settings import NAMESPACE, load_stack_file
 
 
-def declared_stacks(project: Project) -> Mapping[str, Declared]:
+def declared_stacks(project: Project, *, check_quotas: bool = True) -> Mapping[str, Declared]:
     """Every stack of the project, by name. Raises ConfigError with all that is wrong in the stack files."""
-    fleet = load_fleet(project.stacks_folder)
+    fleet = load_fleet(project.stacks_folder, check_quotas=check_quotas)
     return {name: _declared(fleet, name) for name in fleet.stacks}
 
 

@@ -116,6 +116,13 @@ class Engine:
             raise CellError(done.stderr.strip() or done.stdout.strip(), code)
         return done.stdout
 
+    def backend_url(self) -> str:
+        """Where state is kept (``pulumi whoami``); empty where the engine is not logged in anywhere."""
+        try:
+            return str(json.loads(self.ask("whoami", "--json")).get("url") or "")
+        except CellError:
+            return ""
+
     def stacks(self) -> dict[str, dict[str, Any]]:
         """Stacks that have state in the backend, by name (``pulumi stack ls``)."""
         return {row["name"].rpartition("/")[2]: row for row in json.loads(self.ask("stack", "ls", "--json") or "[]")}

@@ -13,6 +13,9 @@ from contracts.shard_map import EMPTY_STATES
 from stacks.models import CellSettings
 from stacks.plan import Cap, ConsumerSpec, NodeGroupSpec, ShardSpec
 
+GRANTED = "setting"
+"""Source of a bound that AWS raised, as the stack file says."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
@@ -29,8 +32,23 @@ class Load:
     """Bytes of rows in all shards together."""
 
 
-_GROW_WITH_PAYMENTS = frozenset({"sqs-fifo-requests", "eventbridge-put-events", "eventbridge-invocations"})
+_GROW_WITH_PAYMENTS = frozenset(
+    {"sqs-fifo-requests", "eventbridge-put-events", "eventbridge-invocations", "kms-requests"}
+)
 """Quotas on what payments cause. The others count what is declared."""
+
+INTERFACE_ENDPOINTS, GATEWAY_ENDPOINTS = 16, 2
+"""VPC endpoints of a cell (components/endpoints.py)."""
+
+SECURITY_GROUPS = 6
+"""Interface endpoints, load balancer, databases and proxies, the VPC's default one, and one that EKS makes."""
+
+LARGEST_SECURITY_GROUP = 2
+"""Rules in one direction of the group that has most: the load balancer's two ports, the databases' two callers. What
+the AWS load balancer controller and EKS add to groups of their own is not counted."""
+
+PIPE_BATCHES = 4
+"""Batches of a stream shard that a pipe has in flight (components/stream_pipe.py): one pipe execution each."""
 
 
 def caps(
@@ -117,9 +135,11 @@ COUNTED = frozenset(
     {
         *("vpcs", "elastic-ips", "nat-gateways-per-zone", "eks-clusters", "pipes"),
         *("db-clusters", "db-instances", "db-proxies", "kinesis-shards"),
+        *("ec2-standard-vcpus", "internet-gateways", "gateway-endpoints", "security-groups", "load-balancers"),
+        *("eventbridge-put-events", "eventbridge-invocations", "pipe-executions", "kms-requests"),
     }
 )
-"""Quotas on things that are declared: cells of one account in one region use them up together."""
+"""Quotas of an account in a region: its cells there use them up together. Others are a queue's, shard's, group's."""
 
 
 def _count_quotas(
@@ -133,6 +153,8 @@ def _count_quotas(
     instances = sum(1 + shard.readers for shard in shards)
     largest = max(groups, key=lambda name: groups[name].maximum)
     pipes = sum(consumer.ordered for consumer in consumers) + any(not consumer.ordered for consumer in consumers)
+    vcpus = {name: group.maximum * _vcpus(group) for name, group in groups.items()}
+    each = " + ".join(f"{name} {count}" for name, count in vcpus.items())
     wanted = {
         "vpcs": (1, "one a cell"),
         "nat-gateways-per-zone": (1, "one a zone"),
@@ -144,8 +166,26 @@ def _count_quotas(
         "db-proxies": (len(shards), "one a shard"),
         "elastic-ips": (zones, f"a NAT gateway in each of {zones} zones"),
         "kinesis-shards": (stream_shards, "stream.shards"),
+        "ec2-standard-vcpus": (sum(vcpus.values()), f"{each} when all groups are at maximum"),
+        "internet-gateways": (1, "one a cell"),
+        "interface-endpoints-per-vpc": (INTERFACE_ENDPOINTS, "one for each service that the cell calls"),
+        "gateway-endpoints": (GATEWAY_ENDPOINTS, "S3 and DynamoDB"),
+        "security-groups": (SECURITY_GROUPS, "endpoints, edge, databases, proxies, default, cluster"),
+        "security-group-rules": (LARGEST_SECURITY_GROUP, "the largest group of the cell"),
+        "load-balancers": (1, "the edge's"),
+        "eks-node-groups": (len(groups), ", ".join(groups)),
+        "pipe-executions": (
+            pipes * stream_shards * PIPE_BATCHES,
+            f"{pipes} pipes * {stream_shards} shards * {PIPE_BATCHES} batches in flight",
+        ),
     }
     return [_quota(settings, name, demand, formula) for name, (demand, formula) in wanted.items()]
+
+
+def _vcpus(group: NodeGroupSpec) -> int:
+    """vCPUs of the largest of a group's types; each of the catalogue's counts as a standard instance."""
+    types = catalogue.instances().nodes.types
+    return max(types[kind].vcpus for kind in group.instance_types)
 
 
 def _cluster_bytes(settings: CellSettings, load: Load, shards: Sequence[ShardSpec]) -> Cap:
@@ -164,7 +204,11 @@ def _rate_quotas(
     unordered = len(consumers) - ordered
     requests = ceil(load.events / batch)
     busiest, each = w["payments_per_account_peak"], w["events_per_payment"]
-    found = [_quota(settings, "kinesis-shard-readers", ordered + 2, f"{ordered} ordered consumers, bus, archive")]
+    kms = w["kms_requests_per_payment"]
+    found = [
+        _quota(settings, "kinesis-shard-readers", ordered + 2, f"{ordered} ordered consumers, bus, archive"),
+        _quota(settings, "kms-requests", load.peak * kms, f"{load.peak:,} * {kms:g} requests a payment"),
+    ]
     found.append(
         Cap(
             dimension="kinesis-shard-records",
@@ -209,7 +253,9 @@ def _quota(settings: CellSettings, name: str, demand: float, formula: str) -> Ca
         limit=granted or entry.of(settings.region),
         unit=entry.unit,
         formula=formula,
-        source="setting" if granted else entry.source,
-        remedy=f"ask AWS for more and write it down as quotas.{name}" if entry.adjustable else "cannot be raised",
+        source=GRANTED if granted else entry.source,
+        remedy=f"ask AWS for more (`cell preflight` has the request) and write it down as quotas.{name}"
+        if entry.adjustable
+        else "cannot be raised",
         grows=name in _GROW_WITH_PAYMENTS,
     )

@@ -7,17 +7,18 @@ fleet.order("eu-west-1")                   ("account", "eu-west-1", "eu-west-1-w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
+import catalogue
 from contracts.shard_map import ShardMapError, parse
 from contracts.shard_plan import check_successor
-from stacks.capacity import COUNTED
+from stacks.capacity import COUNTED, GRANTED
 from stacks.models import AccountSettings, CellSettings, WorkloadsSettings
-from stacks.plan import CellPlan
+from stacks.plan import Cap, CellPlan
 from stacks.problems import ConfigError, Problem, listed, nearest
 from stacks.settings import StackFile, load_stack_file
 from stacks.sizing import derive, vpc_network
@@ -74,14 +75,33 @@ class Fleet:
         """The plan of a cell. Raises KeyError where there is none of this name."""
         return derive(cell, self.cells[cell])
 
-    def problems(self) -> list[Problem]:
-        """What does not fit together, and cells that cannot take their declared peak."""
+    def together(self, cell: str) -> tuple[str, ...]:
+        """The cells of a cell's account in its region, itself among them: they share that account's quotas there."""
+        place = (self.cells[cell].account, self.cells[cell].region)
+        return tuple(
+            name for name in self._whole_cells() if (self.cells[name].account, self.cells[name].region) == place
+        )
+
+    def quotas(self, cell: str) -> tuple[Cap, ...]:
+        """The quotas of a cell; of those that its account has once in its region, what all its cells there need."""
+        own = {cap.dimension: cap for cap in self.plan(cell).caps if cap.dimension in catalogue.quotas()}
+        others = [{cap.dimension: cap for cap in self.plan(name).caps} for name in self.together(cell) if name != cell]
+        return tuple(
+            _added_up(cap, [other[name] for other in others if name in other]) if name in COUNTED else cap
+            for name, cap in own.items()
+        )
+
+    def problems(self, *, check_quotas: bool = True) -> list[Problem]:
+        """What does not fit together, and cells that cannot take their declared peak.
+
+        ``check_quotas``: also those that AWS's defaults and what the files say was granted would not carry.
+        """
         return [
             *self._references(),
             *self._repeats(),
             *self._overlaps(),
-            *(problem for name in self._whole_cells() for problem in self._over_capacity(name)),
-            *self._over_shared_quotas(),
+            *(problem for name in self._whole_cells() for problem in self._over_capacity(name, check_quotas)),
+            *(self._over_shared_quotas() if check_quotas else ()),
         ]
 
     def _whole_cells(self) -> list[str]:
@@ -134,33 +154,60 @@ class Fleet:
             )
             yield self.stacks[blamed].problem(key, rule, fix)
 
-    def _over_capacity(self, name: str) -> Iterator[Problem]:
+    def _over_capacity(self, name: str, check_quotas: bool) -> Iterator[Problem]:
         for cap in self.plan(name).caps:
-            if cap.used <= 1:
+            if cap.used <= 1 or only_the_account_knows(cap):
+                continue
+            if not check_quotas and cap.dimension in catalogue.quotas():
                 continue
             rule = f"needs {cap.demand:,.0f} of {cap.dimension}, which has {cap.limit:,.0f} {cap.unit} ({cap.formula})"
             yield self.stacks[name].problem("peakPaymentsPerSecond", rule, cap.remedy)
 
     def _over_shared_quotas(self) -> Iterator[Problem]:
         """Quotas that each of several cells of an account in a region keeps, and all of them together do not."""
-        together: dict[tuple[str, str], list[str]] = {}
+        seen: set[str] = set()
         for name in self._whole_cells():
-            together.setdefault((self.cells[name].account, self.cells[name].region), []).append(name)
-        for (account, region), names in together.items():
-            caps = [{cap.dimension: cap for cap in self.plan(name).caps} for name in names]
-            for dimension in sorted(COUNTED):
-                demand, limit = sum(c[dimension].demand for c in caps), max(c[dimension].limit for c in caps)
-                if demand <= limit or any(c[dimension].used > 1 for c in caps):
+            names = self.together(name)
+            if name in seen or len(names) == 1:
+                continue
+            seen.update(names)
+            last, place = names[-1], f"{self.cells[name].account}, {self.cells[name].region}"
+            alone = {cap.dimension for each in names for cap in self.plan(each).caps if cap.used > 1}
+            for cap in sorted(self.quotas(last), key=lambda cap: cap.dimension):
+                if (
+                    cap.dimension not in COUNTED
+                    or cap.used <= 1
+                    or cap.dimension in alone
+                    or only_the_account_knows(cap)
+                ):
                     continue
-                rule = f"needs, with {listed(names[:-1])}, {demand:,.0f} of {dimension} in {account}, {region}: "
-                fix = f"{caps[-1][dimension].remedy}, or use another account"
-                yield self.stacks[names[-1]].problem("account", f"{rule}the quota is {limit:,.0f}", fix)
+                rule = f"needs, with {listed(names[:-1])}, {cap.demand:,.0f} of {cap.dimension} in {place}: "
+                fix = f"{cap.remedy}, or use another account"
+                yield self.stacks[last].problem("account", f"{rule}the quota is {cap.limit:,.0f}", fix)
 
 
-def load_fleet(directory: Path) -> Fleet:
+def only_the_account_knows(cap: Cap) -> bool:
+    """The bound is a new account's default, which AWS raises with use: files cannot tell what it is by now."""
+    quota = catalogue.quotas().get(cap.dimension)
+    return quota is not None and quota.raised_by_use and cap.source != GRANTED
+
+
+def _added_up(own: Cap, others: Sequence[Cap]) -> Cap:
+    """One account's quota for several cells: what they need is added up, a grant to one of them is all of theirs."""
+    limit = max([own, *others], key=lambda cap: cap.limit)
+    return replace(
+        own,
+        demand=own.demand + sum(cap.demand for cap in others),
+        limit=limit.limit,
+        source=limit.source,
+        formula=" + ".join(cap.formula for cap in (own, *others)),
+    )
+
+
+def load_fleet(directory: Path, *, check_quotas: bool = True) -> Fleet:
     """All stack files of a directory, checked one by one and together. Raises ConfigError with every problem."""
     fleet, problems = read_fleet(directory)
-    problems += fleet.problems()
+    problems += fleet.problems(check_quotas=check_quotas)
     if problems:
         raise ConfigError(problems)
     return fleet

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engine
 ACCOUNT = "account-dev"
 """The stack that is the quickest to preview."""
 
-OK, CONFIGURATION, POLICY_VIOLATION, STACK_NOT_FOUND, CANCELLED = 0, 2, 5, 6, 8
+OK, CONFIGURATION, AUTHENTICATION, RESOURCE, POLICY_VIOLATION, STACK_NOT_FOUND, CANCELLED = 0, 2, 3, 4, 5, 6, 8
 """Pulumi's own exit codes (`pulumi help exit-codes`)."""
 
 
@@ -60,6 +60,7 @@ def test_config_check_reports_all_mistakes_at_once_on_standard_output(project: P
         ("refresh", "nowhere", "--yes"),
         ("destroy", "nowhere", "--yes"),
         ("disarm", "nowhere", "--yes"),
+        ("preflight", "nowhere"),
         ("status", "nowhere"),
         ("outputs", "nowhere"),
         ("config", "check", "nowhere"),
@@ -106,6 +107,47 @@ def test_policy_violation_stops_an_up_before_anything_is_created(project: Projec
         assert re.search(rf"\[mandatory\] payment-cell-{pack} weak: [^\[]+.*\s.*KEY-03", refused.stderr), refused.stderr
     assert project.resources(ACCOUNT) == []
     assert Aws(project.sandbox, DEVELOPMENT_ACCOUNT).client("kms", "eu-west-1").list_keys()["Keys"] == []
+
+
+def test_preflight_says_what_is_fit_what_is_not_and_what_only_aws_knows(project: Project) -> None:
+    report = project.data("preflight", "dev")
+
+    results = {check["check"]: check["result"] for check in report["checks"]}
+    assert {results[name] for name in ("credentials", "deploy role", "account", "region eu-west-1", "zones")} == {"ok"}
+    assert results["cluster endpoint"] == "not observed"
+    quotas = {quota["name"]: quota for quota in report["quotas"]}
+    assert (quotas["vpcs"]["result"], quotas["vpcs"]["origin"]) == ("ok", "emulator")
+    assert quotas["eks-clusters"]["result"] == "not observed"
+    assert report["emulated"] is True
+    assert "emulated: the endpoint is not AWS" in project.cell("preflight", "dev").stderr
+    production = {check["check"]: check for check in project.data("preflight", "eu-west-1")["checks"]}
+    assert production["state"]["result"] == "not observed"
+    assert "on AWS is refused for production" in production["state"]["found"]
+
+
+def test_preflight_refuses_another_account_before_anything_is_created(project: Project) -> None:
+    project.configure(ACCOUNT, accountId="999999999999", deployRoleArn=None)
+
+    for command in (("preflight", "dev"), ("up", "dev", "--yes")):
+        refused = project.cell(*command, code=AUTHENTICATION)
+        assert "the credentials are of 123456789012, accountId is 999999999999" in refused.stderr
+        assert "not asked" in refused.stdout
+    assert "nothing was created" in refused.stderr
+    assert project.resources(ACCOUNT) == project.resources("dev") == []
+
+
+def test_preflight_names_a_quota_that_is_too_small_and_what_to_ask_for(project: Project) -> None:
+    project.configure("dev", region="sa-east-1", peakPaymentsPerSecond=1000)
+
+    short = project.cell("preflight", "dev", code=RESOURCE)
+    assert "quota eventbridge-invocations: 6,000 needed, 1,100 there" in short.stderr
+    assert "--region sa-east-1 --service-code events --quota-code L-5540C5E3 --desired-value 7500" in short.stderr
+    assert "(`cell preflight` has the request)" in project.cell("up", "dev", "--yes", code=CONFIGURATION).stderr
+    assert project.resources("dev") == []
+
+    project.configure("dev", quotas={"eventbridge-invocations": 7500, "eventbridge-put-events": 1000})
+    quotas = {quota["name"]: quota for quota in project.data("preflight", "dev")["quotas"]}
+    assert (quotas["eventbridge-invocations"]["result"], quotas["eventbridge-invocations"]["have"]) == ("ok", 7500)
 
 
 def test_formats_hold_the_same_data(project: Project) -> None:

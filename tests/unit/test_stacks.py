@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mocks import Registered, run
 from components.vocabulary import Environment, TagKey
 from stacks import __main__ as program
 from stacks import account, cell, workloads
+from stacks.capacity import LARGEST_SECURITY_GROUP
 from stacks.fleet import Fleet, load_fleet
 from stacks.models import AccountSettings, ShardSettings
 from stacks.problems import ConfigError
@@ -89,6 +91,45 @@ def test_a_cell_logs_to_its_accounts_bucket_of_the_region(eu_west_1: Registered)
 def test_the_deploy_role_administers_the_cluster(eu_west_1: Registered, fleet: Fleet) -> None:
     entries = eu_west_1.of("aws:eks/accessEntry:AccessEntry").values()
     assert fleet.account_of("eu-west-1").deploy_role_arn in {entry.inputs["principalArn"] for entry in entries}
+
+
+def test_quotas_are_asked_for_what_the_program_declares(eu_west_1: Registered, fleet: Fleet) -> None:
+    need = {cap.dimension: cap.demand for cap in fleet.quotas("eu-west-1")}
+    endpoints = [
+        endpoint.inputs["vpcEndpointType"] for endpoint in eu_west_1.of("aws:ec2/vpcEndpoint:VpcEndpoint").values()
+    ]
+    made_by_aws = 1  # EKS's own security group; the VPC's default one is declared
+    groups = len(eu_west_1.of("aws:ec2/securityGroup:SecurityGroup")) + made_by_aws
+    groups += len(eu_west_1.of("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"))
+    assert endpoints.count("Interface") == need["interface-endpoints-per-vpc"]
+    assert endpoints.count("Gateway") == need["gateway-endpoints"]
+    assert groups == need["security-groups"]
+    for kind, quota in (
+        ("aws:ec2/vpc:Vpc", "vpcs"),
+        ("aws:ec2/eip:Eip", "elastic-ips"),
+        ("aws:ec2/internetGateway:InternetGateway", "internet-gateways"),
+        ("aws:rds/cluster:Cluster", "db-clusters"),
+        ("aws:rds/clusterInstance:ClusterInstance", "db-instances"),
+        ("aws:rds/proxy:Proxy", "db-proxies"),
+        ("aws:eks/cluster:Cluster", "eks-clusters"),
+        ("aws:eks/nodeGroup:NodeGroup", "eks-node-groups"),
+        ("aws:lb/loadBalancer:LoadBalancer", "load-balancers"),
+        ("aws:pipes/pipe:Pipe", "pipes"),
+    ):
+        assert len(eu_west_1.of(kind)) == need[quota], quota
+    in_flight = [
+        pipe.inputs["sourceParameters"]["kinesisStreamParameters"]["parallelizationFactor"]
+        for pipe in eu_west_1.of("aws:pipes/pipe:Pipe").values()
+    ]
+    shards = eu_west_1.one("aws:kinesis/stream:Stream").inputs["shardCount"]
+    assert sum(in_flight) * shards == need["pipe-executions"]
+
+
+def test_the_largest_security_group_is_the_one_that_is_counted(eu_west_1: Registered) -> None:
+    for direction in ("Ingress", "Egress"):
+        rules = eu_west_1.of(f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule").values()
+        groups = Counter(rule.inputs["securityGroupId"] for rule in rules)
+        assert max(groups.values()) <= LARGEST_SECURITY_GROUP, groups
 
 
 def test_dev_is_small_and_unprotected(fleet: Fleet) -> None:
