@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import boto3
+from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from components.vocabulary import Environment
@@ -77,8 +78,11 @@ def backend_url(engine: Engine) -> str:
 def preflight(
     of: Subject, session: boto3.Session | None = None, own_address: Callable[[], str] | None = None
 ) -> Report:
-    """Asks everything and answers what was found. Takes a second or two on AWS; each question has a timeout."""
-    plan, own = of.plan, Clients(session or boto3.Session())
+    """Asks everything and answers what was found; each question has a timeout.
+
+    Raises CellError where no question can be asked: the machine's AWS configuration names what is not there.
+    """
+    plan, own = of.plan, _own_clients(session, of.account)
     emulated = is_emulated(own.get("sts", of.account.home_region))
     findings, acting = checks.credentials(own, of.account)
     entered = acting is not None
@@ -98,6 +102,17 @@ def preflight(
         findings=findings,
         quotas=[quota_finding(cap, live.get(cap.dimension), plan.region, emulated=emulated) for cap in of.quotas],
     )
+
+
+def _own_clients(session: boto3.Session | None, account: AccountSettings) -> Clients:
+    try:
+        clients = Clients(session or boto3.Session())
+        clients.get("sts", account.home_region)
+    except BotoCoreError as error:
+        raise CellError(f"{error}; see AWS_PROFILE and ~/.aws/config", ExitCode.AUTHENTICATION) from error
+    except ValueError as error:
+        raise CellError(f"{error}; see AWS_ENDPOINT_URL and ~/.aws/config", ExitCode.CONFIGURATION) from error
+    return clients
 
 
 def _in_the_account(clients: Clients, plan: CellPlan, *, emulated: bool) -> list[Finding]:

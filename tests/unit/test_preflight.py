@@ -181,6 +181,20 @@ def test_an_endpoint_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: 
     assert "AWS_ENDPOINT_URL" in check(report, "credentials").fix
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [("AWS_PROFILE", "nobody", ExitCode.AUTHENTICATION), ("AWS_ENDPOINT_URL", "nowhere", ExitCode.CONFIGURATION)],
+)
+def test_an_aws_configuration_that_makes_no_sense_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, code: ExitCode
+) -> None:
+    what = of(tmp_path)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(CellError, match=f"{value}.*{name}") as refused_:
+        preflight(what)
+    assert refused_.value.code is code
+
+
 def test_a_deploy_role_that_cannot_be_assumed_says_who_has_to_let_whom(clients: Clients) -> None:
     role = f"arn:aws:iam::{ACCOUNT_ID}:role/deploy"
     findings, acting = checks.credentials(clients, settings(deployRoleArn=role))
