@@ -19,6 +19,7 @@ from catalogue.load import (
     region,
     regions,
     regions_of,
+    removed_apis,
     stale,
     versions,
     workload,
@@ -37,6 +38,7 @@ from catalogue.model import (
     Quota,
     QuotaCode,
     Region,
+    RemovedApi,
     Versions,
 )
 
@@ -55,6 +57,7 @@ __all__ = [
     "Quota",
     "QuotaCode",
     "Region",
+    "RemovedApi",
     "Versions",
     "creation_times",
     "instances",
@@ -66,6 +69,7 @@ __all__ = [
     "region",
     "regions",
     "regions_of",
+    "removed_apis",
     "stale",
     "versions",
     "workload",

@@ -23,6 +23,7 @@ from catalogue.model import (
     Quotas,
     Region,
     Regions,
+    RemovedApis,
     Versions,
     Workload,
 )
@@ -40,6 +41,7 @@ _FILES: Mapping[str, type[Dated]] = {
     "instances.yaml": Instances,
     "workload.yaml": Workload,
     "prices.yaml": Prices,
+    "removed_apis.yaml": RemovedApis,
 }
 
 
@@ -74,6 +76,12 @@ def jurisdictions() -> Jurisdictions:
 def versions() -> Versions:
     """Versions that cells run."""
     return read(DIRECTORY / "versions.yaml", Versions)
+
+
+@cache
+def removed_apis() -> RemovedApis:
+    """Kubernetes APIs with the release that does not serve them any more."""
+    return read(DIRECTORY / "removed_apis.yaml", RemovedApis)
 
 
 @cache

@@ -140,21 +140,60 @@ class Addon(Entry):
 
 
 class Addons(Entry):
-    """Add-on versions for one Kubernetes version."""
+    """Add-on versions: Kubernetes version -> add-on -> version."""
 
     source: Url
-    kubernetes: str
-    versions: dict[str, Addon]
+    versions: dict[str, dict[str, Addon]]
+
+    def of(self, kubernetes: str) -> dict[str, str]:
+        """Add-on -> version for a Kubernetes version. Raises KeyError for one that is not listed."""
+        return {name: addon.version for name, addon in self.versions[kubernetes].items()}
+
+
+class NodeImage(Entry):
+    """The operating system of the nodes."""
+
+    source: Url
+    name: str
+    until: datetime.date
+    verified: bool
+
+
+class AuroraMajor(Entry):
+    """A major version of the database engine and the ends of its support."""
+
+    standard_until: datetime.date
+    extended_until: datetime.date
+    verified: bool
+
+
+class AuroraVersion(Entry):
+    """A minor version of the database engine. Each ends by itself, long before its major version."""
+
+    released: datetime.date
+    standard_until: datetime.date
+    long_term: bool = False
+    """AWS's long-term release of its major version."""
+    verified: bool
 
 
 class AuroraPostgresql(Entry):
-    """The database engine."""
+    """The database engine: `17.7` is minor version 7 of major version 17."""
 
     source: Url
-    version: str
-    parameter_family: str
-    standard_until: datetime.date
-    verified: bool
+    default: str
+    majors: dict[str, AuroraMajor]
+    versions: dict[str, AuroraVersion]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.default not in self.versions:
+            raise ValueError(f"default {self.default} is not among the versions")
+        for name, version in self.versions.items():
+            major = self.majors.get(name.split(".")[0])
+            if major is None or version.standard_until > major.standard_until:
+                raise ValueError(f"{name} outlives its major version, or that is not listed")
+        return self
 
 
 class DatabaseCa(Entry):
@@ -179,14 +218,17 @@ class Versions(Dated):
 
     kubernetes: Kubernetes
     addons: Addons
+    node_image: NodeImage
     aurora_postgresql: AuroraPostgresql
     database_ca: DatabaseCa
     load_balancer_tls: LoadBalancerTls
 
     @model_validator(mode="after")
     def _addons_fit(self) -> Self:
-        if self.addons.kubernetes != self.kubernetes.default:
-            raise ValueError("addons are not for the default Kubernetes version")
+        if set(self.addons.versions) != set(self.kubernetes.versions):
+            raise ValueError("addons are not listed for each Kubernetes version")
+        if len({frozenset(addons) for addons in self.addons.versions.values()}) != 1:
+            raise ValueError("the Kubernetes versions do not list the same add-ons")
         return self
 
 
@@ -198,6 +240,25 @@ class QuotaCode(Entry):
     verified: bool
     """Read on a page of AWS."""
     source: Url
+
+
+class RemovedApi(Entry):
+    """A version of a Kubernetes API that a later release does not serve any more."""
+
+    group: str
+    version: str
+    kinds: tuple[str, ...]
+    removed_in: Annotated[str, StringConstraints(pattern=r"^1\.\d+$")]
+    use: str | None = None
+    """The group version that takes its place, where the source names one."""
+
+
+class RemovedApis(Dated):
+    """removed_apis.yaml"""
+
+    source: Url
+    verified: bool
+    apis: tuple[RemovedApi, ...]
 
 
 class Quota(Entry):

@@ -52,6 +52,10 @@ ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy/"
 ADMINISTER, VIEW = ACCESS_POLICY + "AmazonEKSClusterAdminPolicy", ACCESS_POLICY + "AmazonEKSViewPolicy"
 """View leaves secrets out (https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html)."""
 
+KUBELET_SKEW = 3
+"""Minor versions that nodes may be older than the control plane
+(https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html)."""
+
 MAX_NAME = 34
 """IAM role names take 64 characters: `-ebs-csi-controller-sa` and the suffix of autonaming leave 34."""
 
@@ -75,6 +79,8 @@ class ClusterArgs:
     secrets_key_arn: pulumi.Input[str]
     volume_key_arn: pulumi.Input[str]
     log_key_arn: pulumi.Input[str]
+    node_version: str | None = None
+    """Kubernetes version of the node groups, behind the control plane's in an upgrade. None: `kubernetes_version`."""
     node_subnet_ids: Sequence[pulumi.Input[str]] = ()
     """Where nodes run, if not in all of `subnet_ids`: a cell that pays for one zone only."""
     viewers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
@@ -95,6 +101,13 @@ class ClusterArgs:
             raise ValueError(
                 f"cluster.kubernetes_version: {self.kubernetes_version!r} is not a minor version such as 1.36"
             )
+        if self.node_version is not None:
+            behind = _minor(self.kubernetes_version) - _minor(self.node_version)
+            if not 0 <= behind <= KUBELET_SKEW:
+                raise ValueError(
+                    f"cluster.node_version: {self.node_version} does not go with a control plane of "
+                    f"{self.kubernetes_version}; use that or one of the {KUBELET_SKEW} before"
+                )
         if difference := sorted(ADD_ONS ^ set(self.add_on_versions)):
             raise ValueError(f"cluster.add_on_versions: {difference} missing or unknown; give {sorted(ADD_ONS)}")
         if not self.administrators:
@@ -104,6 +117,10 @@ class ClusterArgs:
                 f"cluster.public_access_cidrs: {open_to[0]} is the whole internet (NET-03); list your own addresses "
                 "or leave it empty for a private endpoint"
             )
+
+
+def _minor(version: str) -> int:
+    return int(version.split(".")[1])
 
 
 class Cluster(pulumi.ComponentResource):
@@ -281,7 +298,7 @@ class Cluster(pulumi.ComponentResource):
         return NodesArgs(
             region=self._args.region,
             cluster_name=cluster.name,
-            kubernetes_version=self._args.kubernetes_version,
+            kubernetes_version=self._args.node_version or self._args.kubernetes_version,
             subnet_ids=self._args.node_subnet_ids or self._args.subnet_ids,
             volume_key_arn=self._args.volume_key_arn,
             groups=self._args.node_groups,

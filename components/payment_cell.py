@@ -53,6 +53,8 @@ class PaymentCellArgs:
     tls_policy: str
     edge_rate_limit: int
     """Requests that one address may send in five minutes."""
+    node_version: str | None = None
+    """Kubernetes version of the node groups. None: `kubernetes_version`."""
     backup_days: int = 35
     log_retention_days: int = 365
     key_deletion_days: int = 30
@@ -185,6 +187,7 @@ class PaymentCell(pulumi.ComponentResource):
             region=args.region,
             account_id=args.account_id,
             kubernetes_version=args.kubernetes_version,
+            node_version=args.node_version,
             add_on_versions=args.add_on_versions,
             subnet_ids=self.network.subnet_ids(Tier.WORKLOAD),
             node_subnet_ids=[self.network.subnets[Tier.WORKLOAD][zone] for zone in args.zone_ids],

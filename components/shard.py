@@ -78,6 +78,8 @@ class ShardArgs:
     first_zone: int
     """Where the first instance stands, as a number that is taken modulo the zones: writers spread over them."""
     settings: ShardSettings
+    upgrading: bool = False
+    """Engine changes apply at once and may reach a new major version."""
 
 
 class Shard(pulumi.ComponentResource):
@@ -179,8 +181,8 @@ class Shard(pulumi.ComponentResource):
             deletion_protection=settings.protected,
             skip_final_snapshot=settings.disposable,
             final_snapshot_identifier=None if settings.disposable else f"{self._name}-final",
-            allow_major_version_upgrade=False,
-            apply_immediately=not settings.protected,
+            allow_major_version_upgrade=self._args.upgrading,
+            apply_immediately=self._args.upgrading or not settings.protected,
             enabled_cloudwatch_logs_exports=list(LOG_EXPORTS),
             database_insights_mode="advanced" if settings.advanced_insights else "standard",
             performance_insights_enabled=True,
@@ -214,7 +216,7 @@ class Shard(pulumi.ComponentResource):
             publicly_accessible=False,
             # A minor upgrade restarts the writer: we choose the hour, by changing the version.
             auto_minor_version_upgrade=False,
-            apply_immediately=not settings.protected,
+            apply_immediately=self._args.upgrading or not settings.protected,
             ca_cert_identifier=settings.ca_certificate,
             copy_tags_to_snapshot=True,
             monitoring_interval=MONITORING_INTERVAL_S,

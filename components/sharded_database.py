@@ -7,7 +7,7 @@ published map (`contracts.shard_map`), never by asking a shard.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 from pulumi_aws import ec2, iam, rds, ssm, vpc
@@ -20,6 +20,9 @@ from contracts.shard_map import ADVANCED_PARAMETER_BYTES, STANDARD_PARAMETER_BYT
 
 MIN_BACKUP_DAYS, MAX_BACKUP_DAYS = 7, 35
 """Point-in-time recovery of Aurora in days: control BCK-01's minimum and Aurora's maximum."""
+
+FIRST_FAMILY = "aurora-postgresql17"
+"""The parameter group of this family has the cell's plain name: cells were born with it, a rename would replace it."""
 
 CLUSTER_IDENTIFIER_MAX = 63
 """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html; `-global` and `-final`
@@ -57,6 +60,10 @@ class DatabaseShard:
     id: str
     instance_class: str
     readers: int
+    engine_version: str | None = None
+    """None: the database's `engine_version`. Another one while shards are upgraded one after the other."""
+    upgrading: bool = False
+    """Engine changes apply at once, not in the maintenance window, and may reach a new major version."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"s\d{2,3}", self.id):
@@ -107,8 +114,9 @@ class ShardedDatabaseArgs:
                 f"database.backup_days: {self.backup_days} is outside {MIN_BACKUP_DAYS}..{MAX_BACKUP_DAYS} days "
                 "(control BCK-01; Aurora's maximum)"
             )
-        if not re.fullmatch(r"\d+\.\d+", self.engine_version):
-            raise ValueError(f"database.engine_version: {self.engine_version!r} is not major.minor, such as 17.5")
+        for version in (self.engine_version, *(shard.engine_version or self.engine_version for shard in self.shards)):
+            if not re.fullmatch(r"\d+\.\d+", version):
+                raise ValueError(f"database.engine_version: {version!r} is not major.minor, such as 17.5")
         if len(self.subnet_ids) < 2:
             raise ValueError("database.subnet_ids: Aurora needs subnets in two zones or more")
         if not self.zone_names or set(self.zone_names) - set(self.subnet_ids):
@@ -134,10 +142,14 @@ class ShardedDatabaseArgs:
                     "refuses; use db.r6g.large or larger"
                 )
 
-    @property
-    def family(self) -> str:
-        """Parameter group family of the engine version."""
-        return f"aurora-postgresql{self.engine_version.split('.')[0]}"
+    def version_of(self, shard: DatabaseShard) -> str:
+        """The engine version of one shard."""
+        return shard.engine_version or self.engine_version
+
+
+def family_of(engine_version: str) -> str:
+    """Parameter group family of an engine version."""
+    return f"aurora-postgresql{engine_version.split('.')[0]}"
 
 
 class ShardedDatabase(pulumi.ComponentResource):
@@ -160,21 +172,11 @@ class ShardedDatabase(pulumi.ComponentResource):
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         database, proxy = self._security_groups()
-        settings = self._settings(database, proxy)
-        self.shards = {
-            shard.id: Shard(
-                f"{name}-{shard.id}",
-                ShardArgs(
-                    id=shard.id,
-                    instance_class=shard.instance_class,
-                    readers=shard.readers,
-                    first_zone=int(shard.id[1:]),
-                    settings=settings,
-                ),
-                self._child,
-            )
-            for shard in args.shards
-        }
+        # While shards move to a new major version one after the other, both families are in use.
+        families = sorted({family_of(args.version_of(shard)) for shard in args.shards})
+        groups = {family: self._parameter_group(family).name for family in families}
+        settings = self._settings(database, proxy, groups[families[0]])
+        self.shards = {shard.id: self._shard(shard, settings, groups) for shard in args.shards}
         self.proxy_endpoints = {key: shard.proxy_endpoint for key, shard in self.shards.items()}
         self.shard_map_parameter = self._publish().name
         self.security_group_id = database.id
@@ -184,6 +186,22 @@ class ShardedDatabase(pulumi.ComponentResource):
                 "proxyEndpoints": self.proxy_endpoints,
                 "securityGroupId": self.security_group_id,
             }
+        )
+
+    def _shard(self, shard: DatabaseShard, settings: ShardSettings, groups: Mapping[str, pulumi.Input[str]]) -> Shard:
+        version = self._args.version_of(shard)
+        own = replace(settings, engine_version=version, parameter_group=groups[family_of(version)])
+        return Shard(
+            f"{self._prefix}-{shard.id}",
+            ShardArgs(
+                id=shard.id,
+                instance_class=shard.instance_class,
+                readers=shard.readers,
+                first_zone=int(shard.id[1:]),
+                upgrading=shard.upgrading,
+                settings=own,
+            ),
+            self._child,
         )
 
     def _security_groups(self) -> tuple[ec2.SecurityGroup, ec2.SecurityGroup]:
@@ -233,7 +251,9 @@ class ShardedDatabase(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _settings(self, database: ec2.SecurityGroup, proxy: ec2.SecurityGroup) -> ShardSettings:
+    def _settings(
+        self, database: ec2.SecurityGroup, proxy: ec2.SecurityGroup, parameter_group: pulumi.Input[str]
+    ) -> ShardSettings:
         args = self._args
         role, allowed = self._monitoring()
         return ShardSettings(
@@ -245,7 +265,7 @@ class ShardedDatabase(pulumi.ComponentResource):
             zones=args.zone_names,
             subnet_ids=list(args.subnet_ids.values()),
             subnet_group=self._subnet_group().name,
-            parameter_group=self._parameter_group().name,
+            parameter_group=parameter_group,
             monitoring_role_arn=role.arn,
             monitoring_allowed=allowed,
             security_group_id=database.id,
@@ -272,11 +292,11 @@ class ShardedDatabase(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _parameter_group(self) -> rds.ClusterParameterGroup:
+    def _parameter_group(self, family: str) -> rds.ClusterParameterGroup:
         return rds.ClusterParameterGroup(
-            self._prefix,
+            self._prefix if family == FIRST_FAMILY else f"{self._prefix}-{family}",
             region=self._args.region,
-            family=self._args.family,
+            family=family,
             description=f"{self._prefix}: shards",
             parameters=[
                 {"name": key, "value": value, "apply_method": "pending-reboot" if restart else "immediate"}

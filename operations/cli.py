@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -23,6 +24,9 @@ from operations.output import Format, show, talk
 from operations.plan import Kind, known_stack
 from operations.project import Project
 from operations.summary import inventory, overview, stack_status
+from operations.upgrade.apply import plan_data, prepare, remarks, shown
+from operations.upgrade.apply import upgrade as take_steps
+from operations.upgrade.steps import Target
 from stacks.new_stack import DEFAULT_PEAK, cell_name
 from stacks.problems import ConfigError
 
@@ -135,9 +139,36 @@ def list_(output: Output = Format.TABLE) -> None:
 
 @app.command()
 def status(stack: Stack, output: Output = Format.TABLE) -> None:
-    """What a stack holds: resources by component, pending operations, what is not emulated, last update."""
+    """What a stack holds: resources by component, versions with the end of their support, pending operations."""
     session = _session()
-    show(stack_status(session.engine, stack), output)
+    found = stack_status(session.engine, stack, datetime.now(UTC).date())
+    versions = found.pop("versions") if output is Format.TABLE else {}
+    show({**found, **{f"version of {what}": text for what, text in versions.items()}}, output)
+
+
+@app.command()
+def upgrade(
+    stack: Stack,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps; change nothing.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Take the steps, one after the other.")] = False,
+    to_kubernetes: Annotated[str | None, typer.Option(help="Such as 1.36. Left out: the stack file's.")] = None,
+    to_aurora: Annotated[str | None, typer.Option(help="Such as 17.9. Left out: the stack file's.")] = None,
+    yes: Yes = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Move a cell to other versions of Kubernetes and Aurora, or go on with what was interrupted."""
+    if plan == apply:
+        raise CellError("say either --plan or --apply", ExitCode.CONFIGURATION)
+    target, session = Target(kubernetes=to_kubernetes, aurora=to_aurora), _session()
+    known_stack(stack, session.declared)
+    consent = _consent(yes) if apply else None
+    prepared = prepare(session, stack, target)
+    show(shown(prepared) if output is Format.TABLE else plan_data(prepared), output)
+    for line in remarks(prepared) if prepared.steps else [f"{stack} runs what is wanted: nothing to do"]:
+        console.print(line, markup=False, soft_wrap=True)
+    if consent is not None:
+        for step in take_steps(session, stack, target, consent):
+            console.print(f"done: {step.name}", markup=False)
 
 
 @app.command()

@@ -95,6 +95,15 @@ def hold_ceiling(session: Session, stack: str, cost: PreviewCost | None) -> None
         session.console.print(f"  warning: {warning}", markup=False, soft_wrap=True)
 
 
+def up_one(session: Session, stack: str, check: Callable[[Reading], None]) -> Outcome:
+    """Brings up one stack without asking, where `check` raises nothing about its preview."""
+    planned = _succeeded(session, _preview(session, stack))
+    if not planned.reading.actions:
+        return planned
+    check(planned.reading)
+    return _succeeded(session, _act(session, "up", stack, _expected(planned.reading)))
+
+
 def refresh(session: Session, target: str, consent: Consent) -> Outcome:
     """Reads the target's resources back into its state; shows what drifted first."""
     known_stack(target, session.declared)

@@ -8,6 +8,8 @@ from typing import Any
 from operations.engine import Engine
 from operations.events import COMPONENT_TYPE_PREFIX
 from operations.plan import Declared, Kind
+from operations.upgrade.running import CLUSTER, running
+from stacks.support import deadlines
 
 NOT_EMULATED = "__notEmulated"
 """Output by which the sandbox's providers mark a resource whose inputs were checked and that no emulator holds."""
@@ -35,8 +37,9 @@ def inventory(declared: Mapping[str, Declared], engine: Engine) -> list[dict[str
     ]
 
 
-def stack_status(engine: Engine, stack: str) -> dict[str, Any]:
-    """What a stack holds. ``pending`` names operations that an interrupted update left open."""
+def stack_status(engine: Engine, stack: str, today: date) -> dict[str, Any]:
+    """What a stack holds. ``pending`` names operations that an interrupted update left open, ``versions`` has for each
+    part of a cell what it runs and until when that is supported."""
     deployment = engine.state(stack)
     resources = deployment.get("resources") or []
     own = _cloud_resources(resources)
@@ -45,10 +48,18 @@ def stack_status(engine: Engine, stack: str) -> dict[str, Any]:
         "resources": len(own),
         "components": by_component(resources),
         "protected": sum(bool(resource.get("protect")) for resource in own),
+        "versions": _versions(stack, resources, today),
         "notEmulated": _not_emulated(own),
         "pending": [operation["resource"]["urn"] for operation in deployment.get("pending_operations") or []],
         "updated": engine.stacks().get(stack, {}).get("lastUpdate"),
     }
+
+
+def _versions(stack: str, resources: Sequence[Mapping[str, Any]], today: date) -> dict[str, str]:
+    if not any(resource["type"] == CLUSTER for resource in resources):
+        return {}
+    found = deadlines(running(stack, resources).in_use(), today)
+    return {deadline.what: str(deadline) for deadline in found}
 
 
 def by_component(resources: Sequence[Mapping[str, Any]]) -> dict[str, int]:

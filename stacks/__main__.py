@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pulumi
 
 from stacks.models import KINDS, AccountSettings, CellSettings, WorkloadsSettings
 from stacks.problems import ConfigError
-from stacks.settings import NAMESPACE, Settings, load_stack_file, parse_settings
+from stacks.settings import NAMESPACE, Settings, StackFile, load_stack_file, parse_settings
+from stacks.source import Source, read_source
 
 
 def settings_of(stack: str) -> Settings:
@@ -29,6 +31,19 @@ def settings_of(stack: str) -> Settings:
         raise
 
 
+def warn_of_ends_of_support(stack: str, settings: CellSettings, today: date) -> None:
+    """Says in the engine's output what of the cell nears its end of support. Raises ConfigError where it is reached."""
+    from stacks.sizing import derive
+    from stacks.support import support_problems
+
+    path = Path(__file__).parent / f"Pulumi.{stack}.yaml"
+    # A config file from elsewhere (`--config-file`) has no lines here.
+    source = read_source(path)[0] if path.exists() else Source(path=path, data={}, lines={})
+    file = StackFile(name=stack, kind="cell", settings=settings, source=source)
+    for problem in support_problems(file, derive(stack, settings), today):
+        pulumi.log.warn(str(problem))
+
+
 def main() -> None:
     """Declares the stack's resources. What is wrong with the configuration is one message, without a traceback."""
     # A program lives for seconds and lets go of next to nothing; collecting took 40 % of its processor time.
@@ -43,6 +58,7 @@ def main() -> None:
             case CellSettings() as settings:
                 from stacks import cell
 
+                warn_of_ends_of_support(stack, settings, datetime.now(UTC).date())
                 outputs = cell.run(stack, settings)
             case WorkloadsSettings() as settings:
                 from stacks import workloads

@@ -16,7 +16,7 @@ from components.sharded_database import DatabaseShard
 from components.vocabulary import Environment
 from stacks.fleet import load_fleet
 from stacks.models import AccountSettings, CellSettings
-from stacks.plan import CellPlan, NodeGroupSpec
+from stacks.plan import CellPlan, NodeGroupSpec, ShardSpec
 from stacks.providers import aws_provider
 from stacks.sizing import derive
 
@@ -44,6 +44,7 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         subnets=plan.subnets,
         zone_ids=plan.zone_ids,
         kubernetes_version=plan.kubernetes_version,
+        node_version=plan.node_version,
         add_on_versions=plan.addons,
         node_groups={name: _node_group(group) for name, group in plan.node_groups.items()},
         administrators={**deploy, **plan.administrators},
@@ -51,7 +52,7 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         public_access_cidrs=plan.endpoint_cidrs,
         engine_version=plan.engine_version,
         ca_certificate=plan.ca_identifier,
-        shards=[DatabaseShard(id=s.id, instance_class=s.instance_class, readers=s.readers) for s in plan.shards],
+        shards=[_shard(plan, shard) for shard in plan.shards],
         shard_map=plan.shard_map,
         master_password_version=plan.master_password_version,
         has_recovery_region=plan.recovery_region is not None,
@@ -82,6 +83,16 @@ def _node_group(group: NodeGroupSpec) -> NodeGroupArgs:
         max_size=group.maximum,
         disk_gib=group.disk_gib,
         taints=group.taints,
+    )
+
+
+def _shard(plan: CellPlan, shard: ShardSpec) -> DatabaseShard:
+    return DatabaseShard(
+        id=shard.id,
+        instance_class=shard.instance_class,
+        readers=shard.readers,
+        engine_version=plan.shard_versions.get(shard.id),
+        upgrading=shard.id == plan.upgrading_shard,
     )
 
 

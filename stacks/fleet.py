@@ -101,6 +101,7 @@ class Fleet:
             *self._repeats(),
             *self._overlaps(),
             *(problem for name in self._whole_cells() for problem in self._over_capacity(name, check_quotas)),
+            *(problem for name in self._whole_cells() for problem in self._strange_shards(name)),
             *(self._over_shared_quotas() if check_quotas else ()),
         ]
 
@@ -162,6 +163,16 @@ class Fleet:
                 continue
             rule = f"needs {cap.demand:,.0f} of {cap.dimension}, which has {cap.limit:,.0f} {cap.unit} ({cap.formula})"
             yield self.stacks[name].problem("peakPaymentsPerSecond", rule, cap.remedy)
+
+    def _strange_shards(self, name: str) -> Iterator[Problem]:
+        """Versions of shards that the cell does not have."""
+        versions, ids = self.cells[name].versions, [shard.id for shard in self.plan(name).shards]
+        named = {f"shards.{shard}": shard for shard in versions.shards}
+        if versions.upgrading is not None:
+            named["upgrading"] = versions.upgrading
+        for key, shard in named.items():
+            if shard not in ids:
+                yield self.stacks[name].problem(f"versions.{key}", f"{shard} is not a shard here", f"use {listed(ids)}")
 
     def _over_shared_quotas(self) -> Iterator[Problem]:
         """Quotas that each of several cells of an account in a region keeps, and all of them together do not."""

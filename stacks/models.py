@@ -7,27 +7,25 @@ with the message "key: rule -> fix"; rules between files are in ``stacks/fleet.p
 
 from __future__ import annotations
 
-import datetime
 from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 
 import catalogue
 from components.addresses import SERVICE_CIDR
 from components.vocabulary import Environment
 from contracts.shard_map import ShardMapError, slot_of
 from contracts.shard_plan import Change, ChangeKind, declared_map, equal_counts, nearest_counts
+from stacks.model_base import Day, Settings, ShardId
+from stacks.versions import VersionSettings
 
 
 def _region(name: str) -> str:
@@ -98,11 +96,6 @@ def _text(value: object) -> object:
     return value
 
 
-def _day(value: object) -> object:
-    """Pulumi's engine turns a YAML date into ``2026-12-01 00:00:00 +0000 UTC``."""
-    return value.removesuffix(" 00:00:00 +0000 UTC") if isinstance(value, str) else value
-
-
 def _pattern(alias: Any) -> str:
     """The pattern of an annotated string type."""
     return next(str(part.pattern) for part in alias.__metadata__ if isinstance(part, StringConstraints))
@@ -118,7 +111,6 @@ ClientNetwork = Annotated[str, AfterValidator(_client_network)]
 VpcNetwork = Annotated[str, AfterValidator(_vpc_network)]
 StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
 """Short and lower case: bucket, queue and role names begin with it."""
-Day = Annotated[datetime.date, BeforeValidator(_day)]
 AccountId = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9]{12}$")]
 OrganizationId = Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")]
@@ -127,7 +119,6 @@ Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9
 HostedZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{1,31}$")]
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$")]
 """``registry/name@sha256:<64 hex digits>``; a tag can be moved, a digest cannot."""
-ShardId = Annotated[str, StringConstraints(pattern=r"^s[0-9]{2,3}$")]
 WordKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
 
 
@@ -149,12 +140,6 @@ PATTERN_RULES = MappingProxyType(
     }
 )
 """Pattern -> rule and fix, in words."""
-
-
-class Settings(BaseModel):
-    """Base of all models: unknown keys are refused, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True)
 
 
 class AccountSettings(Settings):
@@ -309,6 +294,7 @@ class CellSettings(Settings):
     viewers: dict[WordKey, RoleArn] = Field(default_factory=dict, description="Roles that read all but secrets.")
     disarmed: bool = Field(default=False, description="Lifts deletion protection: written by `cell disarm`.")
     consumers: dict[WordKey, ConsumerSettings] | None = Field(default=None, min_length=1, max_length=20)
+    versions: VersionSettings = VersionSettings()
     quotas: dict[QuotaName, Annotated[int, Field(gt=0)]] = Field(
         default_factory=dict, description="Quotas that AWS granted above the default."
     )

@@ -117,6 +117,8 @@ class CellPlan:
     service_cidr: str
 
     kubernetes_version: str
+    node_version: str
+    """Kubernetes version of the node groups: behind ``kubernetes_version`` in an upgrade only."""
     addons: Mapping[str, str]
     node_groups: Mapping[str, NodeGroupSpec]
     administrators: Mapping[str, str]
@@ -129,7 +131,10 @@ class CellPlan:
     shard_map: ShardMap
     master_password_version: int
     engine_version: str
-    parameter_family: str
+    shard_versions: Mapping[str, str]
+    """Shards that run another engine version, in an upgrade."""
+    upgrading_shard: str | None
+    """The one whose engine changes at once and may reach a new major version."""
     ca_identifier: str
     tls_policy: str
 

@@ -20,6 +20,10 @@ def stack_schema() -> dict[str, Any]:
     for name, keys in (("CellSettings", ("region",)), ("AccountSettings", ("homeRegion",))):
         for key in keys:
             defs[name]["properties"][key]["enum"] = list(catalogue.regions())
+    known = catalogue.versions()
+    kubernetes, aurora = list(known.kubernetes.versions), list(known.aurora_postgresql.versions)
+    for key in ("kubernetes", "addons", "nodes", "aurora"):
+        defs["VersionSettings"]["properties"][key]["anyOf"][0]["enum"] = aurora if key == "aurora" else kubernetes
     kinds = {f"{NAMESPACE}:{kind}": references[(model, "validation")] for kind, model in KINDS.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

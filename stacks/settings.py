@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 import catalogue
 from components.vocabulary import Environment
 from contracts.shard_plan import ChangeKind
+from stacks.model_base import Settings
 from stacks.models import (
     KINDS,
     PATTERN_RULES,
@@ -29,12 +30,12 @@ from stacks.models import (
     EndpointSettings,
     NodeSettings,
     RetentionSettings,
-    Settings,
     ShardSettings,
     WorkloadsSettings,
 )
 from stacks.problems import ConfigError, Problem, listed, nearest
 from stacks.source import Path_, Source, read_source
+from stacks.versions import VersionSettings
 
 __all__ = [
     "AccountSettings",
@@ -248,6 +249,7 @@ def _names(kind: str, key: Path_) -> list[str]:
         ("shards",): ShardSettings,
         ("endpoint",): EndpointSettings,
         ("retention",): RetentionSettings,
+        ("versions",): VersionSettings,
     }
     parent = tuple(str(part) for part in key[:-1])
     groups: dict[str, type[Settings]] = {"nodes": NodeSettings, "consumers": ConsumerSettings}
@@ -271,6 +273,10 @@ def _choices(setting: str) -> list[str]:
             return [kind.value for kind in ChangeKind]
         case "guardrails":
             return ["create", "adopt"]
+        case "kubernetes" | "addons" | "nodes":
+            return list(catalogue.versions().kubernetes.versions)
+        case "aurora":
+            return list(catalogue.versions().aurora_postgresql.versions)
         case _ if setting.isdigit():
             return list(catalogue.instances().nodes.types)
         case _:

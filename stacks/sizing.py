@@ -25,6 +25,7 @@ from contracts.shard_plan import declared_map, equal_counts
 from stacks.capacity import Load, caps
 from stacks.models import CellSettings
 from stacks.plan import CellPlan, ConsumerSpec, Derived, NodeGroupSpec, Retention, ShardSpec
+from stacks.versions import chosen_versions
 
 MINIMUM_SUBNET_ZONES = 2
 """EKS, RDS subnet groups and Application Load Balancers each refuse fewer (EKS user guide, "View Amazon EKS networking
@@ -93,7 +94,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
     shard_map, shards = _shards(settings, load, len(zones), ledger)
     groups = _node_groups(settings, load, len(zones), ledger)
     stream_shards = _stream_shards(settings, load, consumers, ledger)
-    versions = catalogue.versions()
+    versions = chosen_versions(settings.versions)
     return CellPlan(
         cell=cell,
         account=settings.account,
@@ -108,8 +109,9 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         subnet_zone_ids=subnet_zones,
         zone_ids=zones,
         service_cidr=str(SERVICE_CIDR),
-        kubernetes_version=versions.kubernetes.default,
-        addons=MappingProxyType({name: addon.version for name, addon in versions.addons.versions.items()}),
+        kubernetes_version=versions.kubernetes,
+        node_version=versions.nodes,
+        addons=versions.addons,
         node_groups=groups,
         administrators=MappingProxyType(dict(settings.administrators)),
         viewers=MappingProxyType(dict(settings.viewers)),
@@ -117,10 +119,11 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         shards=shards,
         shard_map=shard_map,
         master_password_version=settings.shards.master_password_version,
-        engine_version=versions.aurora_postgresql.version,
-        parameter_family=versions.aurora_postgresql.parameter_family,
-        ca_identifier=versions.database_ca.identifier,
-        tls_policy=versions.load_balancer_tls.policy,
+        engine_version=versions.aurora,
+        shard_versions=versions.shards,
+        upgrading_shard=versions.upgrading,
+        ca_identifier=catalogue.versions().database_ca.identifier,
+        tls_policy=catalogue.versions().load_balancer_tls.policy,
         stream_shards=stream_shards,
         consumers=consumers,
         retention=_retention(settings, ledger),

@@ -61,6 +61,7 @@ def test_config_check_reports_all_mistakes_at_once_on_standard_output(project: P
         ("destroy", "nowhere", "--yes"),
         ("disarm", "nowhere", "--yes"),
         ("preflight", "nowhere"),
+        ("upgrade", "nowhere", "--plan"),
         ("status", "nowhere"),
         ("outputs", "nowhere"),
         ("config", "check", "nowhere"),

@@ -214,6 +214,12 @@ def test_nodes_update_in_part_and_are_repaired(cluster: Registered) -> None:
         assert group.inputs["version"] == "1.36"
 
 
+def test_nodes_can_lag_behind_the_control_plane_in_an_upgrade() -> None:
+    upgrading = made(replace(ARGS, node_version="1.35"))
+    assert upgrading.one(CLUSTER).inputs["version"] == "1.36"
+    assert {group.inputs["version"] for group in upgrading.of(GROUP).values()} == {"1.35"}
+
+
 def test_who_scales_a_group_is_not_fought(cluster: Registered) -> None:
     assert {g.ignore_changes for g in cluster.of(GROUP).values()} == {("scalingConfig.desiredSize",)}
 
@@ -308,6 +314,8 @@ def test_the_image_follows_from_the_instance_type(instance_type: str, expected: 
     ("change", "message"),
     [
         ({"kubernetes_version": "1.36.2"}, "cluster.kubernetes_version"),
+        ({"node_version": "1.37"}, "cluster.node_version: 1.37 does not go with a control plane of 1.36"),
+        ({"node_version": "1.32"}, "one of the 3 before"),
         ({"add_on_versions": {"coredns": "v1"}}, r"cluster.add_on_versions: \['aws-ebs-csi-driver'"),
         ({"administrators": {}}, "nobody could reach the cluster"),
         ({"node_groups": {"gateway": GATEWAY}}, "need one without taint"),

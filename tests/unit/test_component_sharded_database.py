@@ -186,6 +186,32 @@ def test_instances_are_monitored_private_and_not_upgraded_by_surprise(database: 
         assert attachment in database.waits_for(instance)
 
 
+def test_shards_reach_a_new_major_version_one_after_the_other() -> None:
+    first, second, *others = ARGS.shards
+    shards = [replace(first, engine_version="18.4", upgrading=True), replace(second, engine_version="17.9"), *others]
+    halfway = made(replace(ARGS, shards=shards))
+    groups = {name: group.inputs["family"] for name, group in halfway.of(PARAMETER_GROUP).items()}
+    # The first family's group keeps the plain name: a rename would replace it in cells that stand.
+    assert groups == {"test": "aurora-postgresql17", "test-aurora-postgresql18": "aurora-postgresql18"}
+    seen = {
+        name: (
+            cluster.inputs["engineVersion"],
+            cluster.inputs["dbClusterParameterGroupName"].removeprefix("test-").startswith("aurora-postgresql18"),
+            cluster.inputs["allowMajorVersionUpgrade"],
+            cluster.inputs["applyImmediately"],
+        )
+        for name, cluster in halfway.of(CLUSTER).items()
+    }
+    assert seen == {
+        "test-s00": ("18.4", True, True, True),
+        "test-s01": ("17.9", False, False, False),
+        "test-s02": ("17.5", False, False, False),
+        "test-s03": ("17.5", False, False, False),
+    }
+    applied = {name: instance.inputs["applyImmediately"] for name, instance in halfway.of(INSTANCE).items()}
+    assert {name.split("-")[1] for name, now in applied.items() if now} == {"s00"}
+
+
 def test_windows_do_not_overlap(database: Registered) -> None:
     cluster = database.one(CLUSTER, "test-s00").inputs
     assert cluster["preferredBackupWindow"] == "02:00-03:00"
@@ -304,6 +330,7 @@ def test_a_preview_registers_the_same_resources(database: Registered) -> None:
         ({"backup_days": 6}, r"6 is outside 7\.\.35 days"),
         ({"backup_days": 36}, r"36 is outside 7\.\.35 days"),
         ({"engine_version": "17"}, "is not major.minor"),
+        ({"shards": [replace(shard, engine_version="18") for shard in ARGS.shards]}, "'18' is not major.minor"),
         ({"subnet_ids": {"euw1-az1": "subnet-1"}}, "two zones or more"),
         ({"zone_names": {"euw1-az9": "eu-west-1z"}}, "name one or more of the subnets' zones"),
         ({"master_password_version": 0}, "0 is below 1"),

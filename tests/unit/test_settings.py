@@ -124,6 +124,13 @@ def test_the_message_names_key_value_rule_fix_and_place(tmp_path: Path) -> None:
             "nodes.gateway.minimum",
             "above maximum 2",
         ),
+        ({"versions": "{kubernetes: '1.30'}"}, "versions.kubernetes", "is not a version of catalogue/versions.yaml"),
+        ({"versions": "{kubernetes: 1.36}"}, "versions.kubernetes", "is a number in YAML"),
+        ({"versions": "{aurora: '17.8'}"}, "versions.aurora", "is not a version of catalogue/versions.yaml"),
+        ({"versions": "{shards: {s00: '17.1'}}"}, "versions.shards.s00", "is not a version of"),
+        ({"versions": "{kubernetes: '1.35', nodes: '1.36'}"}, "versions.nodes", "does not go with a control plane"),
+        ({"versions": "{kubernetes: '1.35', addons: '1.36'}"}, "versions.addons", "does not go with a control plane"),
+        ({"versions": "{upgrading: first}"}, "versions.upgrading", "is not a shard id"),
         ({"administrators": "{ops: arn:aws:iam::1:user/x}"}, "administrators.ops", "not the ARN of a role"),
     ],
 )

@@ -144,11 +144,35 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
         name = kwargs["db_cluster_identifier"]
         if name not in self.clusters:
             raise RDSClientError("DBClusterNotFoundFault", f"DBCluster {name} not found.")
+        self._check_engine_change(self.clusters[name], kwargs)
         aside = copy.copy(self)
         aside.clusters = copy.copy(self.clusters)
         changed = models.RDSBackend.modify_db_cluster(aside, kwargs)
         self.clusters = aside.clusters if name not in aside.clusters else self.clusters
         return changed
+
+    def _check_engine_change(self, cluster: Any, kwargs: Mapping[str, Any]) -> None:
+        """An engine goes up only, to a new major version only where that is allowed and with a parameter group of it.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html
+        """
+        before, after = str(cluster.engine_version), str(kwargs.get("engine_version") or cluster.engine_version)
+        # 16 asks for any 16.x.
+        if _numbers(after) < _numbers(before)[: len(_numbers(after))]:
+            raise InvalidParameterCombination(f"Cannot upgrade {cluster.engine} from {before} to {after}")
+        if _numbers(after)[0] == _numbers(before)[0]:
+            return
+        if not kwargs.get("allow_major_version_upgrade"):
+            raise InvalidParameterCombination(
+                "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version."
+            )
+        name = kwargs.get("db_cluster_parameter_group_name") or cluster.parameter_group
+        group = self.db_cluster_parameter_groups.get(name)
+        if group is not None and group.db_parameter_group_family != f"{cluster.engine}{_numbers(after)[0]}":
+            raise InvalidParameterCombination(
+                f"The current DB cluster parameter group {name} is custom. You must explicitly specify a new DB "
+                "cluster parameter group, either default or custom, for the engine version upgrade."
+            )
 
     def delete_global_cluster(self, global_cluster_identifier: str) -> Any:
         if global_cluster_identifier not in self.global_clusters:
@@ -178,6 +202,10 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
             name = arn.rpartition(":")[2]
             return next((b.global_clusters[name] for b in _all(self) if name in b.global_clusters), None)
         return super()._get_resource_for_tagging(arn)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _all(backend: Any) -> Iterator[Any]:
@@ -219,6 +247,9 @@ class RDSResponse(responses.RDSResponse):  # type: ignore[misc]
         for member, attribute in (("DeletionProtection", "deletion_protection"), ("EngineVersion", "engine_version")):
             if self.params.get(member) is not None:
                 setattr(found, attribute, self.params[member])
+        # All members are upgraded with it.
+        for cluster in found.members if self.params.get("EngineVersion") else ():
+            cluster.engine_version = self.params["EngineVersion"]
         return ActionResult({"GlobalCluster": found})
 
     def modify_db_proxy(self) -> ActionResult:

@@ -44,7 +44,7 @@ _VERSION = re.compile(r"v\d+\.\d+\.\d+-eksbuild\.\d+")
 
 class Addon(Record):
     def __init__(self, *, cluster: Any, name: str, version: str | None, settings: Wire, tags: Any) -> None:
-        _check(name, version, settings)
+        _check(name, version, settings, cluster.version)
         super().__init__(cluster.child_arn("addon", name, uuid.uuid4()), tags)
         self.cluster = cluster
         self.name = name
@@ -53,7 +53,7 @@ class Addon(Record):
         self.associations: list[Association] = []
 
     def change(self, version: str | None, settings: Wire) -> Wire:
-        _check(self.name, version, settings)
+        _check(self.name, version, settings, self.cluster.version)
         self.version = version or self.version
         self.settings.update((key, value) for key, value in settings.items() if key != "podIdentityAssociations")
         return self.note_update(
@@ -87,11 +87,16 @@ class Addon(Record):
         )
 
 
-def _check(name: str, version: str | None, settings: Wire) -> None:
+def _check(name: str, version: str | None, settings: Wire, kubernetes: str) -> None:
     if name not in NAMESPACES:
         raise invalid_parameter(f"Addon {name} is not supported; known: {', '.join(sorted(NAMESPACES))}")
     if version is not None and not _VERSION.fullmatch(version):
         raise invalid_parameter(f"Addon version specified is not supported: {version} (such as v1.20.4-eksbuild.1)")
+    if name == "kube-proxy" and version is not None and _minor(version) > _minor(kubernetes):
+        # https://docs.aws.amazon.com/eks/latest/userguide/managing-kube-proxy.html
+        raise invalid_parameter(
+            f"Addon version specified is not supported: {version} is for a cluster of a later version"
+        )
     values = settings.get("configurationValues")
     if values and values.lstrip().startswith("{"):
         try:
@@ -100,6 +105,10 @@ def _check(name: str, version: str | None, settings: Wire) -> None:
             raise invalid_parameter(
                 f"ConfigurationValue provided in request is not supported: not JSON: {error}"
             ) from error
+
+
+def _minor(version: str) -> int:
+    return int(version.split(".")[1])
 
 
 def default_version(name: str, kubernetes: str) -> str:

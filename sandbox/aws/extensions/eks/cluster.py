@@ -21,6 +21,10 @@ from sandbox.aws.kubernetes import Kubernetes
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
+KUBELET_SKEW = 3
+"""Minor versions that nodes may be older than the control plane
+(https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html)."""
+
 _NAME = re.compile(r"[0-9A-Za-z][A-Za-z0-9\-_]{0,99}")
 
 DEFAULTS: Mapping[str, Wire] = {
@@ -205,8 +209,21 @@ class Cluster(moto.Cluster, records.Record):  # type: ignore[misc]
             )
         if int(version.split(".")[1]) != int(self.version.split(".")[1]) + 1:
             raise invalid_parameter(f"Unsupported Kubernetes minor version update from {self.version} to {version}")
+        self._check_skew(version)
         self.version = version
         return self.note_update("VersionUpdate", {"Version": version})
+
+    def _check_skew(self, version: str) -> None:
+        behind = [
+            group.nodegroup_name
+            for group in self.nodegroups.values()
+            if int(version.split(".")[1]) - int(group.version.split(".")[1]) > KUBELET_SKEW
+        ]
+        if behind:
+            names = ", ".join(sorted(behind))
+            raise invalid_request(
+                f"Nodegroups {names} must be updated to match cluster version before updating cluster version"
+            )
 
     def check_deletable(self) -> None:
         if self.settings["deletionProtection"]:
