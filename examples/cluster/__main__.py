@@ -21,7 +21,7 @@ cluster = Cluster(
         account_id=account_id,
         jurisdiction="eu",
         kubernetes_version=versions.kubernetes.default,
-        add_on_versions={name: addon.version for name, addon in versions.addons.versions.items()},
+        add_on_versions=versions.addons.of(versions.kubernetes.default),
         subnet_ids=subnets,
         node_subnet_ids=subnets,
         node_groups={"general": NodeGroupArgs(instance_types=["m7g.large"], min_size=2, desired_size=2, max_size=4)},

@@ -24,7 +24,7 @@ database = ShardedDatabase(
         jurisdiction="eu",
         shards=[DatabaseShard(id=f"s0{n}", instance_class="db.r7g.large", readers=1) for n in range(2)],
         shard_map=first_map(2),
-        engine_version=versions.aurora_postgresql.version,
+        engine_version=versions.aurora_postgresql.default,
         ca_certificate=versions.database_ca.identifier,
         vpc_id=vpc_id,
         subnet_ids=config.require_object("subnets"),
