@@ -1,17 +1,19 @@
-"""What an AWS account holds once, whatever the number of its cells: the trail, account-wide defaults, and the
-guardrails of each region that a cell uses.
+"""What an AWS account holds once, whatever the number of its cells: the trail with its alarms, account-wide defaults,
+and the guardrails of each region that a cell uses.
 
 Two cells of an account would fight over these: AWS refuses a second recorder or detector in a region.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pulumi
-from pulumi_aws import cloudtrail, iam, s3
+from pulumi_aws import cloudtrail, cloudwatch, iam, s3
 
+from components.account_alarms import AccountAlarms, AccountAlarmsArgs
+from components.account_baseline import AccountBaseline, AccountBaselineArgs, SecurityContact
 from components.base import type_token
 from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.iam import Statement, allow, from_source, policy, service, trust
@@ -23,12 +25,28 @@ CONFIG_POLICY = "arn:aws:iam::aws:policy/service-role/AWS_ConfigRole"
 
 
 class Guardrails(StrEnum):
-    """Who makes trail, recorder and detectors. Buckets for load-balancer logs and defaults are ours in any case."""
+    """Who makes what an account has once: trail, recorder, detectors, defaults of account and regions."""
 
     CREATE = "create"
     """This stack."""
     ADOPT = "adopt"
-    """An organisation made them: a second one would be refused, or paid twice."""
+    """An organisation made them: a second one would be refused, paid twice, or set back each time it is set."""
+
+
+TRAIL_LOG_DAYS = 365
+"""Days that the trail's events stay searchable in CloudWatch; the evidence bucket keeps them as long as it must."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adopted:
+    """What an organisation made in the account and a cell needs to know."""
+
+    trail_arn: str | None = None
+    trail_log_group: str | None = None
+    """Log group in the home region and in this account that a trail delivers to; the alarms read it. None: an
+    organisation's trail delivers to another account, which has the alarms."""
+    load_balancer_log_buckets: Mapping[str, str] = field(default_factory=dict)
+    """Region -> bucket. A region that is missing gets one of ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +63,11 @@ class AccountArgs:
     retention_days: int = 365
     """Days that logs are kept; control LOG-06 wants 365."""
     guardrails: Guardrails = Guardrails.CREATE
+    adopted: Adopted = field(default_factory=Adopted)
+    contact: SecurityContact | None = None
+    alarm_subscribers: Mapping[str, str] = field(default_factory=dict)
+    """Endpoint -> protocol."""
+    monthly_budget_usd: int | None = None
     protected: bool = True
     disposable: bool = False
     """Nothing stays in the account when the stack goes: development."""
@@ -58,54 +81,127 @@ class AccountArgs:
             raise ValueError(
                 f"account.regions: add the home region {self.home_region} to {', '.join(sorted(self.regions))}"
             )
+        if self.guardrails is Guardrails.CREATE and self.adopted != Adopted():
+            raise ValueError("account.adopted: guardrails are created here; use ADOPT, or leave adopted out")
+
+    @property
+    def creates(self) -> bool:
+        """Whether trail, recorders, detectors and defaults are ours."""
+        return self.guardrails is Guardrails.CREATE
+
+    @property
+    def has_alarms(self) -> bool:
+        """Whether the trail's events can be read here."""
+        return self.creates or self.adopted.trail_log_group is not None
 
 
 class Account(pulumi.ComponentResource):
-    """Trail, public access block, and a `RegionalGuardrails` for each region. Creation: seconds."""
+    """Trail with its alarms, baseline, and a `RegionalGuardrails` for each region. Creation: seconds."""
 
     regions: Mapping[str, RegionalGuardrails]
     trail_arn: pulumi.Output[str] | None
     load_balancer_log_buckets: Mapping[str, pulumi.Output[str]]
     """Region -> bucket."""
+    alarm_topic_arn: pulumi.Output[str] | None
 
     def __init__(self, name: str, args: AccountArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._creates = args.guardrails is Guardrails.CREATE
-        s3.AccountPublicAccessBlock(
-            name,
-            account_id=args.account_id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=self._child,
-        )
-        role, allowed = self._config_role() if self._creates else (None, [])
+        role, allowed = self._config_role() if args.creates else (None, [])
         self.regions = {
-            region: RegionalGuardrails(
-                f"{name}-{region}",
-                RegionalGuardrailsArgs(
-                    region=region,
-                    account_id=args.account_id,
-                    jurisdiction=jurisdiction,
-                    recorder_role_arn=role.arn if role else None,
-                    recorder_allowed=allowed,
-                    records_global_types=region == args.home_region,
-                    retention_days=args.retention_days,
-                    protected=args.protected,
-                    disposable=args.disposable,
-                ),
-                self._child,
-            )
+            region: self._region(region, jurisdiction, role, allowed)
             for region, jurisdiction in sorted(args.regions.items())
         }
-        self.trail_arn = self._trail().arn if self._creates else None
+        self._baseline()
+        self.trail_arn, log_group = self._watched()
+        self.alarm_topic_arn = None if log_group is None else self._alarms(log_group).topic_arn
         self.load_balancer_log_buckets = {
             region: guardrails.load_balancer_log_bucket for region, guardrails in self.regions.items()
         }
-        self.register_outputs({"trailArn": self.trail_arn, "loadBalancerLogBuckets": self.load_balancer_log_buckets})
+        self.register_outputs(
+            {
+                "trailArn": self.trail_arn,
+                "alarmTopicArn": self.alarm_topic_arn,
+                "loadBalancerLogBuckets": self.load_balancer_log_buckets,
+            }
+        )
+
+    def _region(
+        self, region: str, jurisdiction: str, role: iam.Role | None, allowed: Sequence[pulumi.Resource]
+    ) -> RegionalGuardrails:
+        args = self._args
+        return RegionalGuardrails(
+            f"{self._prefix}-{region}",
+            RegionalGuardrailsArgs(
+                region=region,
+                account_id=args.account_id,
+                jurisdiction=jurisdiction,
+                recorder_role_arn=role.arn if role else None,
+                recorder_allowed=allowed,
+                records_global_types=region == args.home_region,
+                load_balancer_log_bucket=args.adopted.load_balancer_log_buckets.get(region),
+                alarms=args.has_alarms and region == args.home_region,
+                retention_days=args.retention_days,
+                protected=args.protected,
+                disposable=args.disposable,
+            ),
+            self._child,
+        )
+
+    def _baseline(self) -> None:
+        args = self._args
+        if args.creates:
+            s3.AccountPublicAccessBlock(
+                self._prefix,
+                account_id=args.account_id,
+                block_public_acls=True,
+                block_public_policy=True,
+                ignore_public_acls=True,
+                restrict_public_buckets=True,
+                opts=self._child,
+            )
+        AccountBaseline(
+            self._prefix,
+            AccountBaselineArgs(
+                account_id=args.account_id,
+                contact=args.contact,
+                monthly_budget_usd=args.monthly_budget_usd,
+                budget_subscribers=[to for to, protocol in args.alarm_subscribers.items() if protocol == "email"],
+                password_policy=args.creates,
+            ),
+            self._child,
+        )
+
+    def _watched(self) -> tuple[pulumi.Output[str] | None, pulumi.Input[str] | None]:
+        """(ARN of the trail, log group that it delivers to), ours or the organisation's."""
+        args = self._args
+        if not args.creates:
+            arn = args.adopted.trail_arn
+            return None if arn is None else pulumi.Output.from_input(arn), args.adopted.trail_log_group
+        group = self._log_group()
+        return self._trail(group).arn, group.name
+
+    def _alarms(self, log_group: pulumi.Input[str]) -> AccountAlarms:
+        args = self._args
+        return AccountAlarms(
+            self._prefix,
+            AccountAlarmsArgs(
+                region=args.home_region,
+                account_id=args.account_id,
+                key_arn=self._audit_key,
+                log_group=log_group,
+                subscribers=args.alarm_subscribers,
+            ),
+            self._child,
+        )
+
+    @property
+    def _audit_key(self) -> pulumi.Output[str]:
+        """The home region's."""
+        arn = self.regions[self._args.home_region].audit_key_arn
+        assert arn is not None, "the home region has an audit key wherever there are alarms or a trail"
+        return arn
 
     def _config_role(self) -> tuple[iam.Role, Sequence[pulumi.Resource]]:
         """One role for the recorders of all regions; each bucket's policy lets Config in by itself."""
@@ -154,7 +250,7 @@ class Account(pulumi.ComponentResource):
                 data_class=DataClass.CONFIDENTIAL,
                 jurisdiction=args.regions[args.home_region],
                 retention_days=args.retention_days,
-                key_arn=self.regions[args.home_region].audit_key_arn,
+                key_arn=self._audit_key,
                 lock=args.evidence_lock,
                 grants=grants,
                 protected=args.protected,
@@ -163,22 +259,60 @@ class Account(pulumi.ComponentResource):
             self._child,
         )
 
-    def _trail(self) -> cloudtrail.Trail:
+    @property
+    def _planned_trail_arn(self) -> str:
+        """What the policies of its bucket and role name before the trail is there."""
+        return f"arn:aws:cloudtrail:{self._args.home_region}:{self._args.account_id}:trail/{self._prefix}"
+
+    def _log_group(self) -> cloudwatch.LogGroup:
+        args = self._args
+        return cloudwatch.LogGroup(
+            f"{self._prefix}-trail",
+            region=args.home_region,
+            name=f"/payment-cell/{self._prefix}/trail",
+            retention_in_days=TRAIL_LOG_DAYS,
+            kms_key_id=self._audit_key,
+            tags=tags(DataClass.CONFIDENTIAL, jurisdiction=args.regions[args.home_region]),
+            opts=self._child,
+        )
+
+    def _log_role(self, group: cloudwatch.LogGroup) -> tuple[iam.Role, iam.RolePolicy]:
+        """CloudTrail writes to one log stream a region, whose name begins with the account's id."""
+        args = self._args
+        role = iam.Role(
+            f"{self._prefix}-trail",
+            description="CloudTrail to CloudWatch Logs",
+            assume_role_policy=trust("cloudtrail", when=from_source(args.account_id, self._planned_trail_arn)),
+            tags=tags(DataClass.INTERNAL),
+            opts=self._child,
+        )
+        streams = group.arn.apply(lambda arn: f"{arn}:log-stream:{args.account_id}_CloudTrail_*")
+        writes = iam.RolePolicy(
+            f"{self._prefix}-trail",
+            role=role.id,
+            policy=policy(allow("Write", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams])),
+            opts=self._child,
+        )
+        return role, writes
+
+    def _trail(self, group: cloudwatch.LogGroup) -> cloudtrail.Trail:
         """All regions, management events only: data events name people's objects and stay in their cell's region."""
         args = self._args
-        arn = f"arn:aws:cloudtrail:{args.home_region}:{args.account_id}:trail/{self._prefix}"
-        bucket = self._evidence_bucket(arn)
+        bucket = self._evidence_bucket(self._planned_trail_arn)
+        role, writes = self._log_role(group)
         return cloudtrail.Trail(
             self._prefix,
             region=args.home_region,
             name=self._prefix,
             s3_bucket_name=bucket.bucket,
-            kms_key_id=self.regions[args.home_region].audit_key_arn,
+            kms_key_id=self._audit_key,
+            cloud_watch_logs_group_arn=group.arn.apply(lambda arn: f"{arn}:*"),
+            cloud_watch_logs_role_arn=role.arn,
             is_multi_region_trail=True,
             include_global_service_events=True,
             enable_log_file_validation=True,
             enable_logging=True,
             tags=tags(DataClass.CONFIDENTIAL, jurisdiction=args.regions[args.home_region]),
-            # CloudTrail tries the bucket when the trail is made.
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protected, depends_on=bucket.ready),
+            # CloudTrail tries bucket and log group when the trail is made.
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protected, depends_on=[*bucket.ready, writes]),
         )

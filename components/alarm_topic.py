@@ -1,14 +1,14 @@
-"""The topic that a cell's alarms page people through: encrypted, TLS only, and open to CloudWatch of this account
-alone."""
+"""The topic that alarms page people through: encrypted, TLS only, and open to CloudWatch, where asked also to
+EventBridge, of this account alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_aws import sns
 
 from components.base import type_token
-from components.iam import allow, deny_insecure_transport, from_source, policy, service
+from components.iam import Statement, allow, deny_insecure_transport, from_source, policy, service
 from components.vocabulary import DataClass, tags
 
 PROTOCOLS = frozenset({"email", "https", "sms", "sqs"})
@@ -25,6 +25,8 @@ class AlarmTopicArgs:
     """Its policy has to let cloudwatch.amazonaws.com use it, else alarms are lost without a trace."""
     subscribers: Mapping[str, str] = field(default_factory=dict)
     """Endpoint -> protocol: `{"oncall@example.com": "email"}`. A person has to confirm."""
+    from_rules: bool = False
+    """EventBridge rules of the account may publish too; the key's policy has to let events.amazonaws.com use it."""
 
     def __post_init__(self) -> None:
         for endpoint, protocol in self.subscribers.items():
@@ -65,6 +67,7 @@ class AlarmTopic(pulumi.ComponentResource):
                     principal=service("cloudwatch"),
                     when=from_source(args.account_id, f"arn:aws:cloudwatch:{args.region}:{args.account_id}:alarm:*"),
                 ),
+                *self._rules(args),
             ),
             opts=child,
         )
@@ -78,3 +81,16 @@ class AlarmTopic(pulumi.ComponentResource):
                 opts=child,
             )
         self.register_outputs({"arn": self.arn})
+
+    def _rules(self, args: AlarmTopicArgs) -> Sequence[Statement]:
+        if not args.from_rules:
+            return []
+        return [
+            allow(
+                "RulesOfThisAccount",
+                ["sns:Publish"],
+                [self.arn],
+                principal=service("events"),
+                when={"ArnLike": {"aws:SourceArn": f"arn:aws:events:{args.region}:{args.account_id}:rule/*"}},
+            )
+        ]

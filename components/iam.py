@@ -118,12 +118,12 @@ def service(principal: str) -> Mapping[str, str]:
 
 
 def trust(
-    principal: str, *, actions: Sequence[str] = ("sts:AssumeRole",), when: Condition | None = None
+    principal: str | Mapping[str, str], *, actions: Sequence[str] = ("sts:AssumeRole",), when: Condition | None = None
 ) -> pulumi.Output[str]:
-    """Trust policy of a role that the service `principal` ("eks", "vpc-flow-logs") assumes."""
-    statement = Statement(
-        sid="Trust", effect="Allow", actions=actions, resources=(), principal=service(principal), when=when
-    )
+    """Trust policy of a role that the service `principal` ("eks", "vpc-flow-logs"), or a principal in IAM's own form,
+    assumes."""
+    trusted = service(principal) if isinstance(principal, str) else principal
+    statement = Statement(sid="Trust", effect="Allow", actions=actions, resources=(), principal=trusted, when=when)
     body = statement.document()
     del body["Resource"]  # a trust policy stands for its role: IAM refuses Resource here
     document = {"Version": "2012-10-17", "Statement": [body]}

@@ -81,7 +81,9 @@ KEYS: Final[Mapping[KeyUse, KeySpec]] = {
     ),
     KeyUse.LOGS: KeySpec(data_class=DataClass.CONFIDENTIAL, deliver=("logs",)),
     KeyUse.AUDIT: KeySpec(
-        data_class=DataClass.CONFIDENTIAL, via=("s3",), deliver=("cloudtrail", "config", "delivery.logs")
+        data_class=DataClass.CONFIDENTIAL,
+        via=("s3",),
+        deliver=("cloudtrail", "config", "delivery.logs", "logs", "cloudwatch"),
     ),
     KeyUse.BACKUP: KeySpec(data_class=DataClass.PAYMENTS, via=("backup",), grants=True),
     KeyUse.SUBJECTS: KeySpec(data_class=DataClass.PERSONAL, multi_region=True),
@@ -111,6 +113,10 @@ OUTLIVING: Final = frozenset(
 )
 """Keys of what stays when a cell goes: archive, evidence, backups, final snapshots and what is encrypted in them."""
 
+COPIED: Final = frozenset({KeyUse.BACKUP, KeyUse.PAYMENTS})
+"""Keys that another account needs to copy a backup: snapshots of Aurora stay under the cluster's key, whatever the
+vault's (https://docs.aws.amazon.com/aws-backup/latest/devguide/create-cross-account-backup.html)."""
+
 CELL_USES: Final = frozenset(KeyUse) - {KeyUse.AUDIT}
 """The uses of a cell. The audit key is the account stack's: a cell must not be able to read the trail about itself."""
 
@@ -123,6 +129,8 @@ class KeysArgs:
     account_id: str
     """Twelve digits."""
     uses: frozenset[KeyUse] = CELL_USES
+    copy_account_id: str | None = None
+    """Twelve digits of the account that gets copies of the backups: it decrypts what `COPIED` encrypts."""
     administrators: Sequence[pulumi.Input[str]] = ()
     """Role ARNs that administer the keys, the deploying one among them (KMS refuses a policy that locks its author
     out). Empty: whom the account's IAM allows to."""
@@ -147,6 +155,10 @@ class KeysArgs:
             raise ValueError(
                 f"keys.deletion_window_days: {self.deletion_window_days} is outside 7..{MAX_DELETION_WINDOW_DAYS} "
                 "days, which is what KMS accepts"
+            )
+        if self.copy_account_id is not None and not re.fullmatch(r"\d{12}", self.copy_account_id):
+            raise ValueError(
+                f"keys.copy_account_id: {self.copy_account_id!r} is not an AWS account id; give its digits"
             )
         if strangers := sorted(set(self.users) - self.uses):
             raise ValueError(f"keys.users: {strangers} are not among keys.uses; add the use or remove its users")
@@ -215,6 +227,10 @@ def _statements(name: str, use: KeyUse, args: KeysArgs) -> Iterator[Statement]:
             yield allow("GrantByRoles", GRANTS, principal={"AWS": "*"}, when={**when, **FOR_AWS_RESOURCE})
     for principal in spec.deliver:
         yield _delivery(principal, args)
+    if args.copy_account_id is not None and use in COPIED:
+        other = {"AWS": f"arn:aws:iam::{args.copy_account_id}:root"}
+        yield allow("CopyToOtherAccount", ENCRYPTION, principal=other)
+        yield allow("GrantToOtherAccount", GRANTS, principal=other, when=FOR_AWS_RESOURCE)
 
 
 def _administration(args: KeysArgs) -> Statement:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components.alarm_topic import AlarmTopic, AlarmTopicArgs
+from components.backups import BackupRetention, Backups, BackupsArgs, RestoreTests, VaultLock, account_of
 from components.base import type_token
 from components.buckets import ObjectLock
 from components.cluster import Cluster, ClusterArgs
@@ -53,9 +54,15 @@ class PaymentCellArgs:
     tls_policy: str
     edge_rate_limit: int
     """Requests that one address may send in five minutes."""
+    backup_retention: BackupRetention
+    """Of the vault."""
+    vault_lock: VaultLock
+    backup_copy_vault_arn: str | None = None
+    """Vault in another account of the same jurisdiction. None: no copies."""
     node_version: str | None = None
     """Kubernetes version of the node groups. None: `kubernetes_version`."""
     backup_days: int = 35
+    """Of Aurora's own point-in-time recovery."""
     log_retention_days: int = 365
     key_deletion_days: int = 30
     has_recovery_region: bool = False
@@ -94,6 +101,7 @@ class PaymentCell(pulumi.ComponentResource):
     event_log: EventLog
     edge: Edge
     alarms: AlarmTopic
+    backups: Backups
 
     def __init__(self, name: str, args: PaymentCellArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
@@ -106,6 +114,7 @@ class PaymentCell(pulumi.ComponentResource):
         self.database = ShardedDatabase(name, self._database(), self._child)
         self.event_log = EventLog(name, self._event_log(), self._child)
         self.edge = Edge(name, self._edge(), self._child)
+        self.backups = Backups(name, self._backups(), self._child)
         self.register_outputs(self.outputs())
 
     def outputs(self) -> Mapping[str, object]:
@@ -141,6 +150,7 @@ class PaymentCell(pulumi.ComponentResource):
             "queueUrls": events.queue_urls,
             "deadLetterUrls": events.dead_letter_urls,
             "alarmTopicArn": self.alarms.arn,
+            "backupVaultArn": self.backups.vault_arn,
             "domainName": self._args.domain_name,
             "nameServers": edge.name_servers,
             "loadBalancerDnsName": edge.dns_name,
@@ -154,6 +164,7 @@ class PaymentCell(pulumi.ComponentResource):
             region=args.region,
             account_id=args.account_id,
             deletion_window_days=args.key_deletion_days,
+            copy_account_id=account_of(args.backup_copy_vault_arn) if args.backup_copy_vault_arn else None,
             protected=args.protected,
             disposable=args.disposable,
         )
@@ -179,6 +190,7 @@ class PaymentCell(pulumi.ComponentResource):
             account_id=args.account_id,
             key_arn=self.keys.arns[KeyUse.EVENTS],
             subscribers=args.alarm_subscribers,
+            from_rules=True,
         )
 
     def _cluster(self) -> ClusterArgs:
@@ -268,4 +280,23 @@ class PaymentCell(pulumi.ComponentResource):
             logs_key_arn=self.keys.arns[KeyUse.LOGS],
             log_retention_days=args.log_retention_days,
             protected=args.protected,
+        )
+
+    def _backups(self) -> BackupsArgs:
+        args, database = self._args, self.database
+        where = RestoreTests(subnet_group=database.subnet_group, security_group_id=database.security_group_id)
+        return BackupsArgs(
+            region=args.region,
+            account_id=args.account_id,
+            jurisdiction=args.jurisdiction,
+            key_arn=self.keys.arns[KeyUse.BACKUP],
+            retention=args.backup_retention,
+            lock=args.vault_lock,
+            topic_arn=self.alarms.arn,
+            topic_ready=[self.alarms],
+            copy_vault_arn=args.backup_copy_vault_arn,
+            # A test that runs while the cell goes would leave its cluster behind.
+            restore_tests=None if args.disposable else where,
+            protected=args.protected,
+            disposable=args.disposable,
         )

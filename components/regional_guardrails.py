@@ -1,10 +1,10 @@
 """What an account holds once in each region it uses: recorder, detectors, defaults, and the buckets that logs go to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import accessanalyzer, cfg, ebs, guardduty, securityhub
+from pulumi_aws import accessanalyzer, backup, cfg, ebs, guardduty, securityhub
 
 from components.base import type_token
 from components.buckets import PrivateBucket, PrivateBucketArgs
@@ -18,6 +18,11 @@ SNAPSHOT_FREQUENCY = "TwentyFour_Hours"
 FINDINGS_FREQUENCY = "FIFTEEN_MINUTES"
 """How soon a repeated finding is reported again; GuardDuty's shortest."""
 
+BACKED_UP = ("Aurora", "DynamoDB")
+"""Types that AWS Backup may take in the region. A cluster's ARN does not tell Aurora from RDS, so that without the
+opt-in a plan leaves Aurora out and says nothing
+(https://docs.aws.amazon.com/aws-backup/latest/devguide/assigning-resources-json.html)."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegionalGuardrailsArgs:
@@ -27,8 +32,12 @@ class RegionalGuardrailsArgs:
     account_id: str
     jurisdiction: str
     recorder_role_arn: pulumi.Input[str] | None
-    """Role of AWS Config. None: recorder and detectors are somebody else's (an organisation's), only buckets are made.
+    """Role of AWS Config. None: recorder, detectors and the region's defaults are somebody else's (an organisation's).
     """
+    load_balancer_log_bucket: str | None = None
+    """Bucket that somebody else keeps for the load balancers' logs. None: one is made."""
+    alarms: bool = False
+    """The account's alarm topic is in this region, and needs the audit key also where nothing is recorded."""
     recorder_allowed: Sequence[pulumi.Resource] = ()
     """The role's permissions."""
     records_global_types: bool = False
@@ -40,13 +49,14 @@ class RegionalGuardrailsArgs:
 
 
 class RegionalGuardrails(pulumi.ComponentResource):
-    """Config, GuardDuty, Security Hub, access analyzer, EBS default, Config and load-balancer log buckets.
+    """Config, GuardDuty, Security Hub, access analyzer, defaults of EBS and AWS Backup, Config and load-balancer log
+    buckets.
 
     Creation: seconds.
     """
 
-    audit_key_arn: pulumi.Output[str]
-    """Encrypts what is recorded about the account in this region."""
+    audit_key_arn: pulumi.Output[str] | None
+    """Encrypts what is recorded about the account in this region. None: nothing is."""
     load_balancer_log_bucket: pulumi.Output[str]
     """Where the load balancers of this region deliver their access logs."""
     ready: Sequence[pulumi.Resource]
@@ -55,27 +65,51 @@ class RegionalGuardrails(pulumi.ComponentResource):
         super().__init__(type_token(type(self)), name, {}, opts)
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
+        creates = args.recorder_role_arn is not None
+        keys = self._keys({KeyUse.AUDIT, KeyUse.VOLUMES} if creates else {KeyUse.AUDIT} if args.alarms else set())
+        self.audit_key_arn = keys.get(KeyUse.AUDIT)
+        if args.load_balancer_log_bucket is None:
+            access_logs = self._load_balancer_logs()
+            self.load_balancer_log_bucket, self.ready = access_logs.bucket, access_logs.ready
+        else:
+            self.load_balancer_log_bucket, self.ready = pulumi.Output.from_input(args.load_balancer_log_bucket), []
+        if args.recorder_role_arn is not None:
+            self._defaults(keys[KeyUse.VOLUMES])
+            self._recorder(self._config_bucket(), args.recorder_role_arn)
+            self._detectors()
+        self.register_outputs(
+            {"auditKeyArn": self.audit_key_arn, "loadBalancerLogBucket": self.load_balancer_log_bucket}
+        )
+
+    def _keys(self, uses: Set[KeyUse]) -> Mapping[KeyUse, pulumi.Output[str]]:
+        args = self._args
+        if not uses:
+            return {}
         keys = Keys(
-            name,
+            self._prefix,
             KeysArgs(
                 region=args.region,
                 account_id=args.account_id,
-                uses=frozenset({KeyUse.AUDIT}),
+                uses=frozenset(uses),
                 deletion_window_days=7 if args.disposable else 30,
                 protected=args.protected,
                 disposable=args.disposable,
             ),
             self._child,
         )
-        self.audit_key_arn = keys.arns[KeyUse.AUDIT]
-        access_logs = self._load_balancer_logs()
-        self.load_balancer_log_bucket, self.ready = access_logs.bucket, access_logs.ready
-        ebs.EncryptionByDefault(name, region=args.region, enabled=True, opts=self._child)
-        if args.recorder_role_arn is not None:
-            self._recorder(self._config_bucket(), args.recorder_role_arn)
-            self._detectors()
-        self.register_outputs(
-            {"auditKeyArn": self.audit_key_arn, "loadBalancerLogBucket": self.load_balancer_log_bucket}
+        return keys.arns
+
+    def _defaults(self, volume_key_arn: pulumi.Output[str]) -> None:
+        """What holds for volumes and backups that name nothing else."""
+        region = self._args.region
+        ebs.EncryptionByDefault(self._prefix, region=region, enabled=True, opts=self._child)
+        ebs.DefaultKmsKey(self._prefix, region=region, key_arn=volume_key_arn, opts=self._child)
+        backup.RegionSettings(
+            self._prefix,
+            region=region,
+            resource_type_opt_in_preference=dict.fromkeys(BACKED_UP, True),
+            # AWS answers with every type it knows, new ones too, and changes only those that are named.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["resourceTypeOptInPreference"]),
         )
 
     def _load_balancer_logs(self) -> PrivateBucket:

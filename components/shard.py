@@ -188,7 +188,7 @@ class Shard(pulumi.ComponentResource):
             performance_insights_enabled=True,
             performance_insights_kms_key_id=settings.key_arn,
             performance_insights_retention_period=days,
-            tags=self._tags,
+            tags=tags(DataClass.PAYMENTS, jurisdiction=settings.jurisdiction, backup=True),
             opts=pulumi.ResourceOptions.merge(self._lasting, pulumi.ResourceOptions(depends_on=log_groups)),
         )
 

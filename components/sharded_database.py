@@ -161,6 +161,8 @@ class ShardedDatabase(pulumi.ComponentResource):
     proxy_endpoints: Mapping[str, pulumi.Output[str]]
     """Shard -> host that workloads connect to."""
     security_group_id: pulumi.Output[str]
+    subnet_group: pulumi.Output[str]
+    """Name of the data subnets' group."""
 
     def __init__(self, name: str, args: ShardedDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         for shard in args.shards:
@@ -172,6 +174,7 @@ class ShardedDatabase(pulumi.ComponentResource):
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         database, proxy = self._security_groups()
+        self.subnet_group = self._subnet_group().name
         # While shards move to a new major version one after the other, both families are in use.
         families = sorted({family_of(args.version_of(shard)) for shard in args.shards})
         groups = {family: self._parameter_group(family).name for family in families}
@@ -264,7 +267,7 @@ class ShardedDatabase(pulumi.ComponentResource):
             ca_certificate=args.ca_certificate,
             zones=args.zone_names,
             subnet_ids=list(args.subnet_ids.values()),
-            subnet_group=self._subnet_group().name,
+            subnet_group=self.subnet_group,
             parameter_group=parameter_group,
             monitoring_role_arn=role.arn,
             monitoring_allowed=allowed,

@@ -84,15 +84,31 @@ class TagKey(StrEnum):
     DATA_CLASS = "payment-cell:data-class"
     JURISDICTION = "payment-cell:jurisdiction"
     USE = "payment-cell:use"
-    """What a store is for, where AWS accepts only its own key for that use (``load-balancer-access-logs``)."""
+    """What a store is for, where a rule depends on it: AWS accepts only its own key for ``load-balancer-access-logs``,
+    no backup may hold ``subject-keys``."""
+    BACKUP = "payment-cell:backup"
+    """``vault``: the cell's backup plan selects the resource. Absent: it has another recovery source, or needs none."""
+
+
+SUBJECT_KEYS = "subject-keys"
+"""Use of the table with the data keys of data subjects. A copy that outlives an erased key would undo the erasure
+(KEY-07), so it is never backed up beyond its own point-in-time recovery."""
 
 
 def tags(
-    data_class: DataClass, *, jurisdiction: str | None = None, use: str | None = None, name: str | None = None
+    data_class: DataClass,
+    *,
+    jurisdiction: str | None = None,
+    use: str | None = None,
+    name: str | None = None,
+    backup: bool = False,
 ) -> Mapping[str, str]:
     """Tags of one resource: its data class, on data-bearing ones the jurisdiction (a key of
-    `catalogue/jurisdictions.yaml`: `eu`, `us`, `au`, `br`), and the `Name` that the EC2 console shows.
+    `catalogue/jurisdictions.yaml`: `eu`, `us`, `au`, `br`), the `Name` that the EC2 console shows, and whether the
+    cell's backup plan takes it. Raises `ValueError` for a backup of `SUBJECT_KEYS`.
     """
+    if backup and use == SUBJECT_KEYS:
+        raise ValueError("tags: subject keys are never backed up (control KEY-07): an erased key would come back")
     result = {TagKey.DATA_CLASS.value: data_class.value}
     if jurisdiction is not None:
         result[TagKey.JURISDICTION.value] = jurisdiction
@@ -100,4 +116,6 @@ def tags(
         result[TagKey.USE.value] = use
     if name is not None:
         result["Name"] = name
+    if backup:
+        result[TagKey.BACKUP.value] = "vault"
     return result

@@ -8,7 +8,8 @@ from pathlib import Path
 import pulumi
 
 import catalogue
-from components.account import Account, AccountArgs, Guardrails
+from components.account import Account, AccountArgs, Adopted, Guardrails
+from components.account_baseline import SecurityContact
 from components.buckets import ObjectLock
 from components.vocabulary import Environment
 from stacks.fleet import load_fleet
@@ -34,6 +35,10 @@ def account_args(settings: AccountSettings, regions: Sequence[str]) -> AccountAr
         ),
         retention_days=settings.log_retention_days,
         guardrails=Guardrails(settings.guardrails),
+        adopted=Adopted(**settings.adopted.model_dump()),
+        contact=SecurityContact(**settings.security_contact.model_dump()) if settings.security_contact else None,
+        alarm_subscribers={settings.contact_email: "email"} if settings.contact_email else {},
+        monthly_budget_usd=settings.monthly_budget_usd,
         protected=not development and not settings.disarmed,
         disposable=development,
     )
@@ -48,5 +53,6 @@ def run(stack: str, settings: AccountSettings) -> Mapping[str, pulumi.Input[obje
     return {
         "accountId": settings.account_id,
         "trailArn": account.trail_arn,
+        "alarmTopicArn": account.alarm_topic_arn,
         "loadBalancerLogBuckets": account.load_balancer_log_buckets,
     }

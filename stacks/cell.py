@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.backups import BackupRetention, VaultLock
 from components.buckets import ObjectLock
 from components.event_log import ConsumerArgs
 from components.nodes import NodeGroupArgs
@@ -32,7 +33,7 @@ what one merchant may send is limited behind the edge, by name."""
 
 def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulumi.Input[str]) -> PaymentCellArgs:
     """The component's args: the plan's numbers and choices, nothing is decided here but what the plan does not know."""
-    kept = plan.retention
+    kept, vault = plan.retention, plan.backups
     deploy = {"deploy": account.deploy_role_arn} if account.deploy_role_arn else {}
     return PaymentCellArgs(
         region=plan.region,
@@ -57,6 +58,11 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         master_password_version=plan.master_password_version,
         has_recovery_region=plan.recovery_region is not None,
         backup_days=kept.backup_days,
+        backup_retention=BackupRetention(
+            daily_days=vault.daily_days, weekly_days=vault.weekly_days, monthly_days=vault.monthly_days
+        ),
+        vault_lock=VaultLock(cooling_off_days=vault.cooling_off_days),
+        backup_copy_vault_arn=vault.copy_vault_arn,
         consumers=[ConsumerArgs(name=consumer.name, ordered=consumer.ordered) for consumer in plan.consumers],
         stream_shards=plan.stream_shards,
         stream_retention_h=kept.stream_hours,

@@ -100,6 +100,7 @@ class Fleet:
             *self._references(),
             *self._repeats(),
             *self._overlaps(),
+            *self._backups(),
             *(problem for name in self._whole_cells() for problem in self._over_capacity(name, check_quotas)),
             *(problem for name in self._whole_cells() for problem in self._strange_shards(name)),
             *(self._over_shared_quotas() if check_quotas else ()),
@@ -154,6 +155,23 @@ class Fleet:
                 else "choose another cidr, or leave it out and take the plan's"
             )
             yield self.stacks[blamed].problem(key, rule, fix)
+
+    def _backups(self) -> Iterator[Problem]:
+        """Copies in the account that they are to survive, and backups that are kept shorter than more frequent ones."""
+        for name, cell in self.cells.items():
+            arn, account = cell.backups.copy_vault_arn, self.accounts.get(cell.account)
+            if arn is not None and account is not None and arn.split(":")[4] == account.account_id:
+                rule = f"is a vault of {cell.account}, the cell's own account"
+                yield self.stacks[name].problem("backups.copyVaultArn", rule, "name a vault of another account")
+        for name in self._whole_cells():
+            kept = self.plan(name).backups
+            for key, days, before in (
+                ("weeklyDays", kept.weekly_days, kept.daily_days),
+                ("monthlyDays", kept.monthly_days, kept.weekly_days),
+            ):
+                if days < before:
+                    rule = f"gives {days} days, fewer than the {before} of more frequent backups"
+                    yield self.stacks[name].problem(f"backups.{key}", rule, f"use {before} or more")
 
     def _over_capacity(self, name: str, check_quotas: bool) -> Iterator[Problem]:
         for cap in self.plan(name).caps:

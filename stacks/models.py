@@ -24,6 +24,13 @@ from components.addresses import SERVICE_CIDR
 from components.vocabulary import Environment
 from contracts.shard_map import ShardMapError, slot_of
 from contracts.shard_plan import Change, ChangeKind, declared_map, equal_counts, nearest_counts
+from stacks.guardrail_models import (
+    GUARDRAIL_RULES,
+    AdoptedSettings,
+    BackupSettings,
+    Email,
+    SecurityContactSettings,
+)
 from stacks.model_base import Day, Settings, ShardId
 from stacks.versions import VersionSettings
 
@@ -114,7 +121,6 @@ StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
 AccountId = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9]{12}$")]
 OrganizationId = Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=254)]
 Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,63}$", max_length=200)]
 HostedZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{1,31}$")]
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$")]
@@ -128,7 +134,7 @@ PATTERN_RULES = MappingProxyType(
         _pattern(AccountId): ("is not an account id", "write the twelve digits in quotes"),
         _pattern(OrganizationId): ("is not an organisation id", "write o- and 10 to 32 letters and digits"),
         _pattern(RoleArn): ("is not the ARN of a role", "write arn:aws:iam::<account>:role/<name>"),
-        _pattern(Email): ("is not one e-mail address", "write it as security@example.com"),
+        **GUARDRAIL_RULES,
         _pattern(Domain): ("is not a DNS name", "write it in lower case without a dot at the end"),
         _pattern(HostedZoneId): ("is not the id of a hosted zone", "write the Z... that Route 53 shows"),
         _pattern(Image): (
@@ -151,9 +157,17 @@ class AccountSettings(Settings):
     deploy_role_arn: RoleArn | None = Field(default=None, description="Deploys every stack of the account.")
     organization_id: OrganizationId | None = Field(default=None, description="Trusted as a whole in resource policies.")
     guardrails: Literal["create", "adopt"] = Field(
-        default="create", description="adopt: trail, recorder and detectors exist already, an organisation made them."
+        default="create",
+        description="adopt: trail, recorder, detectors and defaults exist already, an organisation made them.",
     )
+    adopted: AdoptedSettings = AdoptedSettings()
     contact_email: Email | None = Field(default=None, description="Receives the security alarms of the account.")
+    security_contact: SecurityContactSettings | None = Field(
+        default=None, description="Left out: the account keeps the one it has."
+    )
+    monthly_budget_usd: int | None = Field(
+        default=None, ge=1, description="US dollars a month; contactEmail is told at 80% spent and 100% expected."
+    )
     disarmed: bool = Field(default=False, description="Lifts deletion protection: written by `cell disarm`.")
     log_retention_days: int = Field(default=365, ge=365, le=3653, description="Days of audit logs (LOG-06).")
 
@@ -161,6 +175,18 @@ class AccountSettings(Settings):
     def _role_is_in_the_account(self) -> Self:
         if self.deploy_role_arn is not None and f"::{self.account_id}:" not in self.deploy_role_arn:
             raise ValueError("deployRoleArn: a role of another account -> use one of accountId")
+        return self
+
+    @model_validator(mode="after")
+    def _adopts_what_it_names(self) -> Self:
+        if self.guardrails == "create" and self.adopted != AdoptedSettings():
+            raise ValueError("adopted: is for guardrails that exist -> set guardrails: adopt, or remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _budget_has_a_reader(self) -> Self:
+        if self.monthly_budget_usd is not None and self.contact_email is None:
+            raise ValueError("monthlyBudgetUsd: tells nobody without contactEmail -> set contactEmail")
         return self
 
 
@@ -288,6 +314,7 @@ class CellSettings(Settings):
     nodes: dict[WordKey, NodeSettings] = Field(default_factory=dict, description="Replaces node groups by name.")
     endpoint: EndpointSettings = EndpointSettings()
     retention: RetentionSettings = RetentionSettings()
+    backups: BackupSettings = BackupSettings()
     administrators: dict[WordKey, RoleArn] = Field(
         default_factory=dict, description="Roles that administer the cluster beside the account's deploy role."
     )
@@ -332,6 +359,21 @@ class CellSettings(Settings):
             where = "the cell's own region" if target == self.region else outside
             fix = f"use {', '.join(others)} or none" if others else "use none: the jurisdiction has no other region"
             raise ValueError(f"recoveryRegion: {target} is {where} -> {fix}")
+        return self
+
+    @model_validator(mode="after")
+    def _copies_stay_in_the_jurisdiction(self) -> Self:
+        arn = self.backups.copy_vault_arn
+        allowed = catalogue.regions_of(self.effective_jurisdiction)
+        if arn is not None and (region := arn.split(":")[3]) not in allowed:
+            raise ValueError(
+                f"backups.copyVaultArn: {region} is outside jurisdiction {self.effective_jurisdiction} "
+                f"-> use a vault in {', '.join(allowed)}"
+            )
+        if self.backups.cooling_off_days is not None and self.environment is not Environment.PRODUCTION:
+            raise ValueError(
+                "backups.coolingOffDays: makes a lock that nobody can lift -> remove it, it is for production"
+            )
         return self
 
     @model_validator(mode="after")

@@ -92,6 +92,18 @@ class Retention:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BackupSpec:
+    """What the vault keeps."""
+
+    daily_days: int
+    weekly_days: int
+    monthly_days: int
+    cooling_off_days: int | None = None
+    """Days until the vault's lock is final; None: an administrator can lift it."""
+    copy_vault_arn: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CellPlan:
     """A cell, ready to be declared."""
 
@@ -141,6 +153,7 @@ class CellPlan:
     stream_shards: int
     consumers: tuple[ConsumerSpec, ...]
     retention: Retention
+    backups: BackupSpec
 
     protected: bool
     """Deletion protection of the service and Pulumi's protect: off in development and where the cell is disarmed."""

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 import catalogue
 from components.vocabulary import Environment
 from contracts.shard_plan import ChangeKind
+from stacks.guardrail_models import AdoptedSettings, BackupSettings, SecurityContactSettings
 from stacks.model_base import Settings
 from stacks.models import (
     KINDS,
@@ -250,6 +251,9 @@ def _names(kind: str, key: Path_) -> list[str]:
         ("endpoint",): EndpointSettings,
         ("retention",): RetentionSettings,
         ("versions",): VersionSettings,
+        ("backups",): BackupSettings,
+        ("adopted",): AdoptedSettings,
+        ("securityContact",): SecurityContactSettings,
     }
     parent = tuple(str(part) for part in key[:-1])
     groups: dict[str, type[Settings]] = {"nodes": NodeSettings, "consumers": ConsumerSettings}

@@ -22,6 +22,7 @@ from components.addresses import SERVICE_CIDR, AddressPlan, Slot, address_plan, 
 from components.vocabulary import Environment
 from contracts.shard_map import ShardMap, ShardState
 from contracts.shard_plan import declared_map, equal_counts
+from stacks.backups import backups
 from stacks.capacity import Load, caps
 from stacks.models import CellSettings
 from stacks.plan import CellPlan, ConsumerSpec, Derived, NodeGroupSpec, Retention, ShardSpec
@@ -127,6 +128,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         stream_shards=stream_shards,
         consumers=consumers,
         retention=_retention(settings, ledger),
+        backups=backups(settings, ledger.note),
         protected=settings.environment is not Environment.DEVELOPMENT and not settings.disarmed,
         object_lock_mode="COMPLIANCE" if settings.environment is Environment.PRODUCTION else "GOVERNANCE",
         derived=tuple(ledger.entries),

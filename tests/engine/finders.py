@@ -48,9 +48,36 @@ def _policy(call: str, **arguments: Any) -> Find:
 
 FINDERS: dict[str, Find] = {
     "accessanalyzer/analyzer:Analyzer": find("accessanalyzer.get_analyzer", "analyzer", analyzerName="{analyzerName}"),
+    "account/alternativeContact:AlternativeContact": find(
+        "account.get_alternate_contact", "AlternateContact.EmailAddress", AlternateContactType="{id}"
+    ),
     "acm/certificate:Certificate": find("acm.describe_certificate", "Certificate", CertificateArn="{id}"),
     "acm/certificateValidation:CertificateValidation": find(
         "acm.describe_certificate", "Certificate.Status == 'ISSUED'", CertificateArn="{certificateArn}"
+    ),
+    "backup/plan:Plan": find("backup.get_backup_plan", "BackupPlan.Rules && !DeletionDate", BackupPlanId="{id}"),
+    "backup/regionSettings:RegionSettings": find(
+        "backup.describe_region_settings", "ResourceTypeOptInPreference.Aurora"
+    ),
+    "backup/restoreTestingPlan:RestoreTestingPlan": find(
+        "backup.get_restore_testing_plan", "RestoreTestingPlan", RestoreTestingPlanName="{id}"
+    ),
+    "backup/restoreTestingSelection:RestoreTestingSelection": find(
+        "backup.get_restore_testing_selection",
+        "RestoreTestingSelection",
+        RestoreTestingPlanName="{restoreTestingPlanName}",
+        RestoreTestingSelectionName="{name}",
+    ),
+    "backup/selection:Selection": find(
+        "backup.get_backup_selection", "BackupSelection", BackupPlanId="{planId}", SelectionId="{id}"
+    ),
+    "backup/vault:Vault": find("backup.describe_backup_vault", "EncryptionKeyArn", BackupVaultName="{id}"),
+    "backup/vaultLockConfiguration:VaultLockConfiguration": find(
+        "backup.describe_backup_vault", "Locked && MaxRetentionDays", BackupVaultName="{id}"
+    ),
+    "backup/vaultPolicy:VaultPolicy": _policy("backup.get_backup_vault_access_policy", BackupVaultName="{id}"),
+    "budgets/budget:Budget": find(
+        "budgets.describe_budget", "Budget.BudgetLimit", AccountId="{accountId}", BudgetName="{name}"
     ),
     "cfg/deliveryChannel:DeliveryChannel": find(
         "config.describe_delivery_channels", "DeliveryChannels", DeliveryChannelNames=["{id}"]
@@ -78,10 +105,14 @@ FINDERS: dict[str, Find] = {
     "cloudwatch/logGroup:LogGroup": find(
         "logs.describe_log_groups", "logGroups[?logGroupName=='{id}']", logGroupNamePrefix="{id}"
     ),
+    "cloudwatch/logMetricFilter:LogMetricFilter": find(
+        "logs.describe_metric_filters", "metricFilters", logGroupName="{logGroupName}", filterNamePrefix="{id}"
+    ),
     "cloudwatch/logResourcePolicy:LogResourcePolicy": find(
         "logs.describe_resource_policies", "resourcePolicies[?policyName=='{policyName}']"
     ),
     "cloudwatch/metricAlarm:MetricAlarm": find("cloudwatch.describe_alarms", "MetricAlarms", AlarmNames=["{name}"]),
+    "ebs/defaultKmsKey:DefaultKmsKey": find("ec2.get_ebs_default_kms_key_id", "KmsKeyId=='{keyArn}'"),
     "ebs/encryptionByDefault:EncryptionByDefault": find("ec2.get_ebs_encryption_by_default", "EbsEncryptionByDefault"),
     "ec2/defaultSecurityGroup:DefaultSecurityGroup": find(
         "ec2.describe_security_groups",
@@ -143,6 +174,9 @@ FINDERS: dict[str, Find] = {
     ),
     "guardduty/detector:Detector": find("guardduty.get_detector", "Status == 'ENABLED'", DetectorId="{id}"),
     "iam/policy:Policy": find("iam.get_policy", "Policy", PolicyArn="{arn}"),
+    "iam/accountPasswordPolicy:AccountPasswordPolicy": find(
+        "iam.get_account_password_policy", "PasswordPolicy.MinimumPasswordLength == `14`"
+    ),
     "iam/role:Role": find("iam.get_role", "Role", RoleName="{id}"),
     "iam/rolePolicy:RolePolicy": find("iam.get_role_policy", "PolicyDocument", RoleName="{role}", PolicyName="{name}"),
     "iam/rolePolicyAttachment:RolePolicyAttachment": find(
@@ -237,8 +271,15 @@ FINDERS: dict[str, Find] = {
 }
 """Type, without the package -> what sees it."""
 
-SETTINGS = frozenset({"ebs/encryptionByDefault:EncryptionByDefault", "securityhub/account:Account"})
-"""Types that an account has once a region: nothing names a single one of them."""
+SETTINGS = frozenset(
+    {
+        "backup/regionSettings:RegionSettings",
+        "ebs/encryptionByDefault:EncryptionByDefault",
+        "iam/accountPasswordPolicy:AccountPasswordPolicy",
+        "securityhub/account:Account",
+    }
+)
+"""Types that an account has once, or once a region: nothing names a single one of them."""
 
 
 def missing(project: Project, aws: Aws, stacks: Iterable[str]) -> list[str]:

@@ -12,7 +12,14 @@ KEY_TYPES = ["RSA_2048", "RSA_4096", "EC_prime256v1", "EC_secp384r1"]
 
 LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
     "accessanalyzer": (("list_analyzers", {}, "analyzers[].arn"),),
+    "account": (("get_alternate_contact", {"AlternateContactType": "SECURITY"}, "AlternateContact.EmailAddress"),),
     "acm": (("list_certificates", {"Includes": {"keyTypes": KEY_TYPES}}, "CertificateSummaryList[].CertificateArn"),),
+    "backup": (
+        ("list_backup_vaults", {}, "BackupVaultList[].BackupVaultName"),
+        ("list_backup_plans", {}, "BackupPlansList[].BackupPlanId"),
+        ("list_restore_testing_plans", {}, "RestoreTestingPlans[].RestoreTestingPlanName"),
+    ),
+    "budgets": (("describe_budgets", {"AccountId": "{account}"}, "Budgets[].BudgetName"),),
     "cloudtrail": (("describe_trails", {}, "trailList[].TrailARN"),),
     "cloudwatch": (
         ("describe_alarms", {"AlarmTypes": ["MetricAlarm"]}, "MetricAlarms[].AlarmArn"),
@@ -39,6 +46,7 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
         ("describe_instances", {}, "Reservations[].Instances[?State.Name!='terminated'][].InstanceId"),
         ("describe_volumes", {}, "Volumes[].VolumeId"),
         ("get_ebs_encryption_by_default", {}, "EbsEncryptionByDefault"),
+        ("get_ebs_default_kms_key_id", {}, "KmsKeyId"),
     ),
     "eks": (("list_clusters", {}, "clusters[]"),),
     "elbv2": (
@@ -56,12 +64,14 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
         ("list_policies", {"Scope": "Local"}, "Policies[].Arn"),
         ("list_instance_profiles", {}, "InstanceProfiles[].Arn"),
         ("list_users", {}, "Users[].Arn"),
+        ("get_account_password_policy", {}, "PasswordPolicy.MinimumPasswordLength"),
     ),
     "kinesis": (("list_streams", {}, "StreamNames[]"),),
     "kms": (("list_aliases", {}, "Aliases[?!starts_with(AliasName, 'alias/aws/')].AliasName"),),
     "logs": (
         ("describe_log_groups", {}, "logGroups[].logGroupName"),
         ("describe_resource_policies", {}, "resourcePolicies[].policyName"),
+        ("describe_metric_filters", {}, "metricFilters[].filterName"),
     ),
     "pipes": (("list_pipes", {}, "Pipes[].Arn"),),
     "rds": (
@@ -94,11 +104,16 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
 """botocore service -> (operation, arguments, JMESPath to what it lists). AWS's own aliases come with its own
 keys, its default parameter groups with the first instance of a family; both stay."""
 
-EVERYWHERE = frozenset({"iam", "route53", "s3", "s3control"})
+EVERYWHERE = frozenset({"account", "budgets", "iam", "route53", "s3", "s3control"})
 """Services whose lists are the same in all regions."""
 
 NOT_SWITCHED_ON = frozenset(
-    {"NoSuchPublicAccessBlockConfiguration", "InvalidAccessException", "ResourceNotFoundException"}
+    {
+        "InvalidAccessException",
+        "NoSuchEntity",
+        "NoSuchPublicAccessBlockConfiguration",
+        "ResourceNotFoundException",
+    }
 )
 """How services answer that an account-wide setting was never made."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from inline_stack import InlineStack, fails
-from preconditions import compute, data, deletion, traffic, watch
+from preconditions import compute, data, deletion, traffic, vaults, watch
 from preconditions.ground import Ground
 from pulumi.automation.events import EngineEvent
 
@@ -61,7 +61,7 @@ def empty(sandbox: Sandbox) -> Sandbox:
 def test_every_rule_on_creation_refuses_its_program_and_nothing_else(empty: Sandbox) -> None:
     def program() -> None:
         ground = Ground()
-        for family in (compute, data, traffic, watch):
+        for family in (compute, data, traffic, watch, vaults):
             family.declare(ground)
 
     made = InlineStack(empty, program)

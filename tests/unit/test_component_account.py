@@ -6,7 +6,9 @@ import pytest
 from answers import answers
 from mocks import GLOBAL_SERVICES, Registered, assert_children_of_components, run
 
-from components.account import Account, AccountArgs, Guardrails
+from components.account import Account, AccountArgs, Adopted, Guardrails
+from components.account_alarms import TRAIL_ALARMS
+from components.account_baseline import AccountBaselineArgs, SecurityContact
 from components.buckets import ObjectLock
 
 ACCOUNT = "123456789012"
@@ -15,7 +17,11 @@ ARGS = AccountArgs(
     home_region="eu-west-1",
     regions={"eu-west-1": "eu", "us-east-1": "us"},
     evidence_lock=ObjectLock(mode="COMPLIANCE", days=365),
+    contact=SecurityContact(name="On call", title="Security", email="sec@example.com", phone="+353 1 555 0100"),
+    alarm_subscribers={"sec@example.com": "email"},
+    monthly_budget_usd=1000,
 )
+ADOPTED = replace(ARGS, guardrails=Guardrails.ADOPT)
 TRAIL, BUCKET, BUCKET_POLICY = "aws:cloudtrail/trail:Trail", "aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"
 LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
@@ -29,7 +35,17 @@ DETECTORS = (
     "aws:securityhub/account:Account",
     "aws:accessanalyzer/analyzer:Analyzer",
     "aws:ebs/encryptionByDefault:EncryptionByDefault",
+    "aws:ebs/defaultKmsKey:DefaultKmsKey",
+    "aws:backup/regionSettings:RegionSettings",
 )
+ACCOUNT_WIDE = (
+    "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
+    "aws:iam/accountPasswordPolicy:AccountPasswordPolicy",
+    "aws:account/alternativeContact:AlternativeContact",
+    "aws:budgets/budget:Budget",
+)
+FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm"
+LOG_GROUP, TOPIC = "aws:cloudwatch/logGroup:LogGroup", "aws:sns/topic:Topic"
 
 
 def made(args: AccountArgs = ARGS, *, preview: bool = False) -> Registered:
@@ -45,7 +61,7 @@ def test_every_regional_resource_names_one_of_the_regions(account: Registered) -
     for resource in account:
         service = resource.type.split(":")[1].split("/")[0]
         if resource.type.startswith("aws:") and service not in GLOBAL_SERVICES:
-            account_wide = resource.type == "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock"
+            account_wide = resource.type in ACCOUNT_WIDE
             assert (resource.inputs.get("region") in ARGS.regions) is not account_wide, resource.name
     assert_children_of_components(account)
 
@@ -143,17 +159,125 @@ def test_stores_carry_the_jurisdiction_of_their_region(account: Registered) -> N
 
 def test_outputs_name_the_bucket_for_load_balancer_logs_of_each_region(account: Registered) -> None:
     outputs = account.one("payment-cell:components:Account").outputs
+    assert outputs["alarmTopicArn"].endswith(":account-alarms")
     assert outputs["loadBalancerLogBuckets"] == {
         region: f"account-{region}-lb-logs-1a2b3c4" for region in ("eu-west-1", "us-east-1")
     }
 
 
+def test_every_alarm_of_the_benchmark_reads_the_trail_and_reaches_the_topic(account: Registered) -> None:
+    filters, alarms = account.of(FILTER), account.of(ALARM)
+    assert set(filters) == set(alarms) == {f"account-{row.key}" for row in TRAIL_ALARMS}
+    assert len(filters) == 15
+    (topic,) = account.of(TOPIC).values()
+    for name, alarm in alarms.items():
+        counted = filters[name].inputs
+        assert counted["logGroupName"] == "/payment-cell/account/trail"
+        metric = counted["metricTransformation"]
+        assert (alarm.inputs["namespace"], alarm.inputs["metricName"]) == (metric["namespace"], metric["name"])
+        assert alarm.inputs["alarmActions"] == [f"arn:aws:sns:eu-west-1:{ACCOUNT}:{topic.name}"]
+        assert (alarm.inputs["threshold"], alarm.inputs["treatMissingData"]) == (1, "notBreaching")
+        assert len(counted["pattern"]) <= 1024, "CloudWatch Logs takes 1024 characters"
+
+
+def test_the_alarms_together_watch_what_the_benchmark_lists() -> None:
+    patterns = {row.key: row.pattern for row in TRAIL_ALARMS}
+    assert all(pattern.startswith("{") and pattern.endswith("}") for pattern in patterns.values())
+    assert all(pattern.count("(") == pattern.count(")") for pattern in patterns.values())
+    assert len({row.metric for row in TRAIL_ALARMS}) == len({*patterns.values()}) == 15
+    numbers = {row.benchmark.split(",")[0] for row in TRAIL_ALARMS}
+    assert numbers == {f"CIS 4.{number}" for number in range(1, 16)}
+    assert "StopLogging" in patterns["trail"]
+    assert "ScheduleKeyDeletion" in patterns["keys"]
+
+
+def test_the_alarm_topic_is_encrypted_and_has_a_reader(account: Registered) -> None:
+    assert account.one(TOPIC).inputs["kmsMasterKeyId"].endswith(":account-eu-west-1-audit")
+    subscription = account.one("aws:sns/topicSubscription:TopicSubscription").inputs
+    assert (subscription["endpoint"], subscription["protocol"]) == ("sec@example.com", "email")
+    delivers = account.one("aws:kms/key:Key", "account-eu-west-1-audit").statement("DeliverCloudwatch")
+    assert delivers["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+
+
+def test_the_trail_delivers_to_an_encrypted_log_group_it_may_write(account: Registered) -> None:
+    group, trail = account.one(LOG_GROUP), account.one(TRAIL)
+    assert group.inputs["kmsKeyId"].endswith(":account-eu-west-1-audit")
+    assert group.inputs["retentionInDays"] == 365
+    assert trail.inputs["cloudWatchLogsGroupArn"].endswith(":*")
+    writes = account.one("aws:iam/rolePolicy:RolePolicy", "account-trail")
+    assert f"{writes.type} {writes.name}" in account.waits_for(trail)
+    statement = writes.statement("Write")
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert statement["Resource"].endswith(f":log-stream:{ACCOUNT}_CloudTrail_*")
+
+
+def test_volumes_are_encrypted_with_the_regions_own_key(account: Registered) -> None:
+    for region in ARGS.regions:
+        default = account.one("aws:ebs/defaultKmsKey:DefaultKmsKey", f"account-{region}")
+        assert default.inputs["keyArn"].endswith(f":account-{region}-volumes")
+
+
+def test_aws_backup_may_take_aurora_in_each_region(account: Registered) -> None:
+    for settings in account.of("aws:backup/regionSettings:RegionSettings").values():
+        assert settings.inputs["resourceTypeOptInPreference"] == {"Aurora": True, "DynamoDB": True}
+        assert settings.ignore_changes == ("resourceTypeOptInPreference",)
+
+
+def test_passwords_are_long_and_not_used_again(account: Registered) -> None:
+    policy = account.one("aws:iam/accountPasswordPolicy:AccountPasswordPolicy").inputs
+    assert (policy["minimumPasswordLength"], policy["passwordReusePrevention"]) == (14, 24)
+    kinds = ("LowercaseCharacters", "UppercaseCharacters", "Numbers", "Symbols")
+    assert all(policy[f"require{kind}"] is True for kind in kinds)
+
+
+def test_people_may_open_support_cases(account: Registered) -> None:
+    role = account.one("aws:iam/role:Role", "account-support")
+    trust = role.statement("Trust", "assumeRolePolicy")
+    assert trust["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    people = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/*"
+    assert trust["Condition"] == {"ArnLike": {"aws:PrincipalArn": people}}
+    attached = account.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "account-support")
+    assert attached.inputs["policyArn"] == "arn:aws:iam::aws:policy/AWSSupportAccess"
+
+
+def test_aws_knows_whom_to_call_about_security(account: Registered) -> None:
+    contact = account.one("aws:account/alternativeContact:AlternativeContact").inputs
+    assert (contact["alternateContactType"], contact["emailAddress"]) == ("SECURITY", "sec@example.com")
+    assert not made(replace(ARGS, contact=None)).of("aws:account/alternativeContact:AlternativeContact")
+
+
+def test_spending_is_announced_before_the_budget_is_gone(account: Registered) -> None:
+    budget = account.one("aws:budgets/budget:Budget").inputs
+    assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("1000", "USD", "MONTHLY")
+    told = {row["notificationType"]: row for row in budget["notifications"]}
+    assert {kind: row["threshold"] for kind, row in told.items()} == {"ACTUAL": 80, "FORECASTED": 100}
+    assert all(row["subscriberEmailAddresses"] == ["sec@example.com"] for row in told.values())
+    assert not made(replace(ARGS, monthly_budget_usd=None)).of("aws:budgets/budget:Budget")
+
+
 def test_what_an_organisation_made_is_adopted_and_not_made_again() -> None:
-    account = made(replace(ARGS, guardrails=Guardrails.ADOPT))
-    for type_ in (TRAIL, RECORDER, CHANNEL, *DETECTORS[:3]):
+    account = made(ADOPTED)
+    for type_ in (TRAIL, RECORDER, CHANNEL, FILTER, TOPIC, LOG_GROUP, "aws:kms/key:Key", *DETECTORS, *ACCOUNT_WIDE[:2]):
         assert account.of(type_) == {}, type_
     assert set(account.of(BUCKET)) == {"account-eu-west-1-lb-logs", "account-us-east-1-lb-logs"}
-    assert len(account.of(DETECTORS[3])) == 2
+
+
+def test_adopted_buckets_and_log_groups_are_used_by_their_names() -> None:
+    buckets = {"eu-west-1": "org-logs-eu", "us-east-1": "org-logs-us"}
+    arn = f"arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/org"
+    adopted = Adopted(trail_arn=arn, trail_log_group="org-trail", load_balancer_log_buckets=buckets)
+    account = made(replace(ADOPTED, adopted=adopted))
+    outputs = account.one("payment-cell:components:Account").outputs
+    assert (outputs["trailArn"], outputs["loadBalancerLogBuckets"]) == (arn, buckets)
+    assert not account.of(BUCKET)
+    assert {each.inputs["logGroupName"] for each in account.of(FILTER).values()} == {"org-trail"}
+    assert len(account.of(ALARM)) == 15
+    assert set(account.of("aws:kms/key:Key")) == {"account-eu-west-1-audit"}, "the alarm topic's"
+
+
+def test_one_adopted_bucket_leaves_the_other_region_its_own() -> None:
+    account = made(replace(ADOPTED, adopted=Adopted(load_balancer_log_buckets={"us-east-1": "org-logs-us"})))
+    assert set(account.of(BUCKET)) == {"account-eu-west-1-lb-logs"}
 
 
 def test_development_leaves_nothing() -> None:
@@ -171,3 +295,7 @@ def test_a_home_region_that_is_not_covered_is_refused() -> None:
         replace(ARGS, regions={"us-east-1": "us"})
     with pytest.raises(ValueError, match="twelve digits"):
         replace(ARGS, account_id="12345")
+    with pytest.raises(ValueError, match="use ADOPT"):
+        replace(ARGS, adopted=Adopted(trail_log_group="org-trail"))
+    with pytest.raises(ValueError, match="tells 1 to 10"):
+        AccountBaselineArgs(account_id=ACCOUNT, monthly_budget_usd=1000)

@@ -9,6 +9,7 @@ from mocks import Registered, assert_children_of_components, assert_regional, is
 
 from components.addresses import address_plan
 from components.alarm_topic import AlarmTopicArgs
+from components.backups import BackupRetention, VaultLock
 from components.buckets import ObjectLock
 from components.cluster import ADD_ONS
 from components.event_log import ConsumerArgs
@@ -41,6 +42,8 @@ ARGS = PaymentCellArgs(
     consumers=[ConsumerArgs(name="ledger", ordered=True), ConsumerArgs(name="tax", ordered=False)],
     archive_lock=ObjectLock(mode="COMPLIANCE", days=365),
     archive_retention_days=365,
+    backup_retention=BackupRetention(daily_days=35, weekly_days=90, monthly_days=365),
+    vault_lock=VaultLock(cooling_off_days=14),
     stream_shards=4,
     stream_retention_h=168,
     replay_days=30,
@@ -56,12 +59,13 @@ DEVELOPMENT = replace(
     frugal=True,
     has_recovery_region=False,
     archive_lock=ObjectLock(mode="GOVERNANCE", days=1),
+    vault_lock=VaultLock(),
 )
 OUTPUTS = {
-    "accountId", "alarmTopicArn", "archiveBucket", "busArn", "busName", "clusterArn", "clusterCertificateAuthority",
-    "clusterEndpoint", "clusterName", "deadLetterUrls", "domainName", "egressAddresses", "jurisdiction", "keyArns",
-    "loadBalancerDnsName", "nameServers", "queueUrls", "region", "shardMap", "shardMapParameter", "shards",
-    "streamArn", "streamName", "targetGroupArn", "vpcId",
+    "accountId", "alarmTopicArn", "archiveBucket", "backupVaultArn", "busArn", "busName", "clusterArn",
+    "clusterCertificateAuthority", "clusterEndpoint", "clusterName", "deadLetterUrls", "domainName",
+    "egressAddresses", "jurisdiction", "keyArns", "loadBalancerDnsName", "nameServers", "queueUrls", "region",
+    "shardMap", "shardMapParameter", "shards", "streamArn", "streamName", "targetGroupArn", "vpcId",
 }  # fmt: skip
 STATEFUL = (
     "aws:rds/cluster:Cluster",
@@ -171,7 +175,7 @@ def test_the_world_reaches_the_load_balancer_only(cell: Registered) -> None:
     assert {r.name for r in rules if r.inputs.get("cidrIpv4") == "0.0.0.0/0"} == {"test-edge-443", "test-edge-80"}
 
 
-def test_the_alarm_topic_lets_this_accounts_alarms_in_and_nothing_else() -> None:
+def test_the_alarm_topic_lets_this_accounts_alarms_and_rules_in_and_nothing_else() -> None:
     cell = made(replace(ARGS, alarm_subscribers={"oncall@example.com": "email"}))
     policy = cell.one("aws:sns/topicPolicy:TopicPolicy")
     alarms = policy.statement("AlarmsOfThisAccount")
@@ -181,7 +185,10 @@ def test_the_alarm_topic_lets_this_accounts_alarms_in_and_nothing_else() -> None
         "ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},
     }
     assert policy.statement("DenyInsecureTransport")["Effect"] == "Deny"
-    assert len(policy.document()["Statement"]) == 2
+    rules = policy.statement("RulesOfThisAccount")
+    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+    assert rules["Condition"] == {"ArnLike": {"aws:SourceArn": "arn:aws:events:eu-west-1:123456789012:rule/*"}}
+    assert len(policy.document()["Statement"]) == 3
     subscription = cell.one("aws:sns/topicSubscription:TopicSubscription").inputs
     assert (subscription["protocol"], subscription["endpoint"]) == ("email", "oncall@example.com")
 
@@ -209,3 +216,18 @@ def test_a_disarmed_cell_can_be_destroyed_and_still_keeps_what_compliance_keeps(
 def test_the_load_balancer_waits_for_the_way_to_the_internet(cell: Registered) -> None:
     waits = cell.waits_for(cell.one("aws:lb/loadBalancer:LoadBalancer"))
     assert {"aws:ec2/internetGateway:InternetGateway test", "aws:ec2/route:Route test-public"} <= waits
+
+
+def test_another_account_decrypts_only_what_it_copies() -> None:
+    copies = "arn:aws:backup:eu-central-1:210987654321:backup-vault:copies"
+    cell = made(replace(ARGS, backup_copy_vault_arn=copies))
+    open_to = {
+        name.removeprefix("test-")
+        for name, key in cell.of("aws:kms/key:Key").items()
+        if any(row["Sid"] == "CopyToOtherAccount" for row in key.document()["Statement"])
+    }
+    assert open_to == {"backup", "payments"}
+    allowed = cell.one("aws:kms/key:Key", "test-payments").statement("CopyToOtherAccount")
+    assert allowed["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
+    grants = cell.one("aws:kms/key:Key", "test-payments").statement("GrantToOtherAccount")
+    assert grants["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}

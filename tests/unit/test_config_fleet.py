@@ -179,3 +179,17 @@ def test_the_same_file_declares_the_same_map_on_every_run() -> None:
     first, second = load_fleet(STACKS), load_fleet(STACKS)
     for name in first.cells:
         assert first.plan(name).shard_map.to_json() == second.plan(name).shard_map.to_json()
+
+
+def test_backups_are_not_copied_into_the_account_that_they_are_to_survive(tmp_path: Path) -> None:
+    own = "arn:aws:backup:eu-central-1:123456789012:backup-vault:copies"
+    write(fleet(tmp_path), "one", cell(backups=f"{{copyVaultArn: '{own}'}}"))
+    problem = problems_of(tmp_path)["one:backups.copyVaultArn"]
+    assert "the cell's own account" in problem.rule
+    write(tmp_path, "one", cell(backups=f"{{copyVaultArn: '{own.replace('123456789012', '210987654321')}'}}"))
+    assert load_fleet(tmp_path).plan("one").backups.copy_vault_arn
+
+
+def test_rarer_backups_are_kept_as_long_as_more_frequent_ones(tmp_path: Path) -> None:
+    write(fleet(tmp_path), "one", cell(backups="{weeklyDays: 30}"))
+    assert "fewer than the 35" in problems_of(tmp_path)["one:backups.weeklyDays"].rule

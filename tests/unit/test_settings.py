@@ -105,6 +105,14 @@ def test_the_message_names_key_value_rule_fix_and_place(tmp_path: Path) -> None:
         ({"endpoint": "{allowedCidrs: [0.0.0.0/0]}"}, "endpoint.allowedCidrs.0", "much of the world"),
         ({"retention": "{logDays: 364}"}, "retention.logDays", "CloudWatch Logs takes"),
         ({"retention": "{backupDays: 3}"}, "retention.backupDays", "BCK-01"),
+        (
+            {"backups": "{copyVaultArn: 'arn:aws:backup:us-east-1:210987654321:backup-vault:copies'}"},
+            "backups.copyVaultArn",
+            "us-east-1 is outside jurisdiction eu",
+        ),
+        ({"backups": "{copyVaultArn: copies}"}, "backups.copyVaultArn", "not the ARN of a backup vault"),
+        ({"backups": "{coolingOffDays: 2}"}, "backups.coolingOffDays", "less than 3"),
+        ({"backups": "{dailyDays: 0}"}, "backups.dailyDays", "less than 1"),
         ({"shards": "{count: 2, readers: 0}"}, "shards.readers", "without a standby"),
         ({"shards": "{instanceClass: db.t4g.large}"}, "shards.instanceClass", "CPU credits"),
         ({"shards": "{overrides: {acct_1: s00}}"}, "shards", "need a fixed count"),
@@ -163,6 +171,47 @@ def test_an_account_keeps_audit_logs_a_year(tmp_path: Path) -> None:
     stack = load_stack_file(write(tmp_path, "account", ACCOUNT))
     assert isinstance(stack.settings, AccountSettings)
     assert stack.settings.log_retention_days == 365
+
+
+def test_only_production_has_a_vault_lock_that_nobody_can_lift(tmp_path: Path) -> None:
+    problem = the_problem(tmp_path, cell(environment="staging", backups="{coolingOffDays: 14}"))
+    assert problem.key == "backups.coolingOffDays"
+    assert "nobody can lift" in problem.rule
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "rule"),
+    [
+        ("    adopted: {trailLogGroup: org-trail}\n", "adopted", "for guardrails that exist"),
+        (
+            "    guardrails: adopt\n    adopted: {trailLogGroup: 'arn:aws:logs:eu-west-1:1:log-group:x'}\n",
+            "adopted.trailLogGroup",
+            "not the name of a log group",
+        ),
+        (
+            "    guardrails: adopt\n    adopted: {loadBalancerLogBuckets: {mars-1: logs}}\n",
+            "adopted.loadBalancerLogBuckets.mars-1",
+            "not a region",
+        ),
+        ("    monthlyBudgetUsd: 1000\n", "monthlyBudgetUsd", "tells nobody"),
+        ("    monthlyBudgetUsd: 0\n    contactEmail: a@example.com\n", "monthlyBudgetUsd", "less than 1"),
+        (
+            "    securityContact: {name: A, title: B, email: a@example.com, phone: 5550100}\n",
+            "securityContact.phone",
+            "string",
+        ),
+        (
+            "    securityContact: {name: A, title: B, email: a@example.com, phone: '555'}\n",
+            "securityContact.phone",
+            "telephone number",
+        ),
+        ("    securityContact: {name: A, title: B, email: a@example.com}\n", "securityContact.phone", "is missing"),
+    ],
+)
+def test_an_accounts_guardrails_are_checked(tmp_path: Path, lines: str, key: str, rule: str) -> None:
+    problem = the_problem(tmp_path, ACCOUNT + lines)
+    assert problem.key == key
+    assert rule in problem.rule
 
 
 @pytest.mark.parametrize("image", ["gateway:latest", "example.com/gateway", "example.com/g@sha256:12", f"G@{DIGEST}"])

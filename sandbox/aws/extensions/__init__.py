@@ -6,7 +6,10 @@
 from sandbox.aws.extensions import (
     access_analyzer,
     acm,
+    backup,
+    budgets,
     cloudwatch,
+    ebs,
     ec2,
     eks,
     elbv2,
@@ -30,7 +33,10 @@ from sandbox.aws.kubernetes import Kubernetes
 EXTENSIONS = (
     access_analyzer,
     acm,
+    backup,
+    budgets,
     cloudwatch,
+    ebs,
     ec2,
     elbv2,
     events,

@@ -1,4 +1,5 @@
-"""CloudWatch Logs: changing the key, the class and the deletion protection of a log group.
+"""CloudWatch Logs: changing the key, the class and the deletion protection of a log group; a metric filter needs its
+group and goes with it.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html
 """
@@ -36,7 +37,21 @@ class LogsResponse(MotoResponse):  # type: ignore[misc]
         group = self._group(self._get_param("logGroupName"))
         if getattr(group, "deletion_protection", False):
             raise InvalidParameterException(msg=f"Log group {group.name} has deletion protection enabled")
+        self._drop_filters(group.name)
         return super().delete_log_group()
+
+    def put_metric_filter(self) -> Any:
+        """A second one of a name replaces the first."""
+        self._drop_filters(self._group(self._get_param("logGroupName")).name, self._get_param("filterName"))
+        return super().put_metric_filter()
+
+    def _drop_filters(self, group: str, name: str | None = None) -> None:
+        filters = self.logs_backend.filters
+        filters.metric_filters = [
+            each
+            for each in filters.metric_filters
+            if each["logGroupName"] != group or name not in (None, each["filterName"])
+        ]
 
     def associate_kms_key(self) -> ActionResult:
         self._named().kms_key_id = self._get_param("kmsKeyId")

@@ -17,6 +17,7 @@ from sandbox.aws.preconditions import (
     pipes,
     proxies,
     storage,
+    vaults,
 )
 from sandbox.aws.preconditions.model import Op, Precondition, Request
 
@@ -35,6 +36,7 @@ FAMILIES = (
     pipes,
     observability,
     guardrails,
+    vaults,
 )
 
 PRECONDITIONS: tuple[Precondition, ...] = tuple(row for family in FAMILIES for row in family.ROWS)

@@ -1,6 +1,9 @@
-"""CloudTrail, AWS Config, GuardDuty and Security Hub: deliveries that must be allowed, and what a Region has once."""
+"""CloudTrail, its metric filters, AWS Config, GuardDuty, Security Hub and the default key of volumes: deliveries that
+must be allowed, and what a Region has once."""
 
 from sandbox.aws.preconditions.account import (
+    arn_account,
+    arn_region,
     ask,
     bucket_exists,
     bucket_policy,
@@ -17,6 +20,8 @@ from sandbox.aws.preconditions.policies import Caller, allows
 TRAIL = "aws:cloudtrail/trail:Trail"
 CHANNEL = "aws:cfg/deliveryChannel:DeliveryChannel"
 RECORDER = "aws:cfg/recorder:Recorder"
+METRIC_FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
+DEFAULT_KEY = "aws:ebs/defaultKmsKey:DefaultKmsKey"
 
 CLOUDTRAIL = f"{DOCS}/awscloudtrail/latest/userguide"
 CONFIG = f"{DOCS}/config/latest/developerguide"
@@ -60,6 +65,44 @@ def trail_key_lets_trail_in(request: Request) -> str | None:
         ("kms:GenerateDataKey", "kms:DescribeKey"),
         facts,
     )
+
+
+def _log_group_exists(request: Request, name: str) -> bool:
+    rows = items(request, "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name)
+    return any(row["logGroupName"] == name for row in rows)
+
+
+def trail_log_group_exists(request: Request) -> str | None:
+    arn = str(request.given("cloudWatchLogsGroupArn") or "")
+    if not arn:
+        return None
+    here = (request.context.region, request.context.account_id)
+    name = arn.split(":log-group:")[-1].removesuffix(":*")
+    if (arn_region(arn), arn_account(arn)) == here and _log_group_exists(request, name):
+        return None
+    return f"log group {arn} does not exist in {here[0]} of account {here[1]}"
+
+
+def trail_role_may_write(request: Request) -> str | None:
+    group, arn = request.given("cloudWatchLogsGroupArn"), request.given("cloudWatchLogsRoleArn")
+    if not group:
+        return None
+    if not arn:
+        return "cloudWatchLogsRoleArn is missing"
+    stream = (
+        f"{str(group).removesuffix(':*')}:log-stream:{request.context.account_id}_CloudTrail_{request.context.region}"
+    )
+    needs = [("logs:CreateLogStream", stream), ("logs:PutLogEvents", stream)]
+    return untrusted(request, arn, "cloudtrail.amazonaws.com") or forbidden(request, arn, needs)
+
+
+def metric_filter_group_exists(request: Request) -> str | None:
+    name = request.props["logGroupName"]
+    return None if _log_group_exists(request, name) else f"log group {name} does not exist"
+
+
+def default_volume_key_is_usable(request: Request) -> str | None:
+    return unusable(request, request.given("keyArn"))
 
 
 def channel_bucket_lets_config_in(request: Request) -> str | None:
@@ -136,6 +179,42 @@ ROWS = (
         source=f"{CLOUDTRAIL}/create-kms-key-policy-for-cloudtrail.html",
         code="InsufficientEncryptionPolicyException",
         check=trail_key_lets_trail_in,
+    ),
+    Precondition(
+        id="cloudtrail-log-group-exists",
+        token=TRAIL,
+        on=ON_CHANGE,
+        rule="The log group of a trail must exist in the trail's account and home Region.",
+        source=f"{DOCS}/awscloudtrail/latest/APIReference/API_CreateTrail.html",
+        code="InvalidCloudWatchLogsLogGroupArnException",
+        check=trail_log_group_exists,
+    ),
+    Precondition(
+        id="cloudtrail-log-role-may-write",
+        token=TRAIL,
+        on=ON_CHANGE,
+        rule="The role of a trail must trust cloudtrail.amazonaws.com and be allowed to write to its log group.",
+        source=f"{CLOUDTRAIL}/cloudtrail-required-policy-for-cloudwatch-logs.html",
+        code="InvalidCloudWatchLogsRoleArnException",
+        check=trail_role_may_write,
+    ),
+    Precondition(
+        id="logs-metric-filter-group-exists",
+        token=METRIC_FILTER,
+        on=ON_CHANGE,
+        rule="The log group of a metric filter must exist.",
+        source=f"{DOCS}/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html",
+        code="ResourceNotFoundException",
+        check=metric_filter_group_exists,
+    ),
+    Precondition(
+        id="ebs-default-key-is-usable",
+        token=DEFAULT_KEY,
+        on=ON_CREATE,
+        rule="The default key of volumes must be an enabled symmetric key in its Region.",
+        source=f"{DOCS}/AWSEC2/latest/APIReference/API_ModifyEbsDefaultKmsKeyId.html",
+        code="InvalidKMSKey.InvalidState",
+        check=default_volume_key_is_usable,
     ),
     Precondition(
         id="config-bucket-lets-config-in",

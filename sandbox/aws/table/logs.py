@@ -1,4 +1,4 @@
-"""CloudWatch log groups and the resource policies that let AWS services write to them."""
+"""CloudWatch log groups, their metric filters, and the resource policies that let AWS services write to them."""
 
 from typing import Any
 
@@ -127,4 +127,68 @@ LOG_RESOURCE_POLICY = ResourceType(
     delete_before_replace=True,
 )
 
-TYPES = [LOG_GROUP_TYPE, LOG_RESOURCE_POLICY]
+# ---- aws:cloudwatch/logMetricFilter:LogMetricFilter
+
+METRIC_FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
+
+
+def put_metric_filter(ctx: Context, props: Props) -> str:
+    """One transformation; AWS takes a list of exactly one. Its value may be text, its default is a number."""
+    wanted = dict(props["metricTransformation"])
+    transformation = {
+        "metricName": wanted["name"],
+        "metricNamespace": wanted["namespace"],
+        "metricValue": str(wanted["value"]),
+    }
+    if wanted.get("defaultValue") not in (None, ""):
+        transformation["defaultValue"] = float(wanted["defaultValue"])
+    transformation |= {key: wanted[key] for key in ("dimensions", "unit") if wanted.get(key)}
+    ctx.client("logs").put_metric_filter(
+        logGroupName=props["logGroupName"],
+        filterName=props["name"],
+        filterPattern=props["pattern"].strip(),
+        metricTransformations=[transformation],
+    )
+    return str(props["name"])
+
+
+def read_metric_filter(ctx: Context, id_: str, last: Props) -> Props | None:
+    group = last.get("logGroupName")
+    if group is None:  # import gives GROUP:NAME
+        group, _, id_ = id_.rpartition(":")
+    rows = pages(ctx, "logs", "describe_metric_filters", "metricFilters", logGroupName=group, filterNamePrefix=id_)
+    found = next((row for row in rows if row["filterName"] == id_), None)
+    if found is None:
+        return None
+    (live,) = found["metricTransformations"]
+    default = live.get("defaultValue")
+    return {
+        "logGroupName": group,
+        "name": id_,
+        "pattern": found["filterPattern"],
+        "applyOnTransformedLogs": found.get("applyOnTransformedLogs", False),
+        "metricTransformation": {
+            "name": live["metricName"],
+            "namespace": live["metricNamespace"],
+            "value": live["metricValue"],
+            "defaultValue": None if default is None else f"{float(default):g}",
+            "dimensions": live.get("dimensions") or None,
+            "unit": live.get("unit") or "None",
+        },
+    }
+
+
+METRIC_FILTER_TYPE = ResourceType(
+    token=METRIC_FILTER,
+    service="logs",
+    create=put_metric_filter,
+    read=read_metric_filter,
+    update=lambda ctx, _id, _old, new: void(put_metric_filter(ctx, new)),
+    delete=lambda ctx, id_, last: ctx.client("logs").delete_metric_filter(
+        logGroupName=last["logGroupName"], filterName=id_
+    ),
+    force_new=frozenset({"logGroupName", "name"}),
+    autoname=Autoname(max_length=512),
+)
+
+TYPES = [LOG_GROUP_TYPE, LOG_RESOURCE_POLICY, METRIC_FILTER_TYPE]
