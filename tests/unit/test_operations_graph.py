@@ -256,8 +256,9 @@ def test_a_file_gets_what_standard_output_would(
 
 
 def test_the_table_names_both_chains_their_ratio_and_that_nothing_was_measured(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
     write_graph(stack_graph(session(FakeEngine({"one": ROWS})), "one"), Drawing.TABLE, True, None)
     printed = capsys.readouterr().out
     assert "longest chain: 780 s (13 min), computed from published creation times, not measured" in printed
