@@ -46,14 +46,13 @@ class ConsumerQueueArgs:
     """FIFO, ordered within a message group. A dead letter lets the messages behind it pass: the consumer has to stop
     the account it belongs to."""
     key_arn: pulumi.Input[str]
-    alarm_topic_arn: pulumi.Input[str]
     grants: Grants
     dead_letter_grants: Grants | None = None
     """For the dead-letter queue, where the sender itself puts what it cannot deliver."""
     visibility_timeout_s: int = 60
     """Longer than the consumer works on one message."""
     max_age_s: int = 300
-    """Age of the oldest message at which people are paged."""
+    """Age of the oldest message that raises the alarm."""
 
     def __post_init__(self) -> None:
         if not 0 < self.visibility_timeout_s <= 43_200:
@@ -66,7 +65,8 @@ class ConsumerQueueArgs:
 
 
 class ConsumerQueue(pulumi.ComponentResource):
-    """Queue, dead-letter queue, policies and two alarms of one consumer. Creation: seconds.
+    """Queue, dead-letter queue, policies and two alarms of one consumer. Creation: seconds. The alarms tell nobody: a
+    composite alarm over them does (`components/event_log.py`).
 
     Physical names are the component's name (`<name>`, `<name>-dlq`, with `.fifo` where ordered): the two queues name
     each other in their redrive policies, which only works with names known beforehand.
@@ -77,6 +77,9 @@ class ConsumerQueue(pulumi.ComponentResource):
     dead_letter_url: pulumi.Output[str]
     dead_letter_arn: pulumi.Output[str]
     alarm_arns: Sequence[pulumi.Output[str]]
+    name: str
+    """Physical name; that of the dead-letter queue is"""
+    dead_letter_name: str
     ready: Sequence[pulumi.Resource]
     """What a sender has to wait for: the policies that let it in."""
 
@@ -111,6 +114,7 @@ class ConsumerQueue(pulumi.ComponentResource):
             self._policy(f"{name}-dlq", dead, args.dead_letter_grants(dead.arn) if args.dead_letter_grants else ()),
         ]
         self.alarm_arns = [self._dead_letter_alarm(name), self._age_alarm(name)]
+        self.name, self.dead_letter_name = f"{name}{suffix}", f"{name}-dlq{suffix}"
         self.url, self.arn = queue.url, queue.arn
         self.dead_letter_url, self.dead_letter_arn = dead.url, dead.arn
         self.register_outputs({"url": self.url, "arn": self.arn, "deadLetterUrl": self.dead_letter_url})
@@ -181,9 +185,6 @@ class ConsumerQueue(pulumi.ComponentResource):
             comparison_operator="GreaterThanThreshold",
             # SQS stops its metrics for a queue that was idle for six hours: silence is not an incident.
             treat_missing_data="notBreaching",
-            actions_enabled=True,
-            alarm_actions=[self._args.alarm_topic_arn],
-            ok_actions=[self._args.alarm_topic_arn],
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )

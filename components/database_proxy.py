@@ -47,13 +47,14 @@ class DatabaseProxy(pulumi.ComponentResource):
     endpoint: pulumi.Output[str]
     """Host name of the read-write endpoint."""
     arn: pulumi.Output[str]
+    name: pulumi.Output[str]
 
     def __init__(self, name: str, args: DatabaseProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         proxy = self._proxy(name, args, *self._role(name, args, child))
         self._target(name, args, proxy, child)
-        self.endpoint, self.arn = proxy.endpoint, proxy.arn
+        self.endpoint, self.arn, self.name = proxy.endpoint, proxy.arn, proxy.name
         self.register_outputs({"endpoint": self.endpoint, "arn": self.arn})
 
     def _proxy(self, name: str, args: DatabaseProxyArgs, role: iam.Role, allowed: iam.RolePolicy) -> rds.Proxy:

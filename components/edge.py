@@ -11,12 +11,17 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, lb, route53, vpc
 
+from components.alarms import Watched
 from components.base import type_token
 from components.certificate import Certificate, CertificateArgs
 from components.vocabulary import DataClass, tags
 from components.web_acl import WebAcl, WebAclArgs
+from contracts.metrics import Subject
 
 HTTP, HTTPS = 80, 443
+
+HEALTH_PATH = "/ready"
+"""What the gateway answers 200 on when it can serve."""
 
 IDLE_TIMEOUT_S = 60
 """Seconds of silence after which the ALB closes a connection. The gateway keeps its own open longer, or the ALB sends
@@ -61,7 +66,7 @@ class EdgeArgs:
     internet: Sequence[pulumi.Resource] = ()
     """Routes that an internet-facing load balancer needs before it is made: `Network.internet`."""
     gateway_port: int = 8443
-    health_path: str = "/ready"
+    health_path: str = HEALTH_PATH
     log_retention_days: int = 365
     protected: bool = True
     """Deletion protection of load balancer and zone: clients keep addresses and delegations for long."""
@@ -92,6 +97,8 @@ class Edge(pulumi.ComponentResource):
     target_group_arn: pulumi.Output[str]
     """What the gateway's target group binding names."""
     security_group_id: pulumi.Output[str]
+    watched: Watched
+    """What has metrics."""
     name_servers: pulumi.Output[Sequence[str]] | None
     """Of the zone that the edge made."""
 
@@ -111,7 +118,13 @@ class Edge(pulumi.ComponentResource):
         targets = self._target_group()
         self._listeners(balancer, targets, certificate)
         self._records(balancer, zone_id)
-        WebAcl(name, self._web_acl(balancer), self._child)
+        acl = WebAcl(name, self._web_acl(balancer), self._child)
+        self.watched = {
+            Subject.LOAD_BALANCER: {"edge": {"LoadBalancer": balancer.arn_suffix}},
+            Subject.TARGET_GROUP: {"gateway": {"TargetGroup": targets.arn_suffix, "LoadBalancer": balancer.arn_suffix}},
+            Subject.CERTIFICATE: {"edge": {"CertificateArn": certificate.arn}},
+            Subject.WEB_ACL_RULE: acl.watched,
+        }
         self.dns_name, self.load_balancer_arn = balancer.dns_name, balancer.arn
         self.target_group_arn, self.security_group_id = targets.arn, group.id
         self.register_outputs(

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch, kinesis
 
+from components.alarms import Watched
 from components.base import type_token
 from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.consumer_queue import ConsumerQueue, ConsumerQueueArgs, Grants
 from components.iam import Statement, allow, from_source, policy, service, via_service
 from components.stream_pipe import StreamPipe, StreamPipeArgs, log_group_name, pipe_role
 from components.vocabulary import DataClass, tags
+from contracts.metrics import Subject
 
 EVENT_SOURCE_PREFIX = "payment-cell"
 """First part of the `source` of the cell's events on its bus: `payment-cell.<cell>`."""
@@ -71,6 +73,7 @@ class EventLogArgs:
     archive_key_arn: pulumi.Input[str]
     logs_key_arn: pulumi.Input[str]
     alarm_topic_arn: pulumi.Input[str]
+    """Pages."""
     archive_lock: ObjectLock
     archive_retention_days: int
     stream_shards: int | None = None
@@ -117,27 +120,31 @@ class EventLog(pulumi.ComponentResource):
     """Consumer -> queue URL."""
     queue_arns: Mapping[str, pulumi.Output[str]]
     dead_letter_urls: Mapping[str, pulumi.Output[str]]
+    stuck_alarm_arn: pulumi.Output[str]
+    """The composite alarm that pages."""
+    watched: Watched
 
     def __init__(self, name: str, args: EventLogArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self._lasting = pulumi.ResourceOptions(parent=self, protect=args.protected)
-        self._stream = self._make_stream()
+        self._stream, throttled = self._make_stream()
         self._bus = self._make_bus()
         archive = self._archive()
         self._log_policy = self._pipe_logs()
-        pipes = []
+        pipes: dict[str, StreamPipe] = {}
         if any(not consumer.ordered for consumer in args.consumers):
-            pipes.append(self._pipe_to_bus())
+            pipes["bus"] = self._pipe_to_bus()
         queues = {}
         for consumer in args.consumers:
             if consumer.ordered:
-                queues[consumer.name], pipe = self._ordered(consumer)
-                pipes.append(pipe)
+                queues[consumer.name], pipes[consumer.name] = self._ordered(consumer)
             else:
                 queues[consumer.name] = self._unordered(consumer)
-        self._stuck_alarm([arn for queue in queues.values() for arn in queue.alarm_arns] + [p.alarm_arn for p in pipes])
+        leaves = [arn for queue in queues.values() for arn in queue.alarm_arns]
+        self.stuck_alarm_arn = self._stuck_alarm([throttled, *leaves, *(pipe.alarm_arn for pipe in pipes.values())])
+        self.watched = self._watched(queues, pipes)
         self.stream_name, self.stream_arn = self._stream.name, self._stream.arn
         self.bus_name, self.bus_arn = self._bus.name, self._bus.arn
         self.archive_bucket = archive.bucket
@@ -159,7 +166,7 @@ class EventLog(pulumi.ComponentResource):
         """`source` of this cell's events on its bus."""
         return f"{EVENT_SOURCE_PREFIX}.{self._prefix}"
 
-    def _make_stream(self) -> kinesis.Stream:
+    def _make_stream(self) -> tuple[kinesis.Stream, pulumi.Output[str]]:
         args = self._args
         stream = kinesis.Stream(
             self._prefix,
@@ -174,7 +181,7 @@ class EventLog(pulumi.ComponentResource):
             tags=tags(DataClass.PAYMENTS, jurisdiction=args.jurisdiction),
             opts=self._lasting,
         )
-        cloudwatch.MetricAlarm(
+        throttled = cloudwatch.MetricAlarm(
             f"{self._prefix}-stream-throttled",
             region=args.region,
             alarm_description="Writers are refused: a shard is over 1 MB or 1,000 records a second. Add shards.",
@@ -187,13 +194,10 @@ class EventLog(pulumi.ComponentResource):
             threshold=0,
             comparison_operator="GreaterThanThreshold",
             treat_missing_data="notBreaching",
-            actions_enabled=True,
-            alarm_actions=[args.alarm_topic_arn],
-            ok_actions=[args.alarm_topic_arn],
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )
-        return stream
+        return stream, throttled.arn
 
     def _make_bus(self) -> cloudwatch.EventBus:
         args = self._args
@@ -301,7 +305,6 @@ class EventLog(pulumi.ComponentResource):
                 account_id=args.account_id,
                 stream_arn=self._stream.arn,
                 stream_key_arn=args.events_key_arn,
-                alarm_topic_arn=args.alarm_topic_arn,
                 logs_key_arn=args.logs_key_arn,
                 log_retention_days=args.log_retention_days,
                 logs_allowed=self._log_policy,
@@ -355,7 +358,6 @@ class EventLog(pulumi.ComponentResource):
                 jurisdiction=args.jurisdiction,
                 ordered=consumer.ordered,
                 key_arn=args.events_key_arn,
-                alarm_topic_arn=args.alarm_topic_arn,
                 visibility_timeout_s=consumer.visibility_timeout_s,
                 max_age_s=consumer.max_age_s,
                 **grants,
@@ -363,9 +365,9 @@ class EventLog(pulumi.ComponentResource):
             self._child,
         )
 
-    def _stuck_alarm(self, alarm_arns: Sequence[pulumi.Output[str]]) -> None:
+    def _stuck_alarm(self, alarm_arns: Sequence[pulumi.Output[str]]) -> pulumi.Output[str]:
         """One page for the whole flow: a single cause usually trips several of the alarms at once."""
-        cloudwatch.CompositeAlarm(
+        alarm = cloudwatch.CompositeAlarm(
             f"{self._prefix}-events-stuck",
             region=self._args.region,
             alarm_name=f"{self._prefix}-events-stuck",
@@ -379,3 +381,19 @@ class EventLog(pulumi.ComponentResource):
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )
+        arn: pulumi.Output[str] = alarm.arn
+        return arn
+
+    def _watched(self, queues: Mapping[str, ConsumerQueue], pipes: Mapping[str, StreamPipe]) -> Watched:
+        stream = {"StreamName": self._stream.name}
+        unordered = [consumer.name for consumer in self._args.consumers if not consumer.ordered]
+        return {
+            Subject.STREAM: {"stream": stream},
+            Subject.STREAM_SHARD: {"stream": stream},
+            Subject.QUEUE: {key: {"QueueName": queue.name} for key, queue in queues.items()}
+            | {f"{key}-dlq": {"QueueName": queue.dead_letter_name} for key, queue in queues.items()},
+            Subject.PIPE: {key: {"PipeName": pipe.name} for key, pipe in pipes.items()},
+            Subject.RULE: {
+                key: {"EventBusName": self._bus.name, "RuleName": f"{self._prefix}-{key}"} for key in unordered
+            },
+        }

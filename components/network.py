@@ -109,6 +109,8 @@ class Network(pulumi.ComponentResource):
     """Zone id -> this account's name of the zone, which is what RDS takes."""
     nat_addresses: Mapping[str, pulumi.Output[str]]
     """Zone id of the gateway -> public IPv4 address. Every call to a bank comes from one of these."""
+    nat_gateway_ids: Mapping[str, pulumi.Output[str]]
+    """Zone id -> NAT gateway."""
     endpoint_security_group_id: pulumi.Output[str]
     internet: Sequence[pulumi.Resource]
     """What has to exist before a load balancer can face the internet: the gateway and the public subnets' routes."""
@@ -136,6 +138,7 @@ class Network(pulumi.ComponentResource):
         self.subnets = {tier: {zone: subnet.id for zone, subnet in of.items()} for tier, of in subnets.items()}
         self.zone_names = {zone: subnet.availability_zone for zone, subnet in subnets[Tier.DATA].items()}
         self.nat_addresses = {zone: address.public_ip for zone, address in addresses.items()}
+        self.nat_gateway_ids = {zone: nat.id for zone, nat in gateways.items()}
         self.endpoint_security_group_id = endpoints.security_group_id
         self.register_outputs(
             {

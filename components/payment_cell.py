@@ -10,13 +10,15 @@ from components.backups import BackupRetention, Backups, BackupsArgs, RestoreTes
 from components.base import type_token
 from components.buckets import ObjectLock
 from components.cluster import Cluster, ClusterArgs
-from components.edge import Edge, EdgeArgs
+from components.edge import HEALTH_PATH, Edge, EdgeArgs
 from components.event_log import ConsumerArgs, EventLog, EventLogArgs
 from components.keys import Keys, KeysArgs
 from components.network import Network, NetworkArgs
 from components.nodes import NodeGroupArgs
 from components.sharded_database import DatabaseShard, ShardedDatabase, ShardedDatabaseArgs
+from components.telemetry import Telemetry, TelemetryArgs
 from components.vocabulary import KeyUse, Tier
+from contracts.metrics import Subject
 from contracts.shard_map import ShardMap
 
 
@@ -72,6 +74,8 @@ class PaymentCellArgs:
     viewers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     alarm_subscribers: Mapping[str, str] = field(default_factory=dict)
     """Endpoint -> protocol."""
+    slo_percent: float = 99.95
+    """Share of requests at the edge that must not fail, over 30 days."""
     master_password_version: int = 1
     """A higher one gives every shard a new master password."""
     zone_id: pulumi.Input[str] | None = None
@@ -102,6 +106,7 @@ class PaymentCell(pulumi.ComponentResource):
     edge: Edge
     alarms: AlarmTopic
     backups: Backups
+    telemetry: Telemetry
 
     def __init__(self, name: str, args: PaymentCellArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
@@ -115,6 +120,7 @@ class PaymentCell(pulumi.ComponentResource):
         self.event_log = EventLog(name, self._event_log(), self._child)
         self.edge = Edge(name, self._edge(), self._child)
         self.backups = Backups(name, self._backups(), self._child)
+        self.telemetry = Telemetry(name, self._telemetry(), self._child)
         self.register_outputs(self.outputs())
 
     def outputs(self) -> Mapping[str, object]:
@@ -151,6 +157,9 @@ class PaymentCell(pulumi.ComponentResource):
             "deadLetterUrls": events.dead_letter_urls,
             "alarmTopicArn": self.alarms.arn,
             "backupVaultArn": self.backups.vault_arn,
+            "ticketTopicArn": self.alarms.ticket_arn,
+            "unconfirmedAlarmSubscribers": self.alarms.unconfirmed,
+            "healthCheckId": self.telemetry.health_check_id,
             "domainName": self._args.domain_name,
             "nameServers": edge.name_servers,
             "loadBalancerDnsName": edge.dns_name,
@@ -190,6 +199,7 @@ class PaymentCell(pulumi.ComponentResource):
             account_id=args.account_id,
             key_arn=self.keys.arns[KeyUse.EVENTS],
             subscribers=args.alarm_subscribers,
+            tickets=True,
             from_rules=True,
         )
 
@@ -299,4 +309,26 @@ class PaymentCell(pulumi.ComponentResource):
             restore_tests=None if args.disposable else where,
             protected=args.protected,
             disposable=args.disposable,
+        )
+
+    def _telemetry(self) -> TelemetryArgs:
+        args = self._args
+        return TelemetryArgs(
+            region=args.region,
+            domain_name=args.domain_name,
+            health_path=HEALTH_PATH,
+            slo_percent=args.slo_percent,
+            watched={
+                **self.edge.watched,
+                **self.database.watched,
+                **self.event_log.watched,
+                Subject.NAT_GATEWAY: {
+                    zone: {"NatGatewayId": nat} for zone, nat in self.network.nat_gateway_ids.items()
+                },
+                Subject.CLUSTER: {"cluster": {"ClusterName": self.cluster.name}},
+            },
+            login_logs={key: shard.login_log for key, shard in self.database.shards.items()},
+            page_topic_arn=self.alarms.arn,
+            ticket_topic_arn=self.alarms.ticket_arn,
+            flow_alarm_arns=[self.event_log.stuck_alarm_arn],
         )

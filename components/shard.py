@@ -94,6 +94,10 @@ class Shard(pulumi.ComponentResource):
     resource_id: pulumi.Output[str]
     """`cluster-...`: what an IAM policy for rds-db:connect names."""
     secret_arn: pulumi.Output[str]
+    cluster_identifier: pulumi.Output[str]
+    proxy_name: pulumi.Output[str]
+    login_log: pulumi.Output[str]
+    """Name of the log group of refused IAM logins."""
 
     def __init__(self, name: str, args: ShardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
@@ -104,12 +108,14 @@ class Shard(pulumi.ComponentResource):
         # Write-only on both sides: neither state nor plan ever holds it, and a new value at each run changes nothing
         # until the version does.
         password = pulumi.Output.secret(secrets.token_urlsafe(PASSWORD_BYTES))
-        cluster = self._cluster(password, list(self._log_groups()))
+        log_groups = dict(zip(LOG_EXPORTS, self._log_groups(), strict=True))
+        cluster = self._cluster(password, list(log_groups.values()))
         instances = [self._instance(cluster, *place) for place in self._places()]
         secret, version = self._secret(password)
         proxy = self._proxy(cluster, instances, secret, version)
         self.endpoint, self.reader_endpoint = cluster.endpoint, cluster.reader_endpoint
-        self.proxy_endpoint = proxy.endpoint
+        self.proxy_endpoint, self.proxy_name = proxy.endpoint, proxy.name
+        self.cluster_identifier, self.login_log = cluster.cluster_identifier, log_groups["iam-db-auth-error"].name
         self.cluster_arn, self.resource_id, self.secret_arn = cluster.arn, cluster.cluster_resource_id, secret.arn
         self.register_outputs(
             {

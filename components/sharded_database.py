@@ -6,16 +6,18 @@ published map (`contracts.shard_map`), never by asking a shard.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pulumi
 from pulumi_aws import ec2, iam, rds, ssm, vpc
 
+from components.alarms import Dimensions, Watched
 from components.base import type_token
 from components.iam import from_source, trust
 from components.shard import PORT, Shard, ShardArgs, ShardSettings
 from components.vocabulary import DataClass, tags
+from contracts.metrics import Subject
 from contracts.shard_map import ADVANCED_PARAMETER_BYTES, STANDARD_PARAMETER_BYTES, ShardMap
 
 MIN_BACKUP_DAYS, MAX_BACKUP_DAYS = 7, 35
@@ -163,6 +165,8 @@ class ShardedDatabase(pulumi.ComponentResource):
     security_group_id: pulumi.Output[str]
     subnet_group: pulumi.Output[str]
     """Name of the data subnets' group."""
+    watched: Watched
+    """What has metrics."""
 
     def __init__(self, name: str, args: ShardedDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         for shard in args.shards:
@@ -181,6 +185,7 @@ class ShardedDatabase(pulumi.ComponentResource):
         settings = self._settings(database, proxy, groups[families[0]])
         self.shards = {shard.id: self._shard(shard, settings, groups) for shard in args.shards}
         self.proxy_endpoints = {key: shard.proxy_endpoint for key, shard in self.shards.items()}
+        self.watched = self._watched()
         self.shard_map_parameter = self._publish().name
         self.security_group_id = database.id
         self.register_outputs(
@@ -206,6 +211,18 @@ class ShardedDatabase(pulumi.ComponentResource):
             ),
             self._child,
         )
+
+    def _watched(self) -> Watched:
+        read = {shard.id for shard in self._args.shards if shard.readers}
+
+        def by_role(role: str, keys: Iterable[str]) -> Mapping[str, Dimensions]:
+            return {key: {"DBClusterIdentifier": self.shards[key].cluster_identifier, "Role": role} for key in keys}
+
+        return {
+            Subject.SHARD_WRITER: by_role("WRITER", self.shards),
+            Subject.SHARD_READERS: by_role("READER", [key for key in self.shards if key in read]),
+            Subject.PROXY: {key: {"ProxyName": shard.proxy_name} for key, shard in self.shards.items()},
+        }
 
     def _security_groups(self) -> tuple[ec2.SecurityGroup, ec2.SecurityGroup]:
         """(database, proxy): clients reach both, the proxy reaches the database, neither reaches anything else."""

@@ -46,7 +46,6 @@ class StreamPipeArgs:
     """`PipeTargetParametersArgs` as a mapping."""
     target_statements: Sequence[Statement]
     """What the pipe's role may do to its target."""
-    alarm_topic_arn: pulumi.Input[str]
     logs_key_arn: pulumi.Input[str]
     log_retention_days: int
     logs_allowed: pulumi.Resource
@@ -72,6 +71,8 @@ class StreamPipe(pulumi.ComponentResource):
 
     arn: pulumi.Output[str]
     alarm_arn: pulumi.Output[str]
+    """Tells nobody: a composite alarm over it does."""
+    name: pulumi.Output[str]
 
     def __init__(self, name: str, args: StreamPipeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         if len(name) > PIPE_NAME_MAX:
@@ -105,6 +106,7 @@ class StreamPipe(pulumi.ComponentResource):
             # A pipe tries its permissions when it starts.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, args.logs_allowed]),
         )
+        self.name = pipe.name
         self.arn, self.alarm_arn = pipe.arn, self._failing_alarm(name, args, child)
         self.register_outputs({"arn": self.arn})
 
@@ -123,9 +125,6 @@ class StreamPipe(pulumi.ComponentResource):
             threshold=0,
             comparison_operator="GreaterThanThreshold",
             treat_missing_data="notBreaching",
-            actions_enabled=True,
-            alarm_actions=[args.alarm_topic_arn],
-            ok_actions=[args.alarm_topic_arn],
             tags=tags(DataClass.INTERNAL),
             opts=child,
         )

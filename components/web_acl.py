@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 from pulumi_aws import cloudwatch, wafv2
 
+from components.alarms import Dimensions
 from components.base import type_token
 from components.iam import allow, from_source, policy, service
 from components.vocabulary import DataClass, tags
@@ -24,6 +25,8 @@ MANAGED_RULES = (
 )
 """Cheapest first: 25, 200 and 700 capacity units of the ACL's 1,500
 (https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html)."""
+
+RATE_RULE = "rate-per-address"
 
 REDACTED_HEADERS = ("authorization", "cookie", "idempotency-key", "x-api-key")
 """Headers that open something, or that tie a log line to a payment."""
@@ -55,6 +58,8 @@ class WebAcl(pulumi.ComponentResource):
     """ACL, association and log. Creation: seconds."""
 
     arn: pulumi.Output[str]
+    watched: Mapping[str, Dimensions]
+    """Rule -> dimensions of its metrics; `ALL` is all of them together."""
 
     def __init__(self, name: str, args: WebAclArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
@@ -66,7 +71,8 @@ class WebAcl(pulumi.ComponentResource):
             scope="REGIONAL",
             default_action={"allow": {}},
             rules=list(_rules(args)),
-            visibility_config=_visibility("edge"),
+            # The name is a dimension of the ACL's metrics: two cells of a region must not add up.
+            visibility_config=_visibility(name),
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )
@@ -75,6 +81,8 @@ class WebAcl(pulumi.ComponentResource):
         )
         self._logging(name, args, acl)
         self.arn = acl.arn
+        rules = ["ALL", RATE_RULE, *(key for key, _ in MANAGED_RULES)]
+        self.watched = {rule: {"WebACL": name, "Region": args.region, "Rule": rule} for rule in rules}
         self.register_outputs({"arn": self.arn})
 
     def _logging(self, name: str, args: WebAclArgs, acl: wafv2.WebAcl) -> None:
@@ -116,7 +124,7 @@ class WebAcl(pulumi.ComponentResource):
 
 def _rules(args: WebAclArgs) -> Sequence[Mapping[str, Any]]:
     rate = {
-        "name": "rate-per-address",
+        "name": RATE_RULE,
         "priority": 0,
         "action": {"block": {"custom_response": {"response_code": 429}}},
         "statement": {
@@ -126,7 +134,7 @@ def _rules(args: WebAclArgs) -> Sequence[Mapping[str, Any]]:
                 "aggregate_key_type": "IP",
             }
         },
-        "visibility_config": _visibility("rate-per-address"),
+        "visibility_config": _visibility(RATE_RULE),
     }
     managed = [
         {

@@ -73,6 +73,7 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         edge_rate_limit=ceil(plan.peak_payments_per_second * RATE_WINDOW_S * ADDRESS_SHARE),
         access_log_bucket=access_log_bucket,
         alarm_subscribers={account.contact_email: "email"} if account.contact_email else {},
+        slo_percent=plan.slo,
         log_retention_days=kept.log_days,
         key_deletion_days=kept.key_deletion_days,
         frugal=plan.frugal,

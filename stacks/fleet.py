@@ -14,6 +14,7 @@ from itertools import combinations
 from pathlib import Path
 
 import catalogue
+from components.vocabulary import Environment
 from contracts.shard_map import ShardMapError, parse
 from contracts.shard_plan import check_successor
 from stacks.capacity import COUNTED, GRANTED
@@ -22,6 +23,7 @@ from stacks.plan import Cap, CellPlan
 from stacks.problems import ConfigError, Problem, listed, nearest
 from stacks.settings import StackFile, load_stack_file
 from stacks.sizing import derive, vpc_network
+from stacks.telemetry import series_by_metric
 
 WORKLOADS_SUFFIX = "-workloads"
 """A workloads stack is named after its cell."""
@@ -103,6 +105,7 @@ class Fleet:
             *self._backups(),
             *(problem for name in self._whole_cells() for problem in self._over_capacity(name, check_quotas)),
             *(problem for name in self._whole_cells() for problem in self._strange_shards(name)),
+            *(problem for name in self._whole_cells() for problem in self._telemetry(name)),
             *(self._over_shared_quotas() if check_quotas else ()),
         ]
 
@@ -191,6 +194,19 @@ class Fleet:
         for key, shard in named.items():
             if shard not in ids:
                 yield self.stacks[name].problem(f"versions.{key}", f"{shard} is not a shard here", f"use {listed(ids)}")
+
+    def _telemetry(self, name: str) -> Iterator[Problem]:
+        """Alarms that reach nobody, and more time series than the cell may have."""
+        cell, stack = self.cells[name], self.stacks[name]
+        account = self.accounts.get(cell.account)
+        if account and cell.environment is Environment.PRODUCTION and account.contact_email is None:
+            rule = f"has no contactEmail, so the alarms of production cell {name} would reach nobody"
+            yield stack.problem("account", rule, f"add contactEmail to stacks/Pulumi.{cell.account}.yaml")
+        by_metric = series_by_metric(self.plan(name))
+        if (total := sum(by_metric.values())) > cell.series_budget:
+            largest = sorted(by_metric.items(), key=lambda item: -item[1])[:3]
+            rule = f"is below the {total:,} time series of the cell: " + ", ".join(f"{n:,} of {m}" for m, n in largest)
+            yield stack.problem("seriesBudget", rule, f"raise it to {total} or more, or declare fewer shards")
 
     def _over_shared_quotas(self) -> Iterator[Problem]:
         """Quotas that each of several cells of an account in a region keeps, and all of them together do not."""

@@ -330,6 +330,12 @@ class CellSettings(Settings):
         gt=0,
         description="`cell up` and `cell preview` refuse a cell that costs more. Plain pulumi does not.",
     )
+    slo: float = Field(
+        default=99.95, ge=95, lt=100, description="Percent of requests at the edge that must not fail, over 30 days."
+    )
+    series_budget: int = Field(
+        default=2_000, ge=1, le=100_000, description="Time series that the cell's alarms and dashboards may have."
+    )
 
     @property
     def effective_jurisdiction(self) -> str:

@@ -47,8 +47,8 @@ def render_workloads(cell: str) -> str:
     return f"{SCHEMA_HEADER}config:\n  payment-cell:workloads:\n    cell: {cell}\n"
 
 
-def render_account(account_id: str, home_region: str) -> str:
-    """An account's stack file."""
+def render_account(account_id: str, home_region: str, contact_email: str) -> str:
+    """An account's stack file; its alarms go to `contact_email`, where somebody has to confirm."""
     catalogue.region(home_region)
     return (
         f"{SCHEMA_HEADER}"
@@ -56,4 +56,5 @@ def render_account(account_id: str, home_region: str) -> str:
         "  payment-cell:account:\n"
         f'    accountId: "{account_id}"\n'
         f"    homeRegion: {home_region}\n"
+        f"    contactEmail: {contact_email}\n"
     )

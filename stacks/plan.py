@@ -154,6 +154,8 @@ class CellPlan:
     consumers: tuple[ConsumerSpec, ...]
     retention: Retention
     backups: BackupSpec
+    slo: float
+    """Percent of requests at the edge that must not fail, over 30 days."""
 
     protected: bool
     """Deletion protection of the service and Pulumi's protect: off in development and where the cell is disarmed."""

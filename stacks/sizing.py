@@ -129,6 +129,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         consumers=consumers,
         retention=_retention(settings, ledger),
         backups=backups(settings, ledger.note),
+        slo=settings.slo,
         protected=settings.environment is not Environment.DEVELOPMENT and not settings.disarmed,
         object_lock_mode="COMPLIANCE" if settings.environment is Environment.PRODUCTION else "GOVERNANCE",
         derived=tuple(ledger.entries),

@@ -219,11 +219,21 @@ def _log_group(resource: Resource, context: Context) -> Iterator[Charge]:
 def _alarm(resource: Resource, _context: Context) -> Iterator[Charge]:
     queries = resource.inputs.get("metricQueries", ())
     metrics = sum(1 for query in queries if "metric" in query) or 1
+    # A band counts as two metrics more, its upper and its lower edge.
+    metrics += 2 * sum(1 for query in queries if query.get("expression", "").startswith("ANOMALY_DETECTION_BAND"))
     yield Charge(price="cloudwatch.alarm", quantity=metrics, formula=f"{metrics} metrics")
 
 
 def _composite_alarm(_resource: Resource, _context: Context) -> Iterator[Charge]:
     yield Charge(price="cloudwatch.composite-alarm", quantity=1, formula="1 alarm")
+
+
+def _dashboard(_resource: Resource, _context: Context) -> Iterator[Charge]:
+    yield Charge(price="cloudwatch.dashboard", quantity=1, formula="1 dashboard; the account's first three are free")
+
+
+def _health_check(_resource: Resource, _context: Context) -> Iterator[Charge]:
+    yield Charge(price="route53.health-check", quantity=1, formula="1 health check")
 
 
 def _key(_resource: Resource, context: Context) -> Iterator[Charge]:
@@ -272,6 +282,7 @@ def _zone(_resource: Resource, _context: Context) -> Iterator[Charge]:
 PRICED: Mapping[str, Rule] = MappingProxyType(
     {
         "aws:cloudwatch/compositeAlarm:CompositeAlarm": _composite_alarm,
+        "aws:cloudwatch/dashboard:Dashboard": _dashboard,
         "aws:cloudwatch/eventArchive:EventArchive": _bus_archive,
         "aws:cloudwatch/eventBus:EventBus": _bus,
         "aws:cloudwatch/logGroup:LogGroup": _log_group,
@@ -289,6 +300,7 @@ PRICED: Mapping[str, Rule] = MappingProxyType(
         INSTANCE: _database_instance,
         "aws:rds/proxy:Proxy": _database_proxy,
         "aws:route53/zone:Zone": _zone,
+        "aws:route53/healthCheck:HealthCheck": _health_check,
         "aws:s3/bucket:Bucket": _bucket,
         "aws:secretsmanager/secret:Secret": _secret,
         "aws:sqs/queue:Queue": _queue,

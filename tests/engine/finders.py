@@ -94,6 +94,7 @@ FINDERS: dict[str, Find] = {
     "cloudwatch/compositeAlarm:CompositeAlarm": find(
         "cloudwatch.describe_alarms", "CompositeAlarms", AlarmNames=["{alarmName}"], AlarmTypes=["CompositeAlarm"]
     ),
+    "cloudwatch/dashboard:Dashboard": find("cloudwatch.get_dashboard", "DashboardBody", DashboardName="{id}"),
     "cloudwatch/eventArchive:EventArchive": find("events.describe_archive", ArchiveName="{id}"),
     "cloudwatch/eventBus:EventBus": find("events.describe_event_bus", "Arn", Name="{name}"),
     "cloudwatch/eventRule:EventRule": find(
@@ -106,7 +107,10 @@ FINDERS: dict[str, Find] = {
         "logs.describe_log_groups", "logGroups[?logGroupName=='{id}']", logGroupNamePrefix="{id}"
     ),
     "cloudwatch/logMetricFilter:LogMetricFilter": find(
-        "logs.describe_metric_filters", "metricFilters", logGroupName="{logGroupName}", filterNamePrefix="{id}"
+        "logs.describe_metric_filters",
+        "metricFilters[?filterName=='{name}']",
+        logGroupName="{logGroupName}",
+        filterNamePrefix="{name}",
     ),
     "cloudwatch/logResourcePolicy:LogResourcePolicy": find(
         "logs.describe_resource_policies", "resourcePolicies[?policyName=='{policyName}']"
@@ -213,6 +217,7 @@ FINDERS: dict[str, Find] = {
         DBProxyName="{dbProxyName}",
     ),
     "rds/subnetGroup:SubnetGroup": find("rds.describe_db_subnet_groups", "DBSubnetGroups", DBSubnetGroupName="{id}"),
+    "route53/healthCheck:HealthCheck": find("route53.get_health_check", "HealthCheck", HealthCheckId="{id}"),
     "route53/record:Record": find(
         "route53.list_resource_record_sets",
         "ResourceRecordSets[?Type=='{type}' && (Name=='{fqdn}.' || Name=='{fqdn}')]",

@@ -24,6 +24,7 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
     "cloudwatch": (
         ("describe_alarms", {"AlarmTypes": ["MetricAlarm"]}, "MetricAlarms[].AlarmArn"),
         ("describe_alarms", {"AlarmTypes": ["CompositeAlarm"]}, "CompositeAlarms[].AlarmArn"),
+        ("list_dashboards", {}, "DashboardEntries[].DashboardName"),
     ),
     "config": (
         ("describe_configuration_recorders", {}, "ConfigurationRecorders[].name"),
@@ -88,7 +89,10 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
         ("describe_db_proxies", {}, "DBProxies[].DBProxyName"),
         ("describe_db_cluster_snapshots", {}, "DBClusterSnapshots[].DBClusterSnapshotIdentifier"),
     ),
-    "route53": (("list_hosted_zones", {}, "HostedZones[].Id"),),
+    "route53": (
+        ("list_hosted_zones", {}, "HostedZones[].Id"),
+        ("list_health_checks", {}, "HealthChecks[].Id"),
+    ),
     "s3": (("list_buckets", {}, "Buckets[].Name"),),
     "s3control": (("get_public_access_block", {"AccountId": "{account}"}, "PublicAccessBlockConfiguration"),),
     "secretsmanager": (("list_secrets", {"IncludePlannedDeletion": True}, "SecretList[].ARN"),),

@@ -6,6 +6,7 @@ ACCOUNT = """config:
   payment-cell:account:
     accountId: "123456789012"
     homeRegion: eu-west-1
+    contactEmail: oncall@example.com
 """
 
 CELL = """config:

@@ -34,6 +34,8 @@ class Recorded:
     ignore_changes: tuple[str, ...]
     dependencies: frozenset[str]
     """URNs that this resource waits for, through `depends_on` or an input."""
+    state: Mapping[str, Any]
+    """Inputs and what the mocked AWS adds, the id among them; in a preview the inputs."""
     outputs: dict[str, Any]
     """Of a component: what it gave to `register_outputs`; empty until then."""
 
@@ -181,6 +183,7 @@ class _Monitor(mocks.MockMonitor):
                     retain=request.retainOnDelete,
                     ignore_changes=tuple(request.ignoreChanges),
                     dependencies=frozenset(dependencies),
+                    state={**rpc.deserialize_properties(response.object, keep_unknowns=True), "id": response.id},
                     outputs={},
                 )
             )

@@ -74,7 +74,7 @@ def test_a_stream_without_shard_count_is_on_demand() -> None:
 def test_throttled_writers_raise_an_alarm(log: Registered) -> None:
     alarm = log.one(ALARM, "test-stream-throttled").inputs
     assert alarm["metricName"] == "WriteProvisionedThroughputExceeded"
-    assert alarm["alarmActions"] == [ARGS.alarm_topic_arn]
+    assert "test-stream-throttled" in log.one(COMPOSITE).inputs["alarmRule"]
 
 
 def test_the_archive_is_locked_before_it_is_used(log: Registered) -> None:
@@ -217,7 +217,7 @@ def test_a_failing_pipe_raises_an_alarm(log: Registered) -> None:
     for name in log.of(PIPE):
         alarm = log.one(ALARM, f"{name}-pipe-failing").inputs
         assert alarm["dimensions"] == {"PipeName": name}
-        assert alarm["alarmActions"] == [ARGS.alarm_topic_arn]
+        assert f"{name}-pipe-failing" in log.one(COMPOSITE).inputs["alarmRule"]
 
 
 def test_unordered_consumers_are_fed_by_a_rule_with_a_dead_letter_queue(log: Registered) -> None:
@@ -250,14 +250,15 @@ def test_dead_letters_and_old_messages_page_somebody(log: Registered) -> None:
         age = log.one(ALARM, f"test-{consumer}-age").inputs
         assert age["metricName"] == "ApproximateAgeOfOldestMessage"
         assert age["dimensions"] == {"QueueName": f"test-{consumer}{suffix}"}
-        for alarm in (dead, age):
-            assert alarm["actionsEnabled"] is True
-            assert alarm["alarmActions"] == [ARGS.alarm_topic_arn]
+        page = log.one(COMPOSITE).inputs
+        assert page["alarmActions"] == [ARGS.alarm_topic_arn]
+        assert f"test-{consumer}-dead-letters" in page["alarmRule"]
+        assert f"test-{consumer}-age" in page["alarmRule"]
 
 
 def test_one_composite_alarm_watches_the_whole_flow(log: Registered) -> None:
     rule = log.one(COMPOSITE).inputs["alarmRule"]
-    assert rule.count("ALARM(") == 2 * len(CONSUMERS) + 3
+    assert rule.count("ALARM(") == 2 * len(CONSUMERS) + 3 + 1
 
 
 def test_ordered_consumers_alone_need_no_pipe_to_the_bus() -> None:
@@ -293,9 +294,9 @@ def test_consumers_with_impossible_settings_are_refused() -> None:
         ConsumerArgs(name="ledger", ordered=True, event_types=["payment.settled"])
     queue = {"region": REGION, "account_id": ACCOUNT, "jurisdiction": "eu", "ordered": True, "grants": lambda _arn: []}
     with pytest.raises(ValueError, match=r"43201 is outside 1\.\.43200 s"):
-        ConsumerQueueArgs(**queue, key_arn="k", alarm_topic_arn="t", visibility_timeout_s=43_201)  # type: ignore[arg-type]
+        ConsumerQueueArgs(**queue, key_arn="k", visibility_timeout_s=43_201)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="59 is outside"):
-        ConsumerQueueArgs(**queue, key_arn="k", alarm_topic_arn="t", max_age_s=59)  # type: ignore[arg-type]
+        ConsumerQueueArgs(**queue, key_arn="k", max_age_s=59)  # type: ignore[arg-type]
 
 
 def test_a_lock_that_outlives_the_retention_is_refused() -> None:

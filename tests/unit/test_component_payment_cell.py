@@ -64,8 +64,9 @@ DEVELOPMENT = replace(
 OUTPUTS = {
     "accountId", "alarmTopicArn", "archiveBucket", "backupVaultArn", "busArn", "busName", "clusterArn",
     "clusterCertificateAuthority", "clusterEndpoint", "clusterName", "deadLetterUrls", "domainName",
-    "egressAddresses", "jurisdiction", "keyArns", "loadBalancerDnsName", "nameServers", "queueUrls", "region",
-    "shardMap", "shardMapParameter", "shards", "streamArn", "streamName", "targetGroupArn", "vpcId",
+    "egressAddresses", "healthCheckId", "jurisdiction", "keyArns", "loadBalancerDnsName", "nameServers",
+    "queueUrls", "region", "shardMap", "shardMapParameter", "shards", "streamArn", "streamName", "targetGroupArn",
+    "ticketTopicArn", "unconfirmedAlarmSubscribers", "vpcId",
 }  # fmt: skip
 STATEFUL = (
     "aws:rds/cluster:Cluster",
@@ -159,7 +160,8 @@ def test_each_store_is_encrypted_with_the_key_of_its_use(cell: Registered) -> No
     assert cell.one("aws:rds/cluster:Cluster", "test-s00").inputs["kmsKeyId"] == key("payments")
     assert cell.one("aws:secretsmanager/secret:Secret", "test-s00-master").inputs["kmsKeyId"] == key("secrets")
     assert cell.one("aws:kinesis/stream:Stream").inputs["kmsKeyId"] == key("events")
-    assert cell.one("aws:sns/topic:Topic").inputs["kmsMasterKeyId"] == key("events")
+    topics = cell.of("aws:sns/topic:Topic")
+    assert {topic.inputs["kmsMasterKeyId"] for topic in topics.values()} == {key("events")}
     groups = cell.of("aws:cloudwatch/logGroup:LogGroup")
     assert {group.inputs["kmsKeyId"] for group in groups.values()} == {key("logs")}
 
@@ -177,20 +179,24 @@ def test_the_world_reaches_the_load_balancer_only(cell: Registered) -> None:
 
 def test_the_alarm_topic_lets_this_accounts_alarms_and_rules_in_and_nothing_else() -> None:
     cell = made(replace(ARGS, alarm_subscribers={"oncall@example.com": "email"}))
-    policy = cell.one("aws:sns/topicPolicy:TopicPolicy")
-    alarms = policy.statement("AlarmsOfThisAccount")
-    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert alarms["Condition"] == {
-        "StringEquals": {"aws:SourceAccount": "123456789012"},
-        "ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},
-    }
-    assert policy.statement("DenyInsecureTransport")["Effect"] == "Deny"
-    rules = policy.statement("RulesOfThisAccount")
-    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
-    assert rules["Condition"] == {"ArnLike": {"aws:SourceArn": "arn:aws:events:eu-west-1:123456789012:rule/*"}}
-    assert len(policy.document()["Statement"]) == 3
-    subscription = cell.one("aws:sns/topicSubscription:TopicSubscription").inputs
-    assert (subscription["protocol"], subscription["endpoint"]) == ("email", "oncall@example.com")
+    policies = cell.of("aws:sns/topicPolicy:TopicPolicy")
+    assert set(policies) == {"test-alarms", "test-tickets"}
+    for policy in policies.values():
+        alarms = policy.statement("AlarmsOfThisAccount")
+        assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert alarms["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": "123456789012"},
+            "ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},
+        }
+        assert policy.statement("DenyInsecureTransport")["Effect"] == "Deny"
+        rules = policy.statement("RulesOfThisAccount")
+        assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+        assert rules["Condition"] == {"ArnLike": {"aws:SourceArn": "arn:aws:events:eu-west-1:123456789012:rule/*"}}
+        assert len(policy.document()["Statement"]) == 3
+    subscriptions = cell.of("aws:sns/topicSubscription:TopicSubscription").values()
+    assert [(s.inputs["protocol"], s.inputs["endpoint"]) for s in subscriptions] == [
+        ("email", "oncall@example.com")
+    ] * 2
 
 
 def test_subscribers_that_sns_does_not_know_are_refused() -> None:

@@ -65,7 +65,7 @@ def test_a_new_cell_of_any_region_and_environment_is_valid(
     tmp_path: Path, region: str, environment: Environment
 ) -> None:
     name = cell_name(region, environment)
-    write(tmp_path, "account", render_account("123456789012", region))
+    write(tmp_path, "account", render_account("123456789012", region, "oncall@example.com"))
     write(tmp_path, name, render_cell(region, environment=environment))
     write(tmp_path, name + WORKLOADS_SUFFIX, render_workloads(name))
     assert set(load_fleet(tmp_path).cells) == {name}
@@ -73,7 +73,8 @@ def test_a_new_cell_of_any_region_and_environment_is_valid(
 
 def test_new_cells_of_all_regions_and_environments_stand_side_by_side(tmp_path: Path) -> None:
     for number, environment in enumerate(Environment):
-        write(tmp_path, f"account-{number}", render_account(f"12345678901{number}", "eu-west-1"))
+        text = render_account(f"12345678901{number}", "eu-west-1", "oncall@example.com")
+        write(tmp_path, f"account-{number}", text)
         for region in catalogue.regions():
             text = render_cell(region, environment=environment, account=f"account-{number}")
             write(tmp_path, cell_name(region, environment), text)

@@ -138,7 +138,17 @@ CASES: list[tuple[Resource, list[Resource], dict[str, float]]] = [
         [],
         {"cloudwatch.alarm": 2},
     ),
+    (
+        resource(
+            "aws:cloudwatch/metricAlarm:MetricAlarm",
+            metricQueries=[{"metric": {}}, {"expression": "ANOMALY_DETECTION_BAND(m)"}],
+        ),
+        [],
+        {"cloudwatch.alarm": 3},
+    ),
     (resource("aws:cloudwatch/compositeAlarm:CompositeAlarm"), [], {"cloudwatch.composite-alarm": 1}),
+    (resource("aws:cloudwatch/dashboard:Dashboard"), [], {"cloudwatch.dashboard": 1}),
+    (resource("aws:route53/healthCheck:HealthCheck"), [], {"route53.health-check": 1}),
     (resource("aws:kms/key:Key"), [resource("aws:kms/key:Key", "y")], {"kms.key": 1, "kms.request": 5}),
     (
         resource("aws:s3/bucket:Bucket", "x-archive"),

@@ -209,7 +209,8 @@ def test_only_production_has_a_vault_lock_that_nobody_can_lift(tmp_path: Path) -
     ],
 )
 def test_an_accounts_guardrails_are_checked(tmp_path: Path, lines: str, key: str, rule: str) -> None:
-    problem = the_problem(tmp_path, ACCOUNT + lines)
+    account = ACCOUNT.replace("    contactEmail: oncall@example.com\n", "")
+    problem = the_problem(tmp_path, account + lines)
     assert problem.key == key
     assert rule in problem.rule
 

@@ -1,14 +1,18 @@
-"""Route 53 record changes as strict as AWS: no second record of a name and type, deletion of exactly one.
+"""Route 53 record changes as strict as AWS: no second record of a name and type, deletion of exactly one; health checks
+of CloudWatch alarms.
 
 https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html
+https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html
 """
 
 from typing import Any
 
-from moto.route53 import models
+from moto.core.responses import ActionResult
+from moto.route53 import models, urls
 from moto.route53.exceptions import ResourceRecordAlreadyExists
+from moto.route53.responses import Route53 as MotoResponse
 
-from sandbox.aws.extensions.wiring import replace_backend
+from sandbox.aws.extensions.wiring import replace_backend, replace_response
 
 
 def _identity(record: dict[str, Any]) -> tuple[str, str, str | None]:
@@ -34,5 +38,44 @@ class Route53Backend(models.Route53Backend):  # type: ignore[misc]
         zone.rrsets += [r for r in lost if (r.name.lower(), r.type, r.set_identifier) not in changed]
 
 
+ALARM_MEMBERS = ("AlarmIdentifier", "InsufficientDataHealthStatus")
+"""Members of a health check of an alarm, which moto does not keep, and"""
+ENDPOINT_MEMBERS = ("IPAddress", "Port", "RequestInterval", "FailureThreshold", "MeasureLatency", "EnableSNI")
+"""those of one of an endpoint, for which it makes defaults."""
+
+_config = models.HealthCheck.health_check_config.fget
+
+
+def _health_check_config(check: Any) -> dict[str, Any]:
+    config = {**_config(check), **getattr(check, "alarm_members", {})}
+    if check.type_ in ("CLOUDWATCH_METRIC", "CALCULATED"):
+        config |= dict.fromkeys(ENDPOINT_MEMBERS)
+    return config
+
+
+class Route53(MotoResponse):  # type: ignore[misc]
+    def create_health_check(self) -> ActionResult:
+        answer = super().create_health_check()
+        self._keep(answer, self._get_param("HealthCheckConfig"))
+        return answer
+
+    def update_health_check(self) -> ActionResult:
+        """What the call leaves out stays; moto would take the children and regions away."""
+        check = self.backend.get_health_check(self._get_param("HealthCheckId"))
+        children, regions = check.children, check.regions
+        answer = super().update_health_check()
+        check.children, check.regions = check.children or children, check.regions or regions
+        self._keep(answer, {name: self._get_param(name) for name in ALARM_MEMBERS})
+        return answer
+
+    @staticmethod
+    def _keep(answer: ActionResult, given: dict[str, Any]) -> None:
+        check = answer._result["HealthCheck"]
+        kept = {name: given[name] for name in ALARM_MEMBERS if given.get(name)}
+        check.alarm_members = {**getattr(check, "alarm_members", {}), **kept}
+
+
 def install() -> None:
     replace_backend(models.route53_backends, models, Route53Backend)
+    models.HealthCheck.health_check_config = property(_health_check_config)
+    replace_response(urls, MotoResponse, Route53)

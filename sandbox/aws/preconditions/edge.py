@@ -3,6 +3,7 @@
 from typing import Any
 
 from sandbox.aws.preconditions.account import (
+    Found,
     ask,
     bucket_exists,
     bucket_policy,
@@ -19,6 +20,7 @@ from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_CREATE, ON_DELET
 from sandbox.aws.preconditions.policies import Caller, allows, principals, statements
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
+HEALTH_CHECK = "aws:route53/healthCheck:HealthCheck"
 WEB_ACL = "aws:wafv2/webAcl:WebAcl"
 
 API = f"{DOCS}/elasticloadbalancing/latest/APIReference"
@@ -177,6 +179,40 @@ def cname_stands_alone(request: Request) -> str | None:
     return None
 
 
+def _alarm(request: Request) -> Found | None:
+    """The metric alarm that a health check names, None where there is none."""
+    name, region = request.given("cloudwatchAlarmName"), request.given("cloudwatchAlarmRegion")
+    found = ask(request, "cloudwatch", "describe_alarms", region=region, AlarmNames=[name], AlarmTypes=["MetricAlarm"])
+    return next(iter((found or {}).get("MetricAlarms") or ()), None)
+
+
+def alarm_exists(request: Request) -> str | None:
+    if request.given("type") != "CLOUDWATCH_METRIC" or _alarm(request):
+        return None
+    place = f"{request.given('cloudwatchAlarmName')} in {request.given('cloudwatchAlarmRegion')}"
+    return f"there is no metric alarm {place}"
+
+
+def alarm_is_plain(request: Request) -> str | None:
+    alarm = _alarm(request) if request.given("type") == "CLOUDWATCH_METRIC" else None
+    if alarm is None:
+        return None
+    if alarm.get("Metrics"):
+        return f"alarm {alarm['AlarmName']} is about an expression or a band"
+    if alarm.get("ExtendedStatistic"):
+        return f"alarm {alarm['AlarmName']} has extended statistic {alarm['ExtendedStatistic']}"
+    if alarm.get("Period", 60) < 60:
+        return f"alarm {alarm['AlarmName']} has a period of {alarm['Period']} s"
+    return None
+
+
+def children_exist(request: Request) -> str | None:
+    for child in request.given("childHealthchecks") or ():
+        if ask(request, "route53", "get_health_check", HealthCheckId=child) is None:
+            return f"health check {child} does not exist"
+    return None
+
+
 ROWS = (
     Precondition(
         id="lb-balancer-in-two-zones",
@@ -276,6 +312,33 @@ ROWS = (
         source=f"{WAF}/APIReference/API_DeleteWebACL.html",
         code="WAFAssociatedItemException",
         check=web_acl_is_unused,
+    ),
+    Precondition(
+        id="route53-alarm-exists",
+        token=HEALTH_CHECK,
+        on=ON_CHANGE,
+        rule="A health check watches a metric alarm that exists in the named Region, and no composite alarm.",
+        source=f"{DOCS}/Route53/latest/APIReference/API_AlarmIdentifier.html",
+        code="InvalidInput",
+        check=alarm_exists,
+    ),
+    Precondition(
+        id="route53-alarm-is-plain",
+        token=HEALTH_CHECK,
+        on=ON_CHANGE,
+        rule="A health check's alarm has one metric of standard resolution and no extended statistic.",
+        source=f"{DOCS}/Route53/latest/DeveloperGuide/health-checks-creating-values.html",
+        code="InvalidInput",
+        check=alarm_is_plain,
+    ),
+    Precondition(
+        id="route53-children-exist",
+        token=HEALTH_CHECK,
+        on=ON_CHANGE,
+        rule="A calculated health check counts health checks that exist.",
+        source=f"{DOCS}/Route53/latest/APIReference/API_HealthCheckConfig.html",
+        code="InvalidInput",
+        check=children_exist,
     ),
     Precondition(
         id="route53-apex-is-no-cname",

@@ -1,6 +1,8 @@
 """CloudWatch, CloudWatch Logs and Kinesis: keys and topics that must let their writers in."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 from sandbox.aws.preconditions.account import arn_region, ask, foreign, items, locked_out, unusable
 from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_DELETE, Precondition, Request
@@ -8,9 +10,16 @@ from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_DELETE, Precondi
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 COMPOSITE = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+METRIC_FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 STREAM = "aws:kinesis/stream:Stream"
 
 CLOUDWATCH = f"{DOCS}/AmazonCloudWatch/latest"
+
+MAX_WIDGETS = MAX_WIDGET_METRICS = 500
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
+
+WIDGET_TYPES = frozenset({"metric", "text", "log", "alarm", "explorer", "custom"})
 
 
 def log_key_is_usable(request: Request) -> str | None:
@@ -65,6 +74,56 @@ def topic_keys_let_cloudwatch_in(request: Request) -> str | None:
         if wrong := locked_out(request, reference, "cloudwatch.amazonaws.com", actions, facts):
             return f"topic {arn}: {wrong}"
     return None
+
+
+def dashboard_is_valid(request: Request) -> str | None:
+    body = request.given("dashboardBody")
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError as error:
+            return f"the body is not JSON: {error}"
+    widgets = body.get("widgets") if isinstance(body, dict) else None
+    if not isinstance(widgets, list):
+        return "the body has no list of widgets"
+    if len(widgets) > MAX_WIDGETS:
+        return f"{len(widgets)} widgets are more than {MAX_WIDGETS}"
+    for number, widget in enumerate(widgets):
+        if wrong := _widget_wrong(widget):
+            return f"/widgets/{number}: {wrong}"
+    return None
+
+
+def _widget_wrong(widget: Any) -> str | None:
+    kind = widget.get("type") if isinstance(widget, dict) else None
+    if kind not in WIDGET_TYPES:
+        return f"type {kind!r} is not one of {', '.join(sorted(WIDGET_TYPES))}"
+    about = widget.get("properties")
+    if not isinstance(about, dict):
+        return "properties are missing"
+    if kind == "metric" and "region" not in about:
+        return "a metric widget names its region"
+    rows = about.get("metrics") or []
+    if len(rows) > MAX_WIDGET_METRICS:
+        return f"{len(rows)} metrics are more than {MAX_WIDGET_METRICS}"
+    return next((f"metric {row!r} has no namespace and name" for row in rows if not _metric_row(row)), None)
+
+
+def _metric_row(row: Any) -> bool:
+    """An expression, or namespace, name and pairs of dimensions, with options behind."""
+    if not isinstance(row, list) or not row:
+        return False
+    words = [part for part in row if isinstance(part, str)]
+    options = [part for part in row if isinstance(part, dict)]
+    if not words:
+        return len(options) == 1 and "expression" in options[0]
+    return len(words) % 2 == 0 and len(options) <= 1
+
+
+def filter_group_exists(request: Request) -> str | None:
+    name = request.given("logGroupName")
+    groups = items(request, "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name)
+    return None if any(group["logGroupName"] == name for group in groups) else f"log group {name} does not exist"
 
 
 def stream_key_is_usable(request: Request) -> str | None:
@@ -147,6 +206,24 @@ ROWS = (
         code="KMSAccessDenied",
         check=topic_keys_let_cloudwatch_in,
         later=True,
+    ),
+    Precondition(
+        id="cloudwatch-dashboard-is-valid",
+        token=DASHBOARD,
+        on=ON_CHANGE,
+        rule="A dashboard's body is JSON with at most 500 widgets, each of a known type and with at most 500 metrics.",
+        source=f"{CLOUDWATCH}/APIReference/CloudWatch-Dashboard-Body-Structure.html",
+        code="InvalidParameterInput",
+        check=dashboard_is_valid,
+    ),
+    Precondition(
+        id="logs-filtered-group-exists",
+        token=METRIC_FILTER,
+        on=ON_CHANGE,
+        rule="A metric filter reads a log group that exists.",
+        source=f"{DOCS}/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html",
+        code="ResourceNotFoundException",
+        check=filter_group_exists,
     ),
     Precondition(
         id="kinesis-key-is-usable",

@@ -1,9 +1,9 @@
-"""CloudWatch alarms, metric and composite."""
+"""CloudWatch alarms, metric and composite, and dashboards."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.aws.provider.calls import changed, tag_list, tag_map, tagging, void
+from sandbox.aws.provider.calls import changed, json_text, tag_list, tag_map, tagging, void
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, request
 
@@ -177,4 +177,33 @@ COMPOSITE_ALARM_TYPE = ResourceType(
     delete_before_replace=True,
 )
 
-TYPES = [METRIC_ALARM_TYPE, COMPOSITE_ALARM_TYPE]
+# ---- aws:cloudwatch/dashboard:Dashboard
+
+
+def put_dashboard(ctx: Context, props: Props) -> str:
+    name = str(props["dashboardName"])
+    ctx.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=json_text(props["dashboardBody"]))
+    return name
+
+
+def read_dashboard(ctx: Context, id_: str, _last: Props) -> Props | None:
+    found = ctx.client("cloudwatch").get_dashboard(DashboardName=id_)
+    return {
+        "dashboardName": found["DashboardName"],
+        "dashboardBody": found["DashboardBody"],
+        "dashboardArn": found["DashboardArn"],
+    }
+
+
+DASHBOARD_TYPE = ResourceType(
+    token="aws:cloudwatch/dashboard:Dashboard",
+    service="cloudwatch",
+    create=put_dashboard,
+    read=read_dashboard,
+    update=lambda ctx, _id, _old, new: void(put_dashboard(ctx, new)),
+    delete=lambda ctx, id_, _last: ctx.client("cloudwatch").delete_dashboards(DashboardNames=[id_]),
+    force_new=frozenset({"dashboardName"}),
+    delete_before_replace=True,
+)
+
+TYPES = [METRIC_ALARM_TYPE, COMPOSITE_ALARM_TYPE, DASHBOARD_TYPE]

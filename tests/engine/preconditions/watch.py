@@ -1,8 +1,9 @@
 """Logs, alarms, Kinesis, and what an account has once."""
 
+import json
 from typing import Any
 
-from pulumi_aws import cfg, cloudtrail, cloudwatch, guardduty, kinesis, kms, s3, securityhub, sns
+from pulumi_aws import cfg, cloudtrail, cloudwatch, guardduty, kinesis, kms, route53, s3, securityhub, sns
 
 from preconditions.ground import (
     ACCOUNT,
@@ -37,6 +38,12 @@ def logs(ground: Ground) -> None:
     cloudwatch.LogGroup("logs-key-lets-logs-in", kms_key_id=ground.key.arn)
     key = kms.Key("logs", policy=key_for(f"logs.{REGION}.amazonaws.com"))
     cloudwatch.LogGroup("encrypted", kms_key_id=key.arn)
+    metric = {"name": "lines", "namespace": "Own", "value": "1"}
+    cloudwatch.LogMetricFilter(
+        "logs-filtered-group-exists", log_group_name="/missing", pattern="", metric_transformation=metric
+    )
+    body = json.dumps({"widgets": [{"type": "metric", "properties": {"metrics": [["AWS/SQS"]], "region": REGION}}]})
+    cloudwatch.Dashboard("cloudwatch-dashboard-is-valid", dashboard_name="odd", dashboard_body=body)
 
 
 def alarms(ground: Ground) -> None:
@@ -66,6 +73,27 @@ def alarms(ground: Ground) -> None:
     ):
         rule = sound.name.apply('ALARM("{}")'.format)
         cloudwatch.CompositeAlarm(name, alarm_name=name, alarm_rule=rule, alarm_actions=[topic])
+    health_checks(common, sound)
+
+
+def health_checks(common: dict[str, Any], sound: cloudwatch.MetricAlarm) -> None:
+    def of(name: str, alarm: Any) -> None:
+        route53.HealthCheck(
+            name,
+            type="CLOUDWATCH_METRIC",
+            cloudwatch_alarm_name=alarm,
+            cloudwatch_alarm_region=REGION,
+            insufficient_data_health_status="Unhealthy",
+        )
+
+    slow = cloudwatch.MetricAlarm("slow", **{**common, "statistic": None, "extended_statistic": "p99"})
+    of("sound-check", sound.name)
+    of("route53-alarm-exists", "missing")
+    of("route53-alarm-is-plain", slow.name)
+    missing = ["00000000-0000-0000-0000-000000000000"]
+    route53.HealthCheck(
+        "route53-children-exist", type="CALCULATED", child_healthchecks=missing, child_health_threshold=1
+    )
 
 
 def trails(ground: Ground) -> None:
