@@ -4,6 +4,7 @@
 #   make bench   ratios of speed and memory; quiet machine, about 10 minutes
 #   make docs    the generated parts of docs/; tests say when they are old
 #   make lock    requirements.lock from pyproject.toml
+#   make permissions   catalogue/permissions.yaml from the stacks and the provider
 #   make clean   the sandbox and what tools have left in the checkout; built programs stay in ~/.cache/payment-cell
 
 # The first of these that is new enough; `make PYTHON=...` names another.
@@ -17,7 +18,7 @@ SLOW = engine or kubernetes or dataplane
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL = up
-.PHONY: up test bench checks style types unit docs lock clean
+.PHONY: up test bench checks style types unit docs lock permissions clean
 
 up:
 	@$(BOOTSTRAP)
@@ -56,6 +57,10 @@ lock:
 	@$(BOOTSTRAP)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --all-extras pyproject.toml --output-file requirements.lock
+
+# After a stack declares a type it had not before, or the provider makes other calls for one.
+permissions:
+	@$(BIN)/python tests/permissions.py > .permissions && mv .permissions catalogue/permissions.yaml
 
 clean:
 	@if [ -d .sandbox ] && [ -x $(BIN)/cell ]; then $(BIN)/cell sandbox stop; fi

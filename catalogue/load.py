@@ -16,8 +16,10 @@ from catalogue.model import (
     CreationTime,
     CreationTimes,
     Dated,
+    DeployRole,
     Instances,
     Jurisdictions,
+    Permissions,
     Prices,
     Quota,
     Quotas,
@@ -42,6 +44,8 @@ _FILES: Mapping[str, type[Dated]] = {
     "workload.yaml": Workload,
     "prices.yaml": Prices,
     "removed_apis.yaml": RemovedApis,
+    "deploy_role.yaml": DeployRole,
+    "permissions.yaml": Permissions,
 }
 
 
@@ -110,6 +114,18 @@ def workload() -> Workload:
 def prices() -> Prices:
     """What AWS charges."""
     return read(DIRECTORY / "prices.yaml", Prices)
+
+
+@cache
+def deploy_role() -> DeployRole:
+    """Scopes of a deploy role, and what AWS does in its name."""
+    return read(DIRECTORY / "deploy_role.yaml", DeployRole)
+
+
+@cache
+def permissions() -> Permissions:
+    """IAM actions of resource types."""
+    return read(DIRECTORY / "permissions.yaml", Permissions)
 
 
 @cache

@@ -15,6 +15,7 @@ from pulumi_aws import cloudtrail, cloudwatch, iam, s3
 from components.account_alarms import AccountAlarms, AccountAlarmsArgs
 from components.account_baseline import AccountBaseline, AccountBaselineArgs, SecurityContact
 from components.base import type_token
+from components.boundary import ACCOUNT, boundary, boundary_name, bounded
 from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.iam import Statement, allow, from_source, policy, service, trust
 from components.regional_guardrails import RegionalGuardrails, RegionalGuardrailsArgs
@@ -71,6 +72,8 @@ class AccountArgs:
     protected: bool = True
     disposable: bool = False
     """Nothing stays in the account when the stack goes: development."""
+    boundary_regions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Jurisdiction -> all its regions, of which roles of its cells never leave. Left out: those of `regions`."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):
@@ -103,11 +106,14 @@ class Account(pulumi.ComponentResource):
     load_balancer_log_buckets: Mapping[str, pulumi.Output[str]]
     """Region -> bucket."""
     alarm_topic_arn: pulumi.Output[str] | None
+    boundary_arns: Mapping[str, pulumi.Output[str]]
+    """Jurisdiction, or `account` for the account's own roles -> permissions boundary."""
 
     def __init__(self, name: str, args: AccountArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(type_token(type(self)), name, {}, opts)
+        super().__init__(type_token(type(self)), name, {}, bounded(opts, lambda: self.boundary_arns[ACCOUNT]))
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
+        self.boundary_arns = self._boundaries()
         role, allowed = self._config_role() if args.creates else (None, [])
         self.regions = {
             region: self._region(region, jurisdiction, role, allowed)
@@ -202,6 +208,26 @@ class Account(pulumi.ComponentResource):
         arn = self.regions[self._args.home_region].audit_key_arn
         assert arn is not None, "the home region has an audit key wherever there are alarms or a trail"
         return arn
+
+    def _boundaries(self) -> Mapping[str, pulumi.Output[str]]:
+        """One boundary a jurisdiction, for the roles of its cells, and one over all regions for this stack's own."""
+        args = self._args
+        used: dict[str, list[str]] = {}
+        for region, jurisdiction in args.regions.items():
+            used.setdefault(jurisdiction, []).append(region)
+        regions = {key: args.boundary_regions.get(key, here) for key, here in used.items()}
+        regions[ACCOUNT] = sorted({region for some in regions.values() for region in some})
+        return {
+            key: iam.Policy(
+                boundary_name(key),
+                name=boundary_name(key),
+                description=f"Ceiling of the roles of payment cells: {key}",
+                policy=policy(*boundary(args.account_id, allowed)),
+                tags=tags(DataClass.INTERNAL),
+                opts=self._child,
+            ).arn
+            for key, allowed in sorted(regions.items())
+        }
 
     def _config_role(self) -> tuple[iam.Role, Sequence[pulumi.Resource]]:
         """One role for the recorders of all regions; each bucket's policy lets Config in by itself."""

@@ -43,13 +43,18 @@ class Statement:
     resources: Sequence[pulumi.Input[str]]
     principal: Any = None
     when: Condition | None = None
+    not_actions: Sequence[str] = ()
+    """Of a Deny: everything but these, in place of `actions`."""
 
     def document(self) -> dict[str, Any]:
         """The statement in IAM's JSON shape, outputs still inside."""
         body: dict[str, Any] = {"Sid": self.sid, "Effect": self.effect}
         if self.principal is not None:
             body["Principal"] = self.principal
-        body["Action"] = list(self.actions)
+        if self.not_actions:
+            body["NotAction"] = list(self.not_actions)
+        else:
+            body["Action"] = list(self.actions)
         body["Resource"] = self.resources[0] if len(self.resources) == 1 else list(self.resources)
         if self.when:
             body["Condition"] = {operator: dict(keys) for operator, keys in self.when.items()}
@@ -88,16 +93,40 @@ def allow(
 
 def deny(
     sid: str,
-    actions: Sequence[str],
+    actions: Sequence[str] = (),
     resources: Sequence[pulumi.Input[str]] = ("*",),
     *,
+    not_actions: Sequence[str] = (),
     principal: Any = None,
     when: Condition | None = None,
 ) -> Statement:
-    """A Deny; the wildcards that an Allow may not have are welcome here."""
+    """A Deny of `actions`, or of all but `not_actions`; the wildcards that an Allow may not have are welcome here."""
     if not _SID.fullmatch(sid):
         raise ValueError(f"iam.{sid}: a Sid has letters and digits only")
-    return Statement(sid=sid, effect="Deny", actions=actions, resources=resources, principal=principal, when=when)
+    if bool(actions) == bool(not_actions):
+        raise ValueError(f"iam.{sid}.actions: name what is denied, either by actions or by not_actions")
+    return Statement(
+        sid=sid,
+        effect="Deny",
+        actions=actions,
+        resources=resources,
+        principal=principal,
+        when=when,
+        not_actions=not_actions,
+    )
+
+
+def ceiling(sid: str) -> Statement:
+    """The Allow of everything that a permissions boundary begins with: it grants nothing, its Denies count."""
+    return Statement(sid=sid, effect="Allow", actions=["*"], resources=["*"])
+
+
+def document(*statements: Statement) -> dict[str, Any]:
+    """The policy document, outputs still inside. Raises `ValueError` when two statements share a Sid."""
+    sids = [statement.sid for statement in statements]
+    if len(set(sids)) != len(sids):
+        raise ValueError(f"iam.policy: statement ids repeat in {sids}; each Sid stands for one reason")
+    return {"Version": "2012-10-17", "Statement": [statement.document() for statement in statements]}
 
 
 def policy(*statements: Statement) -> pulumi.Output[str]:
@@ -105,10 +134,7 @@ def policy(*statements: Statement) -> pulumi.Output[str]:
 
     Raises `ValueError` when two statements share a Sid.
     """
-    sids = [statement.sid for statement in statements]
-    if len(set(sids)) != len(sids):
-        raise ValueError(f"iam.policy: statement ids repeat in {sids}; each Sid stands for one reason")
-    body = {"Version": "2012-10-17", "Statement": [statement.document() for statement in statements]}
+    body = document(*statements)
     return pulumi.Output.from_input(body).apply(lambda resolved: json.dumps(resolved, sort_keys=True))
 
 

@@ -14,7 +14,8 @@ import pulumi
 from pulumi_aws import ec2
 
 from components.base import type_token
-from components.endpoints import INTERFACES, Endpoints, EndpointsArgs
+from components.endpoint_policies import INTERFACES
+from components.endpoints import Endpoints, EndpointsArgs
 from components.flow_logs import FlowLogs, FlowLogsArgs
 from components.vocabulary import DataClass, Tier, tags
 
@@ -46,6 +47,8 @@ class NetworkArgs:
     jurisdiction: str | None = None
     """Tag of the flow logs, which hold addresses."""
     endpoint_services: frozenset[str] = frozenset(INTERFACES)
+    organization_id: str | None = None
+    """Trusted by the endpoints' policies in place of the account alone."""
     frugal: bool = False
     """One NAT gateway and one interface an endpoint for all zones: all feel the loss of that zone. Development."""
     protected: bool = True
@@ -294,4 +297,5 @@ class Network(pulumi.ComponentResource):
             subnet_ids=[subnets[zone].id for zone in self._args.nat_zone_ids],
             route_table_ids=[table.id for table in tables],
             services=self._args.endpoint_services,
+            organization_id=self._args.organization_id,
         )

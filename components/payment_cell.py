@@ -8,6 +8,7 @@ import pulumi
 from components.alarm_topic import AlarmTopic, AlarmTopicArgs
 from components.backups import BackupRetention, Backups, BackupsArgs, RestoreTests, VaultLock, account_of
 from components.base import type_token
+from components.boundary import bounded
 from components.buckets import ObjectLock
 from components.cluster import Cluster, ClusterArgs
 from components.edge import HEALTH_PATH, Edge, EdgeArgs
@@ -78,6 +79,10 @@ class PaymentCellArgs:
     """Share of requests at the edge that must not fail, over 30 days."""
     master_password_version: int = 1
     """A higher one gives every shard a new master password."""
+    organization_id: str | None = None
+    """AWS organisation whose principals and resources pass the VPC endpoints. None: those of the account only."""
+    permissions_boundary: pulumi.Input[str] | None = None
+    """ARN of the managed policy that bounds every role of the cell (`components/boundary.py`)."""
     zone_id: pulumi.Input[str] | None = None
     """Hosted zone of `domain_name`. None: the cell makes one."""
     frugal: bool = False
@@ -109,7 +114,7 @@ class PaymentCell(pulumi.ComponentResource):
     telemetry: Telemetry
 
     def __init__(self, name: str, args: PaymentCellArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(type_token(type(self)), name, {}, opts)
+        super().__init__(type_token(type(self)), name, {}, bounded(opts, args.permissions_boundary))
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self.keys = Keys(name, self._keys(), self._child)
@@ -188,6 +193,7 @@ class PaymentCell(pulumi.ComponentResource):
             log_key_arn=self.keys.arns[KeyUse.LOGS],
             flow_log_retention_days=args.log_retention_days,
             jurisdiction=args.jurisdiction,
+            organization_id=args.organization_id,
             frugal=args.frugal,
             protected=args.protected,
         )

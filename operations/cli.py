@@ -20,6 +20,7 @@ from operations.declared import declared_stacks, disarm_file, new_cell_files
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
 from operations.graph import Drawing, stack_graph, write_graph
+from operations.iam import Role, characters, policies, target
 from operations.output import Format, show, talk
 from operations.plan import Kind, known_stack
 from operations.project import Project
@@ -27,6 +28,7 @@ from operations.summary import inventory, overview, stack_status
 from operations.upgrade.apply import plan_data, prepare, remarks, shown
 from operations.upgrade.apply import upgrade as take_steps
 from operations.upgrade.steps import Target
+from stacks.fleet import load_fleet
 from stacks.new_stack import DEFAULT_PEAK, cell_name
 from stacks.problems import ConfigError
 
@@ -187,6 +189,20 @@ def graph(
 ) -> None:
     """What waits for what in a stack, and how long its region takes at least: computed, not measured."""
     write_graph(stack_graph(_session(), stack), output, resources, file)
+
+
+@app.command()
+def iam(
+    stack: Stack,
+    role: Annotated[Role, typer.Option(help="Whose policies.")] = Role.DEPLOY,
+    output: Output = Format.TABLE,
+) -> None:
+    """The policies of the role that deploys a cell or an account, of one that only looks, or the boundary."""
+    found = policies(role, target(load_fleet(Project.find().stacks_folder), stack))
+    rows = [{"name": name, "characters": characters(body), "document": body} for name, body in found.items()]
+    show(rows, output, columns=("name", "characters"))
+    if output is Format.TABLE:
+        console.print(f"the documents: cell iam {stack} --role {role} -o json", markup=False)
 
 
 @app.command()

@@ -39,6 +39,10 @@ def account_args(settings: AccountSettings, regions: Sequence[str]) -> AccountAr
         contact=SecurityContact(**settings.security_contact.model_dump()) if settings.security_contact else None,
         alarm_subscribers={settings.contact_email: "email"} if settings.contact_email else {},
         monthly_budget_usd=settings.monthly_budget_usd,
+        boundary_regions={
+            jurisdiction: catalogue.regions_of(jurisdiction)
+            for jurisdiction in {catalogue.region(region).jurisdiction for region in regions}
+        },
         protected=not development and not settings.disarmed,
         disposable=development,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pulumi
 
 from components.backups import BackupRetention, VaultLock
+from components.boundary import boundary_arn
 from components.buckets import ObjectLock
 from components.event_log import ConsumerArgs
 from components.nodes import NodeGroupArgs
@@ -41,6 +42,8 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         jurisdiction=plan.jurisdiction,
         domain_name=plan.domain,
         zone_id=plan.hosted_zone_id,
+        organization_id=account.organization_id,
+        permissions_boundary=boundary_arn(account.account_id, plan.jurisdiction),
         cidr=plan.vpc_cidr,
         subnets=plan.subnets,
         zone_ids=plan.zone_ids,

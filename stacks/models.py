@@ -155,7 +155,7 @@ class AccountSettings(Settings):
     environment: Environment = Field(default=Environment.PRODUCTION, description="The strictest of its cells.")
     home_region: RegionName = Field(description="Where the trail and the parts that an account has once are managed.")
     deploy_role_arn: RoleArn | None = Field(default=None, description="Deploys every stack of the account.")
-    organization_id: OrganizationId | None = Field(default=None, description="Trusted as a whole in resource policies.")
+    organization_id: OrganizationId | None = Field(default=None, description="Trusted as a whole by VPC endpoints.")
     guardrails: Literal["create", "adopt"] = Field(
         default="create",
         description="adopt: trail, recorder, detectors and defaults exist already, an organisation made them.",

@@ -64,6 +64,7 @@ FREE: Mapping[str, str] = MappingProxyType(
             "aws:ec2/subnet:Subnet",
             "aws:ec2/vpc:Vpc",
             "aws:iam/accountPasswordPolicy:AccountPasswordPolicy",
+            "aws:iam/policy:Policy",
             "aws:iam/role:Role",
             "aws:iam/rolePolicy:RolePolicy",
             "aws:iam/rolePolicyAttachment:RolePolicyAttachment",

@@ -1,11 +1,18 @@
-"""One line a request: time, status, milliseconds, service, region, action. Bodies hold secrets: never written."""
+"""One line a request: time, status, milliseconds, service, region, action. Bodies hold secrets: of them only the name
+of the action is written, where a service has it there; of a query only its keys.
+"""
 
+import io
+import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
+
+FORM = "application/x-www-form-urlencoded"
+_ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 
 
 class AccessLog:
@@ -22,7 +29,7 @@ class AccessLog:
         start_response: Callable[..., Any],
     ) -> Iterable[bytes]:
         """Call the application and write what it answered."""
-        seen = ["-"]
+        seen, called = ["-"], _describe(environ)
 
         def remember(status: str, headers: Any, *rest: Any) -> Any:
             seen[0] = status.split(" ", 1)[0]
@@ -33,17 +40,29 @@ class AccessLog:
             return application(environ, remember)
         finally:
             elapsed_ms = (time.perf_counter() - begun) * 1000
-            line = f"{time.strftime('%FT%T')} {seen[0]} {elapsed_ms:.1f} ms {_describe(environ)}\n"
+            line = f"{time.strftime('%FT%T')} {seen[0]} {elapsed_ms:.1f} ms {called}\n"
             with self._lock:
                 self.count += 1
                 self._file.write(line)
 
 
-def _describe(environ: Mapping[str, Any]) -> str:
+def _describe(environ: dict[str, Any]) -> str:
     scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split(",")[0].split("/")
     region, service = (scope[2], scope[3]) if len(scope) > 3 else ("-", "-")
-    action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-    if not action:
-        query = parse_qs(environ.get("QUERY_STRING", ""))
-        action = query.get("Action", [f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"])[0]
-    return f"{service} {region} {action}"
+    return f"{service} {region} {_action(environ)}"
+
+
+def _action(environ: dict[str, Any]) -> str:
+    """The operation's name, or method and path with the keys of the query (`GET /bucket?versioning`)."""
+    if target := environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]:
+        return str(target)
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    if "Action" in query:
+        return str(query["Action"][0])
+    if environ.get("REQUEST_METHOD") == "POST" and environ.get("CONTENT_TYPE", "").startswith(FORM):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        if found := _ACTION.search(body):
+            return found[1].decode()
+    keys = "&".join(sorted(query))
+    return f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}{'?' if keys else ''}{keys}"

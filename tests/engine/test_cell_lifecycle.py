@@ -11,8 +11,13 @@ from cell import DEVELOPMENT_ACCOUNT, Aws, Project, Resource, changes, own_sandb
 from drifts import DRIFTS, Drift
 from finders import elsewhere, missing, names_of
 from inventory import LISTS, inventory
+from logged_actions import Log
+from policy_evaluator import like
 
+from operations.iam import Role, needed, policies, target
+from sandbox.aws.permissions import asked_by_preconditions
 from sandbox.aws.table import entries
+from stacks.fleet import load_fleet
 
 pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
 
@@ -34,6 +39,8 @@ class World:
     aws: Aws
     before: frozenset[str]
     first_up: dict[str, str]
+    asked: frozenset[str]
+    """IAM actions of the calls that the first `up` made."""
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +50,43 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("dev") / "project")
         aws = Aws(sandbox, DEVELOPMENT_ACCOUNT)
         before = frozenset(inventory(aws, (REGION, SECOND_REGION)))
+        log = Log.since_now(sandbox.home)
         first_up = changes(project.data("up", CELL, "--yes"))
-        yield World(project=project, aws=aws, before=before, first_up=first_up)
+        yield World(project=project, aws=aws, before=before, first_up=first_up, asked=log.actions())
 
 
 def test_up_brings_up_account_cell_and_workloads_in_this_order(world: World) -> None:
     assert tuple(world.first_up) == STACKS
     assert all(re.fullmatch(r"\d+ create", change) for change in world.first_up.values()), world.first_up
+
+
+def test_the_first_up_asked_for_nothing_that_the_deploy_role_lacks(world: World) -> None:
+    allowed = needed("account") | needed("cell") | asked_by_preconditions()
+    assert len(world.asked) > 100
+    assert sorted(world.asked - allowed) == []
+
+
+def test_the_deploy_role_reaches_every_resource_by_its_arn(world: World) -> None:
+    fleet = load_fleet(world.project.folder / "stacks")
+    for stack in STACKS[:2]:
+        bodies = policies(Role.DEPLOY, target(fleet, stack)).values()
+        statements = [
+            s for body in bodies for s in body["Statement"] if s["Effect"] == "Allow" and s["Resource"] != "*"
+        ]
+        patterns = [
+            p for s in statements for p in ([s["Resource"]] if isinstance(s["Resource"], str) else s["Resource"])
+        ]
+        arns = {str(arn) for r in world.project.resources(stack) if (arn := r.outputs.get("arn"))}
+        assert len(arns) > 10
+        assert [arn for arn in sorted(arns) if not any(like(pattern, arn) for pattern in patterns)] == []
+
+
+def test_every_role_carries_the_boundary_that_the_account_made(world: World) -> None:
+    made = world.project.resource("account-dev", "payment-cell-boundary-eu", "Policy").outputs["arn"]
+    iam = world.aws.client("iam", REGION)
+    roles = [r for r in world.project.resources(CELL) if r.type == "aws:iam/role:Role"]
+    carried = {iam.get_role(RoleName=r.id)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] for r in roles}
+    assert carried == {made}
 
 
 def test_everything_in_state_is_in_the_account(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mocks import Registered, assert_children_of_components, assert_regional, is_unknown, run
 
 from components.addresses import address_plan
-from components.endpoints import INTERFACES
+from components.endpoint_policies import INTERFACES
 from components.network import Network, NetworkArgs
 from components.vocabulary import DataClass, TagKey, Tier
 
@@ -169,15 +169,27 @@ def test_nodes_and_pods_find_the_services_they_call(network: Registered) -> None
 
 def test_every_endpoint_policy_is_limited_to_this_account(network: Registered) -> None:
     for endpoint in network.of(ENDPOINT).values():
-        statement = endpoint.statement("OwnAccount")
-        assert statement["Condition"]["StringEquals"] == {"aws:PrincipalAccount": "123456789012"}
-    secrets = network.one(ENDPOINT, "test-secretsmanager").statement("OwnAccount")
-    assert secrets["Condition"]["StringEqualsIfExists"] == {"aws:ResourceAccount": "123456789012"}
+        statement = endpoint.statement("OwnResources")
+        assert statement["Condition"]["StringEquals"] == {
+            "aws:PrincipalAccount": "123456789012",
+            "aws:ResourceAccount": "123456789012",
+        }
+    secrets = network.one(ENDPOINT, "test-secretsmanager").statement("OwnResources")
+    assert secrets["Resource"] == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:test-*"
+
+
+def test_in_an_organisation_endpoints_trust_the_organisation() -> None:
+    network = made(replace(ARGS, organization_id="o-abcdefghij"))
+    for endpoint in network.of(ENDPOINT).values():
+        assert endpoint.statement("OwnResources")["Condition"]["StringEquals"] == {
+            "aws:PrincipalOrgID": "o-abcdefghij",
+            "aws:ResourceOrgID": "o-abcdefghij",
+        }
 
 
 def test_the_s3_endpoint_lets_image_layers_through(network: Registered) -> None:
-    statement = network.one(ENDPOINT, "test-s3").statement("ImageLayers")
-    assert statement["Resource"] == "arn:aws:s3:::prod-eu-west-1-starport-layer-bucket/*"
+    statement = network.one(ENDPOINT, "test-s3").statement("BucketsOfAws")
+    assert "arn:aws:s3:::prod-eu-west-1-starport-layer-bucket/*" in statement["Resource"]
     assert statement["Action"] == ["s3:GetObject"]
 
 
@@ -231,7 +243,7 @@ def test_a_preview_of_the_network_works_with_unknown_ids() -> None:
     assert {(r.type, r.name) for r in planned} == {(r.type, r.name) for r in made()}
     assert is_unknown(planned.one(ROUTE, "test-workload-euw1-az1").inputs["natGatewayId"])
     assert planned.one(VPC).inputs["cidrBlock"] == "10.4.0.0/16"
-    assert planned.one(ENDPOINT, "test-sts").statement("OwnAccount")["Action"] == ["sts:*"]
+    assert planned.one(ENDPOINT, "test-sts").statement("OwnResources")["Action"] == ["sts:*"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,190 @@
+"""What the role that deploys a stack may do, the role that only looks, and the boundary of the roles that are deployed.
+
+Computed: resource types that stacks of the kind declare -> actions of their calls (`catalogue/permissions.yaml`) -> the
+stack's own resources, where AWS knows resources of the action (`catalogue/deploy_role.yaml`).
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import catalogue
+from components.boundary import ACCOUNT, BOUNDARY_PREFIX, MAX_CHARACTERS, boundary, boundary_arn, boundary_name
+from components.iam import Condition, Statement, deny, document
+from operations.errors import CellError, ExitCode
+from stacks.fleet import Fleet
+from stacks.models import AccountSettings
+
+
+class Role(StrEnum):
+    """Whose policies are printed."""
+
+    DEPLOY = "deploy"
+    """Brings stacks up, changes and destroys them."""
+    READ_ONLY = "read-only"
+    """Previews and shows them: everything but data and secrets."""
+    BOUNDARY = "boundary"
+    """Carried by every role of a cell, and made by the account's stack. Grants nothing."""
+
+
+BOUNDED = frozenset({
+    "iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
+    "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
+})  # fmt: skip
+"""Actions on roles that ask for the role's boundary (condition key iam:PermissionsBoundary,
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)."""
+
+NEVER = frozenset({"iam:DeleteRolePermissionsBoundary"})
+"""Calls that the provider knows and that no role of ours makes: they would open the boundary."""
+
+OPENS_BOUNDARY = (
+    "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion",
+)  # fmt: skip
+"""What changes a boundary; the account's stack does, a cell never."""
+
+READS = ("Describe", "Get", "List")
+"""First words of actions that change nothing."""
+
+DATA = frozenset({"secretsmanager:GetSecretValue"})
+"""Reads that would show a secret; a refresh of the resource needs the deploy role."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """The stack that is deployed."""
+
+    stack: str
+    kind: str
+    account_id: str
+    regions: Sequence[str]
+    jurisdiction: str
+    """Whose boundary its roles carry; `account` for an account's stack."""
+
+    def fill(self, templates: Iterable[str]) -> list[str]:
+        """ARNs of templates, one a region where they name one."""
+        return list(
+            dict.fromkeys(
+                text.format(region=region, account=self.account_id, prefix=self.stack)
+                for text in templates
+                for region in self.regions
+            )
+        )
+
+
+def target(fleet: Fleet, stack: str) -> Target:
+    """Raises CellError where the stack is neither a cell nor an account."""
+    if stack in fleet.accounts:
+        settings: AccountSettings = fleet.accounts[stack]
+        regions, kind, jurisdiction = fleet.regions_of(stack), "account", ACCOUNT
+    elif stack in fleet.cells:
+        plan = fleet.plan(stack)
+        settings, regions = fleet.account_of(stack), (plan.region,)
+        kind, jurisdiction = "cell", plan.jurisdiction
+    else:
+        known = ", ".join(sorted([*fleet.accounts, *fleet.cells]))
+        raise CellError(f"{stack}: no cell and no account of stacks/ -> use one of {known}", ExitCode.STACK_NOT_FOUND)
+    return Target(stack=stack, kind=kind, account_id=settings.account_id, regions=regions, jurisdiction=jurisdiction)
+
+
+def needed(kind: str) -> frozenset[str]:
+    """Actions that stacks of a kind need."""
+    permissions = catalogue.permissions()
+    types = permissions.stacks[kind]
+    rules = catalogue.deploy_role()
+    direct = {action for token in types for action in permissions.types[token]}
+    indirect = {action for row in rules.indirect if row.type in types for action in row.actions}
+    asked = rules.preflight if kind == "cell" else ()
+    return frozenset({*direct, *indirect, *asked}) - NEVER
+
+
+def policies(role: Role, of: Target) -> Mapping[str, Mapping[str, Any]]:
+    """Name -> policy document; more than one where a managed policy cannot hold it all."""
+    match role:
+        case Role.DEPLOY:
+            return _split(f"payment-cell-deploy-{of.stack}", deploy_statements(of))
+        case Role.READ_ONLY:
+            reads = {a for a in needed(of.kind) if a.partition(":")[2].startswith(READS)} - DATA
+            return _split(f"payment-cell-read-{of.stack}", _scoped(reads, of))
+        case Role.BOUNDARY:
+            used = {catalogue.region(region).jurisdiction for region in of.regions}
+            regions = {name for jurisdiction in used for name in catalogue.regions_of(jurisdiction)}
+            return {boundary_name(of.jurisdiction): document(*boundary(of.account_id, sorted(regions)))}
+
+
+def deploy_statements(of: Target) -> list[Statement]:
+    """All that the deploy role is allowed for one stack."""
+    actions = needed(of.kind)
+    return [*_scoped(actions - BOUNDED, of), *_roles(of, actions & BOUNDED), *_handed_on(of)]
+
+
+def _scoped(actions: Iterable[str], of: Target) -> list[Statement]:
+    """One statement a service over the stack's resources, and one over what has none, in the stack's regions."""
+    rules, unscoped = catalogue.deploy_role(), catalogue.permissions().unscoped
+    by_service: dict[str, list[str]] = {}
+    free: dict[bool, list[str]] = {True: [], False: []}
+    for action in sorted(actions):
+        service = action.partition(":")[0]
+        if action in unscoped:
+            free[service in rules.global_services].append(action)
+        else:
+            by_service.setdefault(service, []).append(action)
+    found = []
+    for service, some in by_service.items():
+        templates = rules.scopes.get(service, (f"arn:aws:{service}:{{region}}:{{account}}:*",))
+        found.append(_allow("".join(map(str.capitalize, service.split("-"))), some, of.fill(templates)))
+    if free[False]:
+        here: Condition = {"StringEquals": {"aws:RequestedRegion": sorted(of.regions)}}
+        found.append(_allow("WithoutResource", free[False], ["*"], here))
+    if free[True]:
+        found.append(_allow("WithoutResourceOrRegion", free[True], ["*"]))
+    return found
+
+
+def _roles(of: Target, actions: Iterable[str]) -> list[Statement]:
+    """Roles of the stack, only while they carry the boundary; nobody takes it off."""
+    roles = [f"arn:aws:iam::{of.account_id}:role/{of.stack}-*"]
+    carried: Condition = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn(of.account_id, of.jurisdiction)}}
+    found = [_allow("RolesWithBoundary", sorted(actions), roles, carried), deny("KeepTheBoundary", sorted(NEVER))]
+    if of.kind != "account":
+        boundaries = f"arn:aws:iam::{of.account_id}:policy/{BOUNDARY_PREFIX}-*"
+        found.append(deny("KeepBoundariesAsTheyAre", OPENS_BOUNDARY, [boundaries]))
+    return found
+
+
+def _handed_on(of: Target) -> list[Statement]:
+    """Roles that the stack gives to services, and those that services make for themselves."""
+    roles = [f"arn:aws:iam::{of.account_id}:role/{of.stack}-*"]
+    types = catalogue.permissions().stacks[of.kind]
+    linked = sorted(row.service for row in catalogue.deploy_role().service_linked_roles if row.type in types)
+    passed: Condition = {"StringEquals": {"iam:PassedToService": list(catalogue.permissions().passes[of.kind])}}
+    own = [f"arn:aws:iam::{of.account_id}:role/aws-service-role/*"]
+    return [
+        _allow("PassRoles", ["iam:PassRole"], roles, passed),
+        _allow(
+            "ServiceLinkedRoles", ["iam:CreateServiceLinkedRole"], own, {"StringEquals": {"iam:AWSServiceName": linked}}
+        ),
+    ]
+
+
+def _allow(sid: str, actions: Sequence[str], resources: Sequence[str], when: Condition | None = None) -> Statement:
+    return Statement(sid=sid, effect="Allow", actions=actions, resources=resources, when=when)
+
+
+def _split(name: str, statements: Sequence[Statement]) -> Mapping[str, Mapping[str, Any]]:
+    """Documents that a managed policy holds each, in the order of the statements. Raises CellError where one statement
+    is too long by itself."""
+    groups: list[list[Statement]] = [[]]
+    for statement in statements:
+        if characters(document(statement)) > MAX_CHARACTERS:
+            raise CellError(f"iam: statement {statement.sid} of {name} is longer than {MAX_CHARACTERS:,} characters")
+        if characters(document(*groups[-1], statement)) > MAX_CHARACTERS:
+            groups.append([])
+        groups[-1].append(statement)
+    return {f"{name}-{number}": document(*group) for number, group in enumerate(groups, 1)}
+
+
+def characters(body: Mapping[str, Any]) -> int:
+    """Size of a document as IAM counts it: without white space."""
+    return len(json.dumps(body, separators=(",", ":")))
