@@ -1,5 +1,6 @@
 """The ``cell`` command."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -178,6 +179,20 @@ def outputs(stack: Stack, output: Output = Format.TABLE) -> None:
     """Outputs of a stack; secret ones are masked."""
     session = _session()
     show(session.engine.outputs(stack), output)
+
+
+@app.command()
+def connect(
+    stack: Stack,
+    command: Annotated[list[str] | None, typer.Argument(help="After `--`; left out: a shell.")] = None,
+    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="Of this machine; left out: any.")] = None,
+    reason: Annotated[str | None, typer.Option(help="For the session's history. Left out: the command.")] = None,
+) -> None:
+    """Run a command that reaches a cell's cluster; a private one through an audited session to one of its nodes."""
+    from operations import connect as way  # boto3, as in _preflight
+
+    wanted = command or [os.environ.get("SHELL", "/bin/sh")]
+    raise typer.Exit(way.connect(_session(), stack, wanted, port=port, reason=reason))
 
 
 @app.command()

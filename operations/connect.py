@@ -7,8 +7,11 @@ which reason and for how long is in CloudTrail and in Session Manager's history
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -21,14 +24,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from operations import preflight_checks as checks
+from operations.deploy import Session
 from operations.errors import CellError, ExitCode
+from operations.iam import SESSION_DOCUMENT
+from operations.plan import Kind, known_stack
+from operations.preflight_aws import Clients
+from operations.preflight_report import Answer
+from stacks.fleet import load_fleet
+from stacks.models import AccountSettings
 from stacks.providers import TUNNEL_VARIABLE, kubeconfig
-
-DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost"
-"""https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-sessions-start.html"""
 
 OPENING_S = 30
 """The plugin answers within seconds; a session that is not open by then was refused or the agent is gone."""
+
+MAX_REASON = 256
+"""Characters (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html)."""
 
 _POLL_S = 0.1
 
@@ -73,6 +84,55 @@ class Cluster:
             ) from missing
 
 
+def connect(session: Session, stack: str, command: Sequence[str], *, port: int | None, reason: str | None) -> int:
+    """Runs a command that reaches the cluster of a cell, and returns its exit code.
+
+    `stack`: the cell, or its workloads. `port`: of this machine, for the tunnel; None takes a free one. `reason`: what
+    the session's history says it was for; None says the command. Raises CellError where there is no way.
+    """
+    subject = known_stack(stack, session.declared)
+    if subject.kind is Kind.ACCOUNT:
+        raise CellError(f"{stack} is an account, which has no cluster: name a cell", ExitCode.CONFIGURATION)
+    cell = str(subject.needs) if subject.kind is Kind.WORKLOADS else stack
+    account = load_fleet(session.project.stacks_folder).account_of(cell)
+    cluster = Cluster.of(cell, session.engine.outputs(cell), account.deploy_role_arn)
+    if cluster.is_local:
+        session.console.print(f"{cluster.endpoint} is on this machine: no tunnel is needed", markup=False)
+        return run(cluster, command, (), 0, os.environ)
+    clients = _entered(account)
+    instance = far_end(clients.get("ec2", cluster.region), clients.get("ssm", cluster.region), cluster.name)
+    own = port or free_port()
+    why = reason or f"cell connect {stack}: {shlex.join(command)}"
+    session.console.print(f"127.0.0.1:{own} -> {instance} -> {cluster.host}:443, {why}", markup=False, soft_wrap=True)
+    forward = session_command(cluster, instance, own, why[:MAX_REASON])
+    return run(cluster, command, forward, own, acting_environment(clients))
+
+
+def _entered(account: AccountSettings) -> Clients:
+    """Clients that act as the deploy role. Raises CellError with what is wrong and how to mend it."""
+    # CloudTrail shows this name beside the role: who opened the session.
+    person = re.sub(r"[^\w+=,.@-]", "-", getpass.getuser())[:40]
+    findings, acting = checks.credentials(checks.own_clients(None, account), account, f"cell-connect-{person}")
+    if acting is None:
+        (refused,) = (finding for finding in findings if finding.result is Answer.FAILED)
+        raise CellError(f"{refused.check}: {refused.found}; {refused.fix}", refused.code)
+    return acting
+
+
+def acting_environment(clients: Clients) -> dict[str, str]:
+    """The environment in which the AWS CLI acts as the clients do."""
+    credentials = clients.session.get_credentials()
+    assert credentials is not None, "whoever has been told who they are has credentials"
+    frozen = credentials.get_frozen_credentials()
+    own = {
+        "AWS_ACCESS_KEY_ID": frozen.access_key,
+        "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
+        "AWS_SESSION_TOKEN": frozen.token,
+    }
+    rest = {name: value for name, value in os.environ.items() if name not in {*own, "AWS_PROFILE"}}
+    return rest | {name: value for name, value in own.items() if value}
+
+
 def far_end(ec2: Any, ssm: Any, cluster: str) -> str:
     """Instance id of a node of the cluster whose agent answers. Raises CellError where there is none."""
     filters = [
@@ -104,7 +164,7 @@ def session_command(cluster: Cluster, instance: str, port: int, reason: str) -> 
     parameters = {"host": [cluster.host], "portNumber": ["443"], "localPortNumber": [str(port)]}
     return [
         *("aws", "ssm", "start-session", "--region", cluster.region, "--target", instance),
-        *("--document-name", DOCUMENT, "--parameters", json.dumps(parameters), "--reason", reason),
+        *("--document-name", SESSION_DOCUMENT, "--parameters", json.dumps(parameters), "--reason", reason),
     ]
 
 

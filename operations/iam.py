@@ -25,6 +25,8 @@ class Role(StrEnum):
     """Brings stacks up, changes and destroys them."""
     READ_ONLY = "read-only"
     """Previews and shows them: everything but data and secrets."""
+    CONNECT = "connect"
+    """Opens `cell connect`'s sessions to a cluster's nodes."""
     BOUNDARY = "boundary"
     """Carried by every role of a cell, and made by the account's stack. Grants nothing."""
 
@@ -38,6 +40,10 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsident
 
 NEVER = frozenset({"iam:DeleteRolePermissionsBoundary"})
 """Calls that the provider knows and that no role of ours makes: they would open the boundary."""
+
+SESSION_DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost"
+"""The only document that `cell connect` opens sessions with
+(https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-sessions-start.html)."""
 
 OPENS_BOUNDARY = (
     "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion",
@@ -107,6 +113,8 @@ def policies(role: Role, of: Target) -> Mapping[str, Mapping[str, Any]]:
         case Role.READ_ONLY:
             reads = {a for a in needed(of.kind) if a.partition(":")[2].startswith(READS)} - DATA
             return _split(f"payment-cell-read-{of.stack}", _scoped(reads, of))
+        case Role.CONNECT:
+            return _split(f"payment-cell-connect-{of.stack}", session_statements(of))
         case Role.BOUNDARY:
             used = {catalogue.region(region).jurisdiction for region in of.regions}
             regions = {name for jurisdiction in used for name in catalogue.regions_of(jurisdiction)}
@@ -117,6 +125,22 @@ def deploy_statements(of: Target) -> list[Statement]:
     """All that the deploy role is allowed for one stack."""
     actions = needed(of.kind)
     return [*_scoped(actions - BOUNDED, of), *_roles(of, actions & BOUNDED), *_handed_on(of)]
+
+
+def session_statements(of: Target) -> list[Statement]:
+    """Sessions to the cluster's nodes, to forward a port and for nothing else; everybody ends their own
+    (https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-restrict-access-quickstart.html)."""
+    nodes: Condition = {"StringEquals": {"ssm:resourceTag/eks:cluster-name": of.stack}}
+    here: Condition = {"StringEquals": {"aws:RequestedRegion": sorted(of.regions)}}
+    instances = of.fill(["arn:aws:ec2:{region}:{account}:instance/*"])
+    documents = of.fill([f"arn:aws:ssm:{{region}}::document/{SESSION_DOCUMENT}"])
+    own = of.fill(["arn:aws:ssm:{region}:{account}:session/${{aws:userid}}-*"])
+    return [
+        _allow("SessionsToNodes", ["ssm:StartSession"], instances, nodes),
+        _allow("PortForwarding", ["ssm:StartSession"], documents),
+        _allow("OwnSessions", ["ssm:ResumeSession", "ssm:TerminateSession"], own),
+        _allow("FindNodes", ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation"], ["*"], here),
+    ]
 
 
 def _scoped(actions: Iterable[str], of: Target) -> list[Statement]:

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import boto3
-from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from components.vocabulary import Environment
@@ -82,7 +81,7 @@ def preflight(
 
     Raises CellError where no question can be asked: the machine's AWS configuration names what is not there.
     """
-    plan, own = of.plan, _own_clients(session, of.account)
+    plan, own = of.plan, checks.own_clients(session, of.account)
     emulated = is_emulated(own.get("sts", of.account.home_region))
     findings, acting = checks.credentials(own, of.account)
     entered = acting is not None
@@ -102,17 +101,6 @@ def preflight(
         findings=findings,
         quotas=[quota_finding(cap, live.get(cap.dimension), plan.region, emulated=emulated) for cap in of.quotas],
     )
-
-
-def _own_clients(session: boto3.Session | None, account: AccountSettings) -> Clients:
-    try:
-        clients = Clients(session or boto3.Session())
-        clients.get("sts", account.home_region)
-    except BotoCoreError as error:
-        raise CellError(f"{error}; see AWS_PROFILE and ~/.aws/config", ExitCode.AUTHENTICATION) from error
-    except ValueError as error:
-        raise CellError(f"{error}; see AWS_ENDPOINT_URL and ~/.aws/config", ExitCode.CONFIGURATION) from error
-    return clients
 
 
 def _in_the_account(clients: Clients, plan: CellPlan, *, emulated: bool) -> list[Finding]:

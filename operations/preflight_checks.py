@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 import catalogue
-from operations.errors import ExitCode
+from operations.errors import CellError, ExitCode
 from operations.preflight_aws import (
     INVALID_CREDENTIALS,
     NO_CREDENTIALS,
@@ -32,10 +33,25 @@ _SESSION = "payment-cell-preflight"
 _LOG_IN = "log in (`aws sso login`, AWS_PROFILE or keys) as whoever may assume the deploy role"
 
 
-def credentials(clients: Clients, account: AccountSettings) -> tuple[list[Finding], Clients | None]:
+def own_clients(session: boto3.Session | None, account: AccountSettings) -> Clients:
+    """Clients with the credentials of this machine. Raises CellError where its AWS configuration makes no sense."""
+    try:
+        clients = Clients(session or boto3.Session())
+        clients.get("sts", account.home_region)
+    except BotoCoreError as error:
+        raise CellError(f"{error}; see AWS_PROFILE and ~/.aws/config", ExitCode.AUTHENTICATION) from error
+    except ValueError as error:
+        raise CellError(f"{error}; see AWS_ENDPOINT_URL and ~/.aws/config", ExitCode.CONFIGURATION) from error
+    return clients
+
+
+def credentials(
+    clients: Clients, account: AccountSettings, session_name: str = _SESSION
+) -> tuple[list[Finding], Clients | None]:
     """Who we are, whether the deploy role can be assumed, and whether that is the stack's account.
 
-    Also returns clients that act as the stacks will, or None where the account cannot be entered.
+    Also returns clients that act as the stacks will, or None where the account cannot be entered. `session_name`: what
+    CloudTrail shows beside the deploy role.
     """
     check, region = "credentials", account.home_region
     try:
@@ -56,7 +72,7 @@ def credentials(clients: Clients, account: AccountSettings) -> tuple[list[Findin
     role = account.deploy_role_arn
     if role is not None:
         try:
-            answer = clients.get("sts", region).assume_role(RoleArn=role, RoleSessionName=_SESSION)
+            answer = clients.get("sts", region).assume_role(RoleArn=role, RoleSessionName=session_name)
         except (ClientError, BotoCoreError) as error:
             code = error_code(error) if isinstance(error, ClientError) else str(error)
             fix = f"let {own['Arn']} assume it: its identity policy and the role's trust policy both have to say so"

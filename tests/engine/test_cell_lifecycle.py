@@ -3,6 +3,7 @@ leaves the cell as its stack files say, the last two take it down."""
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -87,6 +88,27 @@ def test_every_role_carries_the_boundary_that_the_account_made(world: World) -> 
     roles = [r for r in world.project.resources(CELL) if r.type == "aws:iam/role:Role"]
     carried = {iam.get_role(RoleName=r.id)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] for r in roles}
     assert carried == {made}
+
+
+ASK = """
+import base64, json, os, ssl, subprocess, sys, urllib.request
+config = json.load(open(os.environ["KUBECONFIG"]))
+cluster, login = config["clusters"][0]["cluster"], config["users"][0]["user"]["exec"]
+token = json.loads(subprocess.run([login["command"], *login["args"]], capture_output=True, check=True).stdout)
+trusted = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+request = urllib.request.Request(
+    cluster["server"] + "/api/v1/namespaces", headers={"Authorization": "Bearer " + token["status"]["token"]}
+)
+found = json.load(urllib.request.urlopen(request, context=trusted))["items"]
+print(json.dumps([one["metadata"]["name"] for one in found]))
+sys.exit(7)
+"""
+
+
+def test_a_command_of_cell_connect_reaches_the_cluster(world: World) -> None:
+    done = world.project.cell("connect", CELL, "--", sys.executable, "-c", ASK, code=7)
+    assert {"kube-system", "payments"} <= set(json.loads(done.stdout))
+    assert "no tunnel is needed" in done.stderr
 
 
 def test_everything_in_state_is_in_the_account(world: World) -> None:

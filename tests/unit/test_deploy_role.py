@@ -158,6 +158,22 @@ def test_the_read_only_role_changes_nothing_and_sees_no_secret(fleet: Fleet) -> 
         assert names.isdisjoint(DATA)
 
 
+def test_sessions_go_to_the_clusters_nodes_and_forward_a_port_only(fleet: Fleet) -> None:
+    dev = target(fleet, "dev")
+    node = "arn:aws:ec2:eu-west-1:210987654321:instance/i-0123456789abcdef0"
+
+    def may(resource: str, cluster: str | None = None) -> Decision:
+        context = {"ssm:resourceTag/eks:cluster-name": cluster} if cluster else {}
+        return verdict(dev, Call(action="ssm:StartSession", resource=resource, context=context), Role.CONNECT)
+
+    assert may(node, "dev") is Decision.ALLOWED
+    assert may(node, "eu-west-1") is Decision.NOT_ALLOWED
+    assert may(node) is Decision.NOT_ALLOWED
+    assert may("arn:aws:ssm:eu-west-1::document/AWS-StartPortForwardingSessionToRemoteHost") is Decision.ALLOWED
+    for other in ("AWS-StartInteractiveCommand", "AWS-StartSSHSession", "SSM-SessionManagerRunShell"):
+        assert may(f"arn:aws:ssm:eu-west-1::document/{other}") is Decision.NOT_ALLOWED
+
+
 def test_the_printed_boundary_is_the_one_that_the_account_makes(fleet: Fleet) -> None:
     made_ = made("account", fleet, ACCOUNT_OUTPUTS).of("aws:iam/policy:Policy")
     for stack in ("eu-west-1", "us-east-1", "account"):

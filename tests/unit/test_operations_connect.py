@@ -3,12 +3,18 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import boto3
 import pytest
 
+from components.vocabulary import Environment
 from operations import connect
+from operations.deploy import Session
 from operations.errors import CellError
+from operations.plan import Declared, Kind
+from operations.preflight_aws import Clients
 from stacks.providers import TUNNEL_VARIABLE, kubeconfig
 
 HOST = "abc.gr7.eu-west-1.eks.amazonaws.com"
@@ -122,6 +128,25 @@ def test_an_endpoint_on_this_machine_needs_no_tunnel() -> None:
     assert LOCAL.is_local
     assert not CLUSTER.is_local
     assert connect.config(LOCAL, None)["clusters"][0]["cluster"]["server"] == LOCAL.endpoint
+
+
+def test_the_session_acts_as_the_deploy_role_whatever_profile_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    role = {"AccessKeyId": "ASIA1", "SecretAccessKey": "s", "SessionToken": "t"}
+    clients = Clients(boto3.Session(region_name="eu-west-1")).with_credentials(role)
+    monkeypatch.setenv("AWS_PROFILE", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "own")
+    found = connect.acting_environment(clients)
+    assert "AWS_PROFILE" not in found
+    assert (found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], found["AWS_SESSION_TOKEN"]) == (
+        "ASIA1", "s", "t",
+    )  # fmt: skip
+
+
+def test_an_account_has_no_cluster_to_reach() -> None:
+    declared = {"account": Declared(name="account", kind=Kind.ACCOUNT, environment=Environment.PRODUCTION)}
+    session = SimpleNamespace(declared=declared)
+    with pytest.raises(CellError, match="has no cluster: name a cell"):
+        connect.connect(cast(Session, session), "account", ["true"], port=None, reason=None)
 
 
 def test_a_cell_that_is_not_up_is_told() -> None:
