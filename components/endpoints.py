@@ -1,7 +1,7 @@
 """VPC endpoints of a cell: what the cell calls on AWS stays on AWS's network, and only for this account."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 from pulumi_aws import ec2, vpc
@@ -27,6 +27,8 @@ class EndpointsArgs:
     route_table_ids: Sequence[pulumi.Input[str]]
     """Tables that get the gateway endpoints' routes."""
     services: frozenset[str] = frozenset(INTERFACES)
+    shared_buckets: Sequence[str] = ()
+    """Buckets of the account or organisation beside the cell's own that may be reached: the state's."""
     organization_id: str | None = None
     """AWS organisation whose principals and resources are trusted. None: those of the account only."""
 
@@ -43,6 +45,8 @@ class Endpoints(pulumi.ComponentResource):
     Creation: about two minutes, in parallel. Cost: per interface and hour, so services x subnets.
     """
 
+    s3_prefix_list_id: pulumi.Output[str]
+    """The addresses of S3, for rules of security groups."""
     security_group_id: pulumi.Output[str]
     """Guards the interfaces: HTTPS from the VPC, nothing outwards."""
 
@@ -50,18 +54,7 @@ class Endpoints(pulumi.ComponentResource):
         super().__init__(type_token(type(self)), name, {}, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         group = self._security_group(name, args)
-        for service in sorted(GATEWAYS):
-            ec2.VpcEndpoint(
-                f"{name}-{service}",
-                region=args.region,
-                vpc_id=args.vpc_id,
-                service_name=f"com.amazonaws.{args.region}.{service}",
-                vpc_endpoint_type="Gateway",
-                route_table_ids=args.route_table_ids,
-                policy=_policy(name, service, GATEWAYS[service], args),
-                tags=tags(DataClass.INTERNAL, name=f"{name}-{service}"),
-                opts=self._child,
-            )
+        gateways = {service: self._gateway(name, service, args) for service in sorted(GATEWAYS)}
         for service in sorted(args.services):
             ec2.VpcEndpoint(
                 f"{name}-{service}",
@@ -76,8 +69,22 @@ class Endpoints(pulumi.ComponentResource):
                 tags=tags(DataClass.INTERNAL, name=f"{name}-{service}"),
                 opts=self._child,
             )
+        self.s3_prefix_list_id = gateways["s3"].prefix_list_id
         self.security_group_id = group.id
         self.register_outputs({"securityGroupId": group.id})
+
+    def _gateway(self, name: str, service: str, args: EndpointsArgs) -> ec2.VpcEndpoint:
+        return ec2.VpcEndpoint(
+            f"{name}-{service}",
+            region=args.region,
+            vpc_id=args.vpc_id,
+            service_name=f"com.amazonaws.{args.region}.{service}",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=args.route_table_ids,
+            policy=_policy(name, service, GATEWAYS[service], args),
+            tags=tags(DataClass.INTERNAL, name=f"{name}-{service}"),
+            opts=self._child,
+        )
 
     def _security_group(self, name: str, args: EndpointsArgs) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(
@@ -104,6 +111,9 @@ class Endpoints(pulumi.ComponentResource):
 
 
 def _policy(cell: str, service: str, spec: EndpointSpec, args: EndpointsArgs) -> pulumi.Output[str]:
+    if service == "s3":
+        shared = (f"arn:aws:s3:::{bucket}{objects}" for bucket in args.shared_buckets for objects in ("", "/*"))
+        spec = replace(spec, resources=(*spec.resources, *shared))
     perimeter = Perimeter(
         cell=cell, region=args.region, account_id=args.account_id, organization_id=args.organization_id
     )

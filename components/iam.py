@@ -18,9 +18,10 @@ from typing import Any, Literal
 import pulumi
 
 UNSCOPABLE = frozenset({
-    "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DescribeVolumes",
-    "ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "sts:GetCallerIdentity", "xray:PutTraceSegments",
-    "xray:PutTelemetryRecords", "logs:DescribeLogGroups",
+    "cloudwatch:PutMetricData", "ec2:DescribeDhcpOptions", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVolumes", "ec2:DescribeVpcs",
+    "ecr:GetAuthorizationToken", "logs:DescribeLogGroups", "sts:GetCallerIdentity", "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
 })  # fmt: skip
 """Actions for which IAM knows no resource type, so `"*"` is the only resource it accepts
 (Service Authorization Reference, https://docs.aws.amazon.com/service-authorization/latest/reference/)."""

@@ -47,6 +47,8 @@ class NetworkArgs:
     jurisdiction: str | None = None
     """Tag of the flow logs, which hold addresses."""
     endpoint_services: frozenset[str] = frozenset(INTERFACES)
+    shared_buckets: Sequence[str] = ()
+    """Buckets beside the cell's own that the S3 endpoint lets through."""
     organization_id: str | None = None
     """Trusted by the endpoints' policies in place of the account alone."""
     frugal: bool = False
@@ -114,6 +116,8 @@ class Network(pulumi.ComponentResource):
     """Zone id of the gateway -> public IPv4 address. Every call to a bank comes from one of these."""
     nat_gateway_ids: Mapping[str, pulumi.Output[str]]
     """Zone id -> NAT gateway."""
+    s3_prefix_list_id: pulumi.Output[str]
+    """The addresses of S3, for rules of security groups."""
     endpoint_security_group_id: pulumi.Output[str]
     internet: Sequence[pulumi.Resource]
     """What has to exist before a load balancer can face the internet: the gateway and the public subnets' routes."""
@@ -143,6 +147,7 @@ class Network(pulumi.ComponentResource):
         self.nat_addresses = {zone: address.public_ip for zone, address in addresses.items()}
         self.nat_gateway_ids = {zone: nat.id for zone, nat in gateways.items()}
         self.endpoint_security_group_id = endpoints.security_group_id
+        self.s3_prefix_list_id = endpoints.s3_prefix_list_id
         self.register_outputs(
             {
                 "vpcId": self.vpc_id,
@@ -297,5 +302,6 @@ class Network(pulumi.ComponentResource):
             subnet_ids=[subnets[zone].id for zone in self._args.nat_zone_ids],
             route_table_ids=[table.id for table in tables],
             services=self._args.endpoint_services,
+            shared_buckets=self._args.shared_buckets,
             organization_id=self._args.organization_id,
         )

@@ -16,6 +16,7 @@ from components.event_log import ConsumerArgs, EventLog, EventLogArgs
 from components.keys import Keys, KeysArgs
 from components.network import Network, NetworkArgs
 from components.nodes import NodeGroupArgs
+from components.runner import Runner, RunnerArgs, RunnerSetup
 from components.sharded_database import DatabaseShard, ShardedDatabase, ShardedDatabaseArgs
 from components.telemetry import Telemetry, TelemetryArgs
 from components.vocabulary import KeyUse, Tier
@@ -79,6 +80,8 @@ class PaymentCellArgs:
     """Share of requests at the edge that must not fail, over 30 days."""
     master_password_version: int = 1
     """A higher one gives every shard a new master password."""
+    runner: RunnerSetup | None = None
+    """Builds inside the network that run the workloads stack. None: that is reached in another way."""
     organization_id: str | None = None
     """AWS organisation whose principals and resources pass the VPC endpoints. None: those of the account only."""
     permissions_boundary: pulumi.Input[str] | None = None
@@ -109,6 +112,7 @@ class PaymentCell(pulumi.ComponentResource):
     database: ShardedDatabase
     event_log: EventLog
     edge: Edge
+    runner: Runner | None
     alarms: AlarmTopic
     backups: Backups
     telemetry: Telemetry
@@ -125,6 +129,7 @@ class PaymentCell(pulumi.ComponentResource):
         self.event_log = EventLog(name, self._event_log(), self._child)
         self.edge = Edge(name, self._edge(), self._child)
         self.backups = Backups(name, self._backups(), self._child)
+        self.runner = None if args.runner is None else Runner(name, self._runner(args.runner), self._child)
         self.telemetry = Telemetry(name, self._telemetry(), self._child)
         self.register_outputs(self.outputs())
 
@@ -193,6 +198,7 @@ class PaymentCell(pulumi.ComponentResource):
             log_key_arn=self.keys.arns[KeyUse.LOGS],
             flow_log_retention_days=args.log_retention_days,
             jurisdiction=args.jurisdiction,
+            shared_buckets=[args.runner.state_bucket] if args.runner else [],
             organization_id=args.organization_id,
             frugal=args.frugal,
             protected=args.protected,
@@ -207,6 +213,25 @@ class PaymentCell(pulumi.ComponentResource):
             subscribers=args.alarm_subscribers,
             tickets=True,
             from_rules=True,
+        )
+
+    def _runner(self, setup: RunnerSetup) -> RunnerArgs:
+        args, network = self._args, self.network
+        return RunnerArgs(
+            region=args.region,
+            account_id=args.account_id,
+            cluster_name=self.cluster.name,
+            cluster_security_group_id=self.cluster.security_group_id,
+            vpc_id=network.vpc_id,
+            vpc_cidr=args.cidr,
+            subnet_ids=network.subnet_ids(Tier.WORKLOAD),
+            s3_prefix_list_id=network.s3_prefix_list_id,
+            stack=f"{self._prefix}-workloads",
+            setup=setup,
+            log_key_arn=self.keys.arns[KeyUse.LOGS],
+            log_retention_days=args.log_retention_days,
+            jurisdiction=args.jurisdiction,
+            protected=args.protected,
         )
 
     def _cluster(self) -> ClusterArgs:

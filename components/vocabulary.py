@@ -119,3 +119,7 @@ def tags(
     if backup:
         result[TagKey.BACKUP.value] = "vault"
     return result
+
+
+OWN_IDENTITY = "PAYMENT_CELL_RUNNER"
+"""Environment variable of the cell's runner: the cluster is entered with its own role, not as the deploy role."""

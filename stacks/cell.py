@@ -14,6 +14,7 @@ from components.buckets import ObjectLock
 from components.event_log import ConsumerArgs
 from components.nodes import NodeGroupArgs
 from components.payment_cell import PaymentCell, PaymentCellArgs
+from components.runner import RunnerSetup
 from components.sharded_database import DatabaseShard
 from components.vocabulary import Environment
 from stacks.fleet import load_fleet
@@ -72,6 +73,13 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         replay_days=kept.replay_days,
         archive_lock=ObjectLock(mode=plan.object_lock_mode, days=kept.archive_days),
         archive_retention_days=kept.archive_days,
+        runner=RunnerSetup(
+            image=plan.runner.image,
+            state_bucket=plan.runner.state_bucket,
+            state_key_arns=plan.runner.state_key_arns,
+        )
+        if plan.runner
+        else None,
         tls_policy=plan.tls_policy,
         edge_rate_limit=ceil(plan.peak_payments_per_second * RATE_WINDOW_S * ADDRESS_SHARE),
         access_log_bucket=access_log_bucket,

@@ -28,6 +28,7 @@ from stacks.guardrail_models import (
     GUARDRAIL_RULES,
     AdoptedSettings,
     BackupSettings,
+    BucketName,
     Email,
     SecurityContactSettings,
 )
@@ -125,6 +126,11 @@ Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9
 HostedZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{1,31}$")]
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$")]
 """``registry/name@sha256:<64 hex digits>``; a tag can be moved, a digest cannot."""
+EcrImage = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$"),
+]
+KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$")]
 WordKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
 
 
@@ -137,6 +143,11 @@ PATTERN_RULES = MappingProxyType(
         **GUARDRAIL_RULES,
         _pattern(Domain): ("is not a DNS name", "write it in lower case without a dot at the end"),
         _pattern(HostedZoneId): ("is not the id of a hosted zone", "write the Z... that Route 53 shows"),
+        _pattern(EcrImage): (
+            "is not an ECR image by digest",
+            "write 123456789012.dkr.ecr.eu-west-1.amazonaws.com/name@sha256:... with 64 hex digits",
+        ),
+        _pattern(KeyArn): ("is not the ARN of a KMS key", "write arn:aws:kms:REGION:ACCOUNT:key/ID, no alias"),
         _pattern(Image): (
             "does not name an image by its digest",
             "write registry/name@sha256:<64 hex digits>: a tag can be moved",
@@ -257,6 +268,16 @@ class EndpointSettings(Settings):
     allowed_cidrs: tuple[ClientNetwork, ...] = Field(default=(), max_length=40, description="EKS takes 40 blocks.")
 
 
+class RunnerSettings(Settings):
+    """Builds inside the VPC that run the workloads stack, where nobody else reaches the Kubernetes API."""
+
+    image: EcrImage = Field(description="This project with its packages and the CLIs, in ECR, by digest.")
+    state_bucket: BucketName = Field(description="S3 bucket of the Pulumi state.")
+    state_key_arns: tuple[KeyArn, ...] = Field(
+        min_length=1, max_length=5, description="KMS keys of the stacks' secrets and of the state's bucket."
+    )
+
+
 class RetentionSettings(Settings):
     """Days that data is kept. Left out: by environment."""
 
@@ -330,6 +351,7 @@ class CellSettings(Settings):
         gt=0,
         description="`cell up` and `cell preview` refuse a cell that costs more. Plain pulumi does not.",
     )
+    runner: RunnerSettings | None = None
     slo: float = Field(
         default=99.95, ge=95, lt=100, description="Percent of requests at the edge that must not fail, over 30 days."
     )

@@ -92,6 +92,15 @@ class Retention:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunnerSpec:
+    """Builds inside the network that run the workloads stack."""
+
+    image: str
+    state_bucket: str
+    state_key_arns: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BackupSpec:
     """What the vault keeps."""
 
@@ -154,6 +163,7 @@ class CellPlan:
     consumers: tuple[ConsumerSpec, ...]
     retention: Retention
     backups: BackupSpec
+    runner: RunnerSpec | None
     slo: float
     """Percent of requests at the edge that must not fail, over 30 days."""
 

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
-from components.vocabulary import Environment, TagKey
+from components.vocabulary import OWN_IDENTITY, Environment, TagKey
 from stacks.models import AccountSettings
 
 
@@ -36,8 +36,10 @@ def aws_provider(
 def kubernetes_provider(stack: str, cell: pulumi.StackReference, deploy_role_arn: str | None) -> kubernetes.Provider:
     """A provider for the cell's cluster.
 
-    It is told apart from others by the cluster's ARN: the same cluster behind a tunnel keeps its objects.
+    It is told apart from others by the cluster's ARN: the same cluster behind a tunnel keeps its objects. The cell's
+    runner enters with its own role, everybody else as the account's deploy role.
     """
+    role_arn = None if OWN_IDENTITY in os.environ else deploy_role_arn
     return kubernetes.Provider(
         stack,
         kubeconfig=pulumi.Output.json_dumps(
@@ -46,7 +48,7 @@ def kubernetes_provider(stack: str, cell: pulumi.StackReference, deploy_role_arn
                 region=cell.require_output("region"),
                 endpoint=cell.require_output("clusterEndpoint"),
                 certificate_authority=cell.require_output("clusterCertificateAuthority"),
-                role_arn=deploy_role_arn,
+                role_arn=role_arn,
                 tunnel=os.environ.get(TUNNEL_VARIABLE),
             ),
             sort_keys=True,

@@ -24,8 +24,8 @@ from contracts.shard_map import ShardMap, ShardState
 from contracts.shard_plan import declared_map, equal_counts
 from stacks.backups import backups
 from stacks.capacity import Load, caps
-from stacks.models import CellSettings
-from stacks.plan import CellPlan, ConsumerSpec, Derived, NodeGroupSpec, Retention, ShardSpec
+from stacks.models import CellSettings, RunnerSettings
+from stacks.plan import CellPlan, ConsumerSpec, Derived, NodeGroupSpec, Retention, RunnerSpec, ShardSpec
 from stacks.versions import chosen_versions
 
 MINIMUM_SUBNET_ZONES = 2
@@ -129,12 +129,19 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         consumers=consumers,
         retention=_retention(settings, ledger),
         backups=backups(settings, ledger.note),
+        runner=_runner(settings.runner),
         slo=settings.slo,
         protected=settings.environment is not Environment.DEVELOPMENT and not settings.disarmed,
         object_lock_mode="COMPLIANCE" if settings.environment is Environment.PRODUCTION else "GOVERNANCE",
         derived=tuple(ledger.entries),
         caps=caps(settings, load, network, shards, groups, consumers, stream_shards, len(zones)),
     )
+
+
+def _runner(settings: RunnerSettings | None) -> RunnerSpec | None:
+    if settings is None:
+        return None
+    return RunnerSpec(image=settings.image, state_bucket=settings.state_bucket, state_key_arns=settings.state_key_arns)
 
 
 def _load(settings: CellSettings, ledger: _Ledger) -> Load:

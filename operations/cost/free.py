@@ -100,6 +100,7 @@ NOT_PRICED: Mapping[str, str] = MappingProxyType(
         "aws:accessanalyzer/analyzer:Analyzer": "unused-access analyzers are charged by role and month",
         "aws:backup/restoreTestingPlan:RestoreTestingPlan": "charged by restored recovery point and while it stands",
         "aws:backup/vault:Vault": "charged by stored gigabyte of backups and copies",
+        "aws:codebuild/project:Project": "charged by minute of a build",
         "aws:cfg/recorder:Recorder": "charged by recorded change",
         "aws:cloudtrail/trail:Trail": "the first copy of management events is free, data events are charged by number",
         "aws:guardduty/detector:Detector": "charged by analysed events and logs",

@@ -186,6 +186,7 @@ FINDERS: dict[str, Find] = {
     "iam/rolePolicyAttachment:RolePolicyAttachment": find(
         "iam.list_attached_role_policies", "AttachedPolicies[?PolicyArn=='{policyArn}']", RoleName="{role}"
     ),
+    "codebuild/project:Project": find("codebuild.batch_get_projects", "projects[0]", names=["{id}"]),
     "kinesis/stream:Stream": find(
         "kinesis.describe_stream_summary", "StreamDescriptionSummary.StreamStatus == 'ACTIVE'", StreamName="{name}"
     ),

@@ -26,6 +26,7 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
         ("describe_alarms", {"AlarmTypes": ["CompositeAlarm"]}, "CompositeAlarms[].AlarmArn"),
         ("list_dashboards", {}, "DashboardEntries[].DashboardName"),
     ),
+    "codebuild": (("list_projects", {}, "projects[]"),),
     "config": (
         ("describe_configuration_recorders", {}, "ConfigurationRecorders[].name"),
         ("describe_delivery_channels", {}, "DeliveryChannels[].name"),

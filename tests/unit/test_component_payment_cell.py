@@ -15,6 +15,7 @@ from components.cluster import ADD_ONS
 from components.event_log import ConsumerArgs
 from components.nodes import NodeGroupArgs
 from components.payment_cell import PaymentCell, PaymentCellArgs
+from components.runner import RunnerSetup
 from components.sharded_database import DatabaseShard
 from components.vocabulary import DataClass, TagKey
 from contracts.shard_plan import first_map
@@ -197,6 +198,20 @@ def test_the_alarm_topic_lets_this_accounts_alarms_and_rules_in_and_nothing_else
     assert [(s.inputs["protocol"], s.inputs["endpoint"]) for s in subscriptions] == [
         ("email", "oncall@example.com")
     ] * 2
+
+
+def test_a_runner_gets_the_state_through_the_s3_endpoint() -> None:
+    setup = RunnerSetup(
+        image=f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/payment-cell@sha256:{'0a' * 32}",
+        state_bucket="state",
+        state_key_arns=["arn:aws:kms:eu-west-1:123456789012:key/1"],
+    )
+    cell = made(replace(ARGS, runner=setup))
+    spec = cell.one("aws:codebuild/project:Project").inputs["source"]["buildspec"]
+    assert "organization/payment-cell/test-workloads" in spec
+    own = cell.one("aws:ec2/vpcEndpoint:VpcEndpoint", "test-s3").statement("OwnResources")["Resource"]
+    assert {"arn:aws:s3:::state", "arn:aws:s3:::state/*"} <= set(own)
+    assert made().of("aws:codebuild/project:Project") == {}
 
 
 def test_subscribers_that_sns_does_not_know_are_refused() -> None:

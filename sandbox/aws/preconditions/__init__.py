@@ -3,6 +3,7 @@
 from itertools import groupby
 
 from sandbox.aws.preconditions import (
+    builds,
     databases,
     ec2,
     ec2_deletion,
@@ -26,6 +27,7 @@ FAMILIES = (
     ec2_deletion,
     eks,
     eks_access,
+    builds,
     databases,
     proxies,
     storage,

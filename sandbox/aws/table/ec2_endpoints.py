@@ -49,10 +49,20 @@ def read_endpoint(ctx: Context, id_: str, last: Props) -> Props | None:
         "arn": ctx.arn("ec2", f"vpc-endpoint/{id_}", account_id=owner),
         "cidrBlocks": last.get("cidrBlocks") or [],
         "ownerId": owner,
+        "prefixListId": _prefix_list(ctx, found),
         "securityGroupIds": groups or found.get("SecurityGroupIds") or last.get("securityGroupIds") or [],
         "tags": tag_map(found.get("Tags")),
         "vpcEndpointType": found.get("VpcEndpointType") or "Gateway",
     }
+
+
+def _prefix_list(ctx: Context, found: dict[str, Any]) -> str | None:
+    """Addresses of the service, which is what a gateway endpoint routes."""
+    if found.get("VpcEndpointType") == "Interface":
+        return None
+    named = [{"Name": "prefix-list-name", "Values": [found["ServiceName"]]}]
+    row = first(ctx.client("ec2").describe_managed_prefix_lists(Filters=named)["PrefixLists"])
+    return str(row["PrefixListId"]) if row else None
 
 
 def update_endpoint(ctx: Context, id_: str, old: Props, new: Props) -> None:

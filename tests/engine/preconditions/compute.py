@@ -1,8 +1,20 @@
 """EC2 and EKS."""
 
-from pulumi_aws import cloudwatch, ec2, eks, iam
+from pulumi_aws import cloudwatch, codebuild, ec2, eks, iam
 
-from preconditions.ground import ACCOUNT, FAR_KEY, MISSING_ROLE, REGION, Ground, Network, after, role, trust
+from preconditions.ground import (
+    ACCOUNT,
+    FAR_KEY,
+    MISSING_ROLE,
+    REGION,
+    Ground,
+    Network,
+    after,
+    allow,
+    document,
+    role,
+    trust,
+)
 
 
 def declare(ground: Ground) -> None:
@@ -11,6 +23,30 @@ def declare(ground: Ground) -> None:
     clusters(ground)
     node_groups(ground)
     access(ground)
+    builds(ground)
+
+
+def builds(ground: Ground) -> None:
+    may, may_not = role("builds", "codebuild.amazonaws.com"), role("builds-bare", "codebuild.amazonaws.com")
+    rights = iam.RolePolicy("builds", role=may.name, policy=document(allow("ec2:*")))
+    for name, who in (
+        ("builds", may.arn),
+        ("codebuild-role-is-trusted", ground.stranger.arn),
+        ("codebuild-role-may-attach", may_not.arn),
+    ):
+        codebuild.Project(
+            name,
+            service_role=who,
+            source={"type": "NO_SOURCE", "buildspec": "version: 0.2"},
+            artifacts={"type": "NO_ARTIFACTS"},
+            environment={"type": "ARM_CONTAINER", "compute_type": "BUILD_GENERAL1_SMALL", "image": "a/b:1"},
+            vpc_config={
+                "vpc_id": ground.open.vpc.id,
+                "subnets": [ground.open.a.id],
+                "security_group_ids": [ground.open.vpc.default_security_group_id],
+            },
+            opts=after(rights),
+        )
 
 
 def network(ground: Ground) -> None:
