@@ -9,6 +9,8 @@ Order, each step an AWS rule:
   first pods start without the NetworkPolicy agent;
 - NAT routes before nodes, else they never join;
 - nodes before the add-ons that run as Deployments, else those never become active.
+
+With `Compute.AUTO` AWS does most of that itself (`components/auto_mode.py`).
 """
 
 import json
@@ -20,12 +22,13 @@ from typing import Final
 import pulumi
 from pulumi_aws import cloudwatch, eks, iam
 
+from components import auto_mode
 from components.addresses import SERVICE_CIDR
 from components.base import type_token
 from components.iam import from_source, trust
 from components.nodes import NodeGroupArgs, Nodes, NodesArgs
 from components.pod_identity import pod_trust
-from components.vocabulary import DataClass, tags
+from components.vocabulary import Compute, DataClass, tags
 
 LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """All that EKS has (https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html)."""
@@ -48,6 +51,7 @@ ADD_ON_IDENTITIES: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Add-on -> service account in kube-system and the policy of its own role, so that nodes do not hold these rights."""
 
+CLUSTER_POLICY = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy/"
 ADMINISTER, VIEW = ACCESS_POLICY + "AmazonEKSClusterAdminPolicy", ACCESS_POLICY + "AmazonEKSViewPolicy"
 """View leaves secrets out (https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html)."""
@@ -69,7 +73,7 @@ class ClusterArgs:
     kubernetes_version: str
     """Minor version: "1.36"."""
     add_on_versions: Mapping[str, str]
-    """Add-on -> version, for each of `ADD_ONS`."""
+    """Add-on -> version, for each of `ADD_ONS`; Auto Mode reads those of `auto_mode.ADD_ONS`."""
     subnet_ids: Sequence[pulumi.Input[str]]
     """Workload subnets, in two zones or more: where EKS puts the control plane's interfaces."""
     node_groups: Mapping[str, NodeGroupArgs]
@@ -93,6 +97,8 @@ class ClusterArgs:
     """Tag of the control-plane logs, which name people."""
     egress: Sequence[pulumi.Resource] = ()
     """Routes that nodes need before they start: `Network.egress`."""
+    compute: Compute = Compute.MANAGED
+    """A cluster can be moved from one to the other in place; see docs/components/cluster.md."""
     protected: bool = True
     """EKS and Pulumi both refuse to delete the cluster."""
 
@@ -138,6 +144,8 @@ class Cluster(pulumi.ComponentResource):
     security_group_id: pulumi.Output[str]
     """Made by EKS for control plane and nodes; what pods call must let it in."""
     node_role_arn: pulumi.Output[str]
+    node_role_name: pulumi.Output[str]
+    """What a node class names."""
     ready: Sequence[pulumi.Resource]
     """What has to exist before pods are scheduled: nodes, add-ons and access entries."""
 
@@ -147,20 +155,22 @@ class Cluster(pulumi.ComponentResource):
         super().__init__(type_token(type(self)), name, {}, opts)
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        cluster = self._cluster()
+        self._auto = args.compute is Compute.AUTO
+        auto_role, attached = auto_mode.node_role(name, self._child) if self._auto else (None, [])
+        cluster = self._cluster(auto_role, attached)
         access = [
             *(self._access(cluster, key, arn, ADMINISTER) for key, arn in args.administrators.items()),
             *(self._access(cluster, key, arn, VIEW) for key, arn in args.viewers.items()),
         ]
-        before = [self._add_on(cluster, add_on, ()) for add_on in ADD_ONS_BEFORE_NODES]
-        nodes = Nodes(name, self._nodes(cluster, before), self._child)
-        groups = list(nodes.groups.values())
-        on_nodes = [self._add_on(cluster, add_on, groups) for add_on in ADD_ONS_ON_NODES]
+        if auto_role is not None:
+            self.node_role_arn, self.node_role_name = auto_role.arn, auto_role.name
+            workers: list[pulumi.Resource] = [self._add_on(cluster, add_on, ()) for add_on in auto_mode.ADD_ONS]
+        else:
+            workers = self._workers(cluster)
         self.name, self.arn, self.endpoint = cluster.name, cluster.arn, cluster.endpoint
         self.certificate_authority = cluster.certificate_authority.data
         self.security_group_id = cluster.vpc_config.cluster_security_group_id
-        self.node_role_arn = nodes.role_arn
-        self.ready = [*access, *before, *groups, *on_nodes]
+        self.ready = [*access, *workers]
         self.register_outputs(
             {
                 "name": self.name,
@@ -172,21 +182,34 @@ class Cluster(pulumi.ComponentResource):
             }
         )
 
-    def _role(self) -> tuple[iam.Role, iam.RolePolicyAttachment]:
+    def _workers(self, cluster: eks.Cluster) -> list[pulumi.Resource]:
+        """Node groups, and the add-ons before and after them."""
+        before = [self._add_on(cluster, add_on, ()) for add_on in ADD_ONS_BEFORE_NODES]
+        nodes = Nodes(self._prefix, self._nodes(cluster, before), self._child)
+        groups = list(nodes.groups.values())
+        self.node_role_arn, self.node_role_name = nodes.role_arn, nodes.role_name
+        return [*before, *groups, *(self._add_on(cluster, add_on, groups) for add_on in ADD_ONS_ON_NODES)]
+
+    def _role(self) -> tuple[iam.Role, list[pulumi.Resource]]:
+        args, name = self._args, f"{self._prefix}-control-plane"
+        policies = auto_mode.CLUSTER_POLICIES if self._auto else {"control-plane": CLUSTER_POLICY}
         role = iam.Role(
-            f"{self._prefix}-control-plane",
+            name,
             description=f"{self._prefix}: EKS control plane",
-            assume_role_policy=trust("eks", when=from_source(self._args.account_id)),
+            assume_role_policy=auto_mode.control_plane_trust(args.account_id)
+            if self._auto
+            else trust("eks", when=from_source(args.account_id)),
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )
-        attachment = iam.RolePolicyAttachment(
-            f"{self._prefix}-control-plane",
-            role=role.name,
-            policy_arn="arn:aws:iam::aws:policy/AmazonEKSClusterPolicy",
-            opts=self._child,
-        )
-        return role, attachment
+        attached: list[pulumi.Resource] = [
+            iam.RolePolicyAttachment(f"{self._prefix}-{key}", role=role.name, policy_arn=arn, opts=self._child)
+            for key, arn in policies.items()
+        ]
+        if self._auto:
+            document = auto_mode.volume_key_policy(args.volume_key_arn)
+            attached.append(iam.RolePolicy(name, role=role.name, policy=document, opts=self._child))
+        return role, attached
 
     def _logs(self) -> cloudwatch.LogGroup:
         return cloudwatch.LogGroup(
@@ -199,9 +222,10 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=self._args.protected),
         )
 
-    def _cluster(self) -> eks.Cluster:
+    def _cluster(self, auto_role: iam.Role | None, after: Sequence[pulumi.Resource]) -> eks.Cluster:
         args = self._args
-        role, attachment = self._role()
+        role, attached = self._role()
+        egress = args.egress if auto_role else ()  # its nodes start with it
         provider = eks.ClusterEncryptionConfigProviderArgs(key_arn=args.secrets_key_arn)
         return eks.Cluster(
             self._prefix,
@@ -220,15 +244,21 @@ class Cluster(pulumi.ComponentResource):
             ),
             encryption_config=eks.ClusterEncryptionConfigArgs(provider=provider, resources=["secrets"]),
             kubernetes_network_config=eks.ClusterKubernetesNetworkConfigArgs(
-                ip_family="ipv4", service_ipv4_cidr=args.service_cidr
+                ip_family="ipv4",
+                service_ipv4_cidr=args.service_cidr,
+                elastic_load_balancing={"enabled": True} if auto_role else None,
             ),
+            compute_config=auto_mode.compute(auto_role) if auto_role else None,
+            storage_config={"block_storage": {"enabled": True}} if auto_role else None,
             enabled_cluster_log_types=list(LOG_TYPES),
             bootstrap_self_managed_addons=False,  # EKS would install its own CNI, outside of our versions
             upgrade_policy=eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
             zonal_shift_config=eks.ClusterZonalShiftConfigArgs(enabled=True),
             deletion_protection=args.protected,
             tags=tags(DataClass.CONFIDENTIAL),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protected, depends_on=[attachment, self._logs()]),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protected, depends_on=[*attached, *after, *egress, self._logs()]
+            ),
         )
 
     def _access(

@@ -12,6 +12,7 @@ import pulumi
 from pulumi_aws import ec2, lb, route53, vpc
 
 from components.alarms import Watched
+from components.auto_mode import CLUSTER_TAG
 from components.base import type_token
 from components.certificate import Certificate, CertificateArgs
 from components.vocabulary import DataClass, tags
@@ -65,6 +66,8 @@ class EdgeArgs:
     """Hosted zone for the names. None: one is made, and its name servers (an output) have to be delegated to."""
     internet: Sequence[pulumi.Resource] = ()
     """Routes that an internet-facing load balancer needs before it is made: `Network.internet`."""
+    auto_mode_cluster: str | None = None
+    """Name of the cluster whose Auto Mode registers the targets: it may do so only where the group carries it."""
     gateway_port: int = 8443
     health_path: str = HEALTH_PATH
     log_retention_days: int = 365
@@ -230,6 +233,7 @@ class Edge(pulumi.ComponentResource):
 
     def _target_group(self) -> lb.TargetGroup:
         args = self._args
+        registers = {CLUSTER_TAG: args.auto_mode_cluster} if args.auto_mode_cluster else {}
         return lb.TargetGroup(
             self._prefix,
             region=args.region,
@@ -250,7 +254,7 @@ class Edge(pulumi.ComponentResource):
                 "healthy_threshold": 2,
                 "unhealthy_threshold": 2,
             },
-            tags=tags(DataClass.INTERNAL),
+            tags={**tags(DataClass.INTERNAL), **registers},
             opts=self._child,
         )
 

@@ -60,6 +60,19 @@ class EndpointSpec:
 _GUIDE = "https://docs.aws.amazon.com"
 
 INTERFACES: Final[Mapping[str, EndpointSpec]] = {
+    # What the cell's own controllers call (`components/controller_roles.py`).
+    "autoscaling": EndpointSpec(
+        actions="autoscaling",
+        resources=("arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/eks-*",),
+        unnamed=(
+            "autoscaling:DescribeAutoScalingGroups",
+            "autoscaling:DescribeAutoScalingInstances",
+            "autoscaling:DescribeLaunchConfigurations",
+            "autoscaling:DescribeScalingActivities",
+            "autoscaling:DescribeTags",
+        ),
+        source=f"{_GUIDE}/autoscaling/ec2/userguide/ec2-auto-scaling-vpc-endpoints.html",
+    ),
     "ec2": EndpointSpec(actions="ec2", source=f"{_GUIDE}/AWSEC2/latest/UserGuide/interface-vpc-endpoints.html"),
     "ecr.api": EndpointSpec(
         actions="ecr",
@@ -79,6 +92,12 @@ INTERFACES: Final[Mapping[str, EndpointSpec]] = {
         source=f"{_GUIDE}/eks/latest/userguide/vpc-interface-endpoints.html",
     ),
     "eks-auth": EndpointSpec(actions="eks-auth", resources=("arn:aws:eks:{region}:{account}:cluster/{cell}",)),
+    "elasticloadbalancing": EndpointSpec(
+        actions="elasticloadbalancing",
+        resources=("arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{cell}*",),
+        unnamed=("elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"),
+        source=f"{_GUIDE}/elasticloadbalancing/latest/userguide/load-balancer-vpc-endpoints.html",
+    ),
     "events": EndpointSpec(
         actions="events",
         resources=(

@@ -18,10 +18,14 @@ from typing import Any, Literal
 import pulumi
 
 UNSCOPABLE = frozenset({
-    "cloudwatch:PutMetricData", "ec2:DescribeDhcpOptions", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVolumes", "ec2:DescribeVpcs",
-    "ecr:GetAuthorizationToken", "logs:DescribeLogGroups", "sts:GetCallerIdentity", "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
+    "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeLaunchConfigurations", "autoscaling:DescribeScalingActivities", "autoscaling:DescribeTags",
+    "cloudwatch:PutMetricData", "ec2:DescribeAvailabilityZones", "ec2:DescribeDhcpOptions", "ec2:DescribeImages",
+    "ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVolumes",
+    "ec2:DescribeVpcs", "ecr:GetAuthorizationToken", "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth", "logs:DescribeLogGroups", "sts:GetCallerIdentity",
+    "xray:PutTelemetryRecords", "xray:PutTraceSegments",
 })  # fmt: skip
 """Actions for which IAM knows no resource type, so `"*"` is the only resource it accepts
 (Service Authorization Reference, https://docs.aws.amazon.com/service-authorization/latest/reference/)."""

@@ -79,6 +79,7 @@ KEYS: Final[Mapping[KeyUse, KeySpec]] = {
         grants=True,
         roles=("aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling",),
     ),
+    KeyUse.IMAGES: KeySpec(data_class=DataClass.INTERNAL, via=("ecr",), grants=True),
     KeyUse.LOGS: KeySpec(data_class=DataClass.CONFIDENTIAL, deliver=("logs",)),
     KeyUse.AUDIT: KeySpec(
         data_class=DataClass.CONFIDENTIAL,

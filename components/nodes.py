@@ -103,6 +103,7 @@ class Nodes(pulumi.ComponentResource):
     """Managed node groups. Creation: two to three minutes, all groups in parallel. Cost: the instances."""
 
     role_arn: pulumi.Output[str]
+    role_name: pulumi.Output[str]
     groups: Mapping[str, eks.NodeGroup]
     """Workload class -> group, to wait for."""
 
@@ -122,7 +123,7 @@ class Nodes(pulumi.ComponentResource):
         ]
         after = [*policies, *args.after]
         self.groups = {key: self._group(name, key, args, role, after) for key in args.groups}
-        self.role_arn = role.arn
+        self.role_arn, self.role_name = role.arn, role.name
         self.register_outputs({"roleArn": role.arn})
 
     def _group(

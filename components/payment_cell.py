@@ -11,17 +11,22 @@ from components.base import type_token
 from components.boundary import bounded
 from components.buckets import ObjectLock
 from components.cluster import Cluster, ClusterArgs
+from components.controller_roles import ControllerRoles, ControllerRolesArgs
 from components.edge import HEALTH_PATH, Edge, EdgeArgs
 from components.event_log import ConsumerArgs, EventLog, EventLogArgs
 from components.keys import Keys, KeysArgs
 from components.network import Network, NetworkArgs
 from components.nodes import NodeGroupArgs
+from components.registry import Registry, RegistryArgs
 from components.runner import Runner, RunnerArgs, RunnerSetup
 from components.sharded_database import DatabaseShard, ShardedDatabase, ShardedDatabaseArgs
 from components.telemetry import Telemetry, TelemetryArgs
-from components.vocabulary import KeyUse, Tier
+from components.vocabulary import Compute, KeyUse, Tier
 from contracts.metrics import Subject
 from contracts.shard_map import ShardMap
+
+IMAGES = ("autoscaler", "gateway", "load-balancer", "payments", "relay", "scaler", "scorer")
+"""Programs that a cell runs: its own, and the controllers that a cluster with managed compute needs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +70,10 @@ class PaymentCellArgs:
     """Vault in another account of the same jurisdiction. None: no copies."""
     node_version: str | None = None
     """Kubernetes version of the node groups. None: `kubernetes_version`."""
+    compute: Compute = Compute.MANAGED
+    """Who runs the cluster's nodes."""
+    images: Sequence[str] = IMAGES
+    """Programs with a repository in the cell's registry."""
     backup_days: int = 35
     """Of Aurora's own point-in-time recovery."""
     log_retention_days: int = 365
@@ -108,6 +117,7 @@ class PaymentCell(pulumi.ComponentResource):
 
     keys: Keys
     network: Network
+    registry: Registry
     cluster: Cluster
     database: ShardedDatabase
     event_log: EventLog
@@ -124,6 +134,7 @@ class PaymentCell(pulumi.ComponentResource):
         self.keys = Keys(name, self._keys(), self._child)
         self.network = Network(name, self._network(), self._child)
         self.alarms = AlarmTopic(name, self._alarms(), self._child)
+        self.registry = Registry(name, self._registry(), self._child)
         self.cluster = Cluster(name, self._cluster(), self._child)
         self.database = ShardedDatabase(name, self._database(), self._child)
         self.event_log = EventLog(name, self._event_log(), self._child)
@@ -131,6 +142,8 @@ class PaymentCell(pulumi.ComponentResource):
         self.backups = Backups(name, self._backups(), self._child)
         self.runner = None if args.runner is None else Runner(name, self._runner(args.runner), self._child)
         self.telemetry = Telemetry(name, self._telemetry(), self._child)
+        if args.compute is Compute.MANAGED:
+            ControllerRoles(name, self._controller_roles(), self._child)
         self.register_outputs(self.outputs())
 
     def outputs(self) -> Mapping[str, object]:
@@ -144,6 +157,10 @@ class PaymentCell(pulumi.ComponentResource):
             "clusterArn": self.cluster.arn,
             "clusterEndpoint": self.cluster.endpoint,
             "clusterCertificateAuthority": self.cluster.certificate_authority,
+            "imageUrls": self.registry.urls,
+            "clusterSecurityGroupId": self.cluster.security_group_id,
+            "nodeRoleName": self.cluster.node_role_name,
+            "nodeSubnetIds": self._node_subnets(),
             "vpcId": self.network.vpc_id,
             "egressAddresses": self.network.nat_addresses,
             "shards": {
@@ -176,6 +193,9 @@ class PaymentCell(pulumi.ComponentResource):
             "targetGroupArn": edge.target_group_arn,
             "keyArns": {use.value: arn for use, arn in self.keys.arns.items()},
         }
+
+    def _node_subnets(self) -> list[pulumi.Output[str]]:
+        return [self.network.subnets[Tier.WORKLOAD][zone] for zone in self._args.zone_ids]
 
     def _keys(self) -> KeysArgs:
         args = self._args
@@ -234,6 +254,16 @@ class PaymentCell(pulumi.ComponentResource):
             protected=args.protected,
         )
 
+    def _registry(self) -> RegistryArgs:
+        args = self._args
+        return RegistryArgs(
+            region=args.region,
+            account_id=args.account_id,
+            images=args.images,
+            key_arn=self.keys.arns[KeyUse.IMAGES],
+            protected=args.protected,
+        )
+
     def _cluster(self) -> ClusterArgs:
         args, keys = self._args, self.keys.arns
         return ClusterArgs(
@@ -243,7 +273,7 @@ class PaymentCell(pulumi.ComponentResource):
             node_version=args.node_version,
             add_on_versions=args.add_on_versions,
             subnet_ids=self.network.subnet_ids(Tier.WORKLOAD),
-            node_subnet_ids=[self.network.subnets[Tier.WORKLOAD][zone] for zone in args.zone_ids],
+            node_subnet_ids=self._node_subnets(),
             node_groups=args.node_groups,
             administrators=args.administrators,
             viewers=args.viewers,
@@ -254,7 +284,17 @@ class PaymentCell(pulumi.ComponentResource):
             log_retention_days=args.log_retention_days,
             jurisdiction=args.jurisdiction,
             egress=self.network.egress,
+            compute=args.compute,
             protected=args.protected,
+        )
+
+    def _controller_roles(self) -> ControllerRolesArgs:
+        return ControllerRolesArgs(
+            region=self._args.region,
+            account_id=self._args.account_id,
+            cluster_name=self.cluster.name,
+            cluster_arn=self.cluster.arn,
+            target_group_arn=self.edge.target_group_arn,
         )
 
     def _database(self) -> ShardedDatabaseArgs:
@@ -315,6 +355,7 @@ class PaymentCell(pulumi.ComponentResource):
             subnet_ids=network.subnet_ids(Tier.PUBLIC),
             target_security_group_id=self.cluster.security_group_id,
             internet=network.internet,
+            auto_mode_cluster=self._prefix if args.compute is Compute.AUTO else None,
             access_log_bucket=args.access_log_bucket,
             tls_policy=args.tls_policy,
             rate_limit=args.edge_rate_limit,

@@ -33,6 +33,15 @@ class Environment(StrEnum):
     """Leaves nothing behind when it is destroyed: no protection, governance locks, short windows."""
 
 
+class Compute(StrEnum):
+    """Who runs a cluster's nodes and what every cluster needs on them. Not a size: both take the same node groups."""
+
+    MANAGED = "managed"
+    """EKS node groups and managed add-ons: launch template, versions and pace of updates are ours."""
+    AUTO = "auto"
+    """EKS Auto Mode: AWS starts, patches and ends nodes, and runs CNI, DNS, volumes and target registration."""
+
+
 class Tier(StrEnum):
     """Kinds of subnet, by what they reach. Not a data class: a data subnet is a place, its stores carry classes.
 
@@ -62,6 +71,8 @@ class KeyUse(StrEnum):
     """Envelope encryption of Kubernetes secrets. Not: the nodes' disks."""
     VOLUMES = "volumes"
     """EBS volumes of nodes and pods."""
+    IMAGES = "images"
+    """Container images of the cell's registry. Not: what runs in them."""
     LOGS = "logs"
     """CloudWatch log groups. Not: the audit trail."""
     AUDIT = "audit"

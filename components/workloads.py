@@ -12,6 +12,7 @@ import pulumi
 from pulumi_kubernetes import core, networking, scheduling
 
 from components.base import type_token
+from components.reachability import DNS, Party, baseline
 
 SHARD_MAP = "shard-map"
 SHARD_MAP_FILE = "shard-map.json"
@@ -19,9 +20,6 @@ SHARD_MAP_FILE = "shard-map.json"
 
 SYSTEM_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 """Kubernetes' own; a policy that denies by default there would cut off the cluster's DNS."""
-
-POD_IDENTITY_AGENT = "169.254.170.23/32"
-"""Where pods fetch their role's credentials (https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html)."""
 
 PRIORITIES: Final[Mapping[str, tuple[int, str, str]]] = {
     "payment-critical": (1_000_000, "PreemptLowerPriority", "A payment waits for it: gateway, payments API, scorer."),
@@ -67,6 +65,8 @@ class WorkloadsArgs:
     namespaces: Mapping[str, NamespaceArgs]
     shard_map: pulumi.Input[str]
     """The document of `contracts.shard_map` as JSON."""
+    dns: Party = DNS
+    """Where pods ask for names; elsewhere in Auto Mode (`components.auto_nodes.dns_of`)."""
 
     def __post_init__(self) -> None:
         for namespace in self.namespaces:
@@ -129,32 +129,14 @@ class Workloads(pulumi.ComponentResource):
 
     def _network_policies(self, key: str, namespace: core.v1.Namespace) -> list[pulumi.CustomResource]:
         """Nothing in, nothing out, but names and credentials. What a workload talks to, its own policy says."""
-        dns = {
-            "to": [
-                {
-                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-                    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-                }
-            ],
-            "ports": [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")],
-        }
-        credentials = {
-            "to": [{"ipBlock": {"cidr": POD_IDENTITY_AGENT}}],
-            "ports": [{"port": 80, "protocol": "TCP"}],
-        }
-        specs: dict[str, dict[str, Any]] = {
-            "default-deny": {"policyTypes": ["Ingress", "Egress"]},
-            "allow-dns": {"policyTypes": ["Egress"], "egress": [dns]},
-            "allow-pod-identity": {"policyTypes": ["Egress"], "egress": [credentials]},
-        }
         return [
             networking.v1.NetworkPolicy(
-                f"{self._prefix}-{key}-{policy}",
-                metadata=self._metadata(namespace, policy),
-                spec={"podSelector": {}, **spec},
+                f"{self._prefix}-{key}-{policy['metadata']['name']}",
+                metadata=self._metadata(namespace, policy["metadata"]["name"]),
+                spec=policy["spec"],
                 opts=self._child,
             )
-            for policy, spec in specs.items()
+            for policy in baseline(key, self._args.dns)
         ]
 
     def _limits(self, key: str, namespace: core.v1.Namespace) -> list[pulumi.CustomResource]:

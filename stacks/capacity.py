@@ -37,7 +37,7 @@ _GROW_WITH_PAYMENTS = frozenset(
 )
 """Quotas on what payments cause. The others count what is declared."""
 
-INTERFACE_ENDPOINTS, GATEWAY_ENDPOINTS = 16, 2
+INTERFACE_ENDPOINTS, GATEWAY_ENDPOINTS = 18, 2
 """VPC endpoints of a cell (components/endpoints.py)."""
 
 SECURITY_GROUPS = 6

@@ -51,6 +51,7 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         kubernetes_version=plan.kubernetes_version,
         node_version=plan.node_version,
         add_on_versions=plan.addons,
+        compute=plan.compute,
         node_groups={name: _node_group(group) for name, group in plan.node_groups.items()},
         administrators={**deploy, **plan.administrators},
         viewers=plan.viewers,

@@ -14,7 +14,7 @@ from itertools import combinations
 from pathlib import Path
 
 import catalogue
-from components.vocabulary import Environment
+from components.vocabulary import Compute, Environment
 from contracts.shard_map import ShardMapError, parse
 from contracts.shard_plan import check_successor
 from stacks.capacity import COUNTED, GRANTED
@@ -100,6 +100,7 @@ class Fleet:
         """
         return [
             *self._references(),
+            *self._controllers(),
             *self._repeats(),
             *self._overlaps(),
             *self._backups(),
@@ -111,6 +112,14 @@ class Fleet:
 
     def _whole_cells(self) -> list[str]:
         return [name for name in self.cells if name not in self.broken]
+
+    def _controllers(self) -> Iterator[Problem]:
+        """Auto Mode brings the controllers itself; a second one would fight it."""
+        for name, workloads in self.workloads.items():
+            cell = self.cells.get(workloads.cell)
+            if workloads.controllers and cell is not None and cell.cluster.compute is Compute.AUTO:
+                rule = f"are part of Auto Mode, which {workloads.cell} has (cluster.compute: auto)"
+                yield self.stacks[name].problem("controllers", rule, "leave controllers out")
 
     def _references(self) -> Iterator[Problem]:
         for name, cell in self.cells.items():

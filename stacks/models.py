@@ -21,7 +21,7 @@ from pydantic import (
 
 import catalogue
 from components.addresses import SERVICE_CIDR
-from components.vocabulary import Environment
+from components.vocabulary import Compute, Environment
 from contracts.shard_map import ShardMapError, slot_of
 from contracts.shard_plan import Change, ChangeKind, declared_map, equal_counts, nearest_counts
 from stacks.guardrail_models import (
@@ -278,6 +278,14 @@ class RunnerSettings(Settings):
     )
 
 
+class ClusterSettings(Settings):
+    """The Kubernetes cluster."""
+
+    compute: Compute = Field(
+        default=Compute.MANAGED, description="managed: node groups and add-ons of ours; auto: EKS Auto Mode."
+    )
+
+
 class RetentionSettings(Settings):
     """Days that data is kept. Left out: by environment."""
 
@@ -334,6 +342,7 @@ class CellSettings(Settings):
     shards: ShardSettings = ShardSettings()
     nodes: dict[WordKey, NodeSettings] = Field(default_factory=dict, description="Replaces node groups by name.")
     endpoint: EndpointSettings = EndpointSettings()
+    cluster: ClusterSettings = ClusterSettings()
     retention: RetentionSettings = RetentionSettings()
     backups: BackupSettings = BackupSettings()
     administrators: dict[WordKey, RoleArn] = Field(
@@ -432,6 +441,18 @@ class WorkloadsSettings(Settings):
 
     cell: StackName = Field(description="Name of the cell's stack.")
     images: dict[WordKey, Image] = Field(default_factory=dict, description="program -> image by digest.")
+    controllers: tuple[Literal["autoscaler", "load-balancer"], ...] = Field(
+        default=(), description="Controllers that the cluster runs itself, each with an image in images."
+    )
+
+    @model_validator(mode="after")
+    def _controllers_have_images(self) -> Self:
+        if missing := sorted(set(self.controllers) - self.images.keys()):
+            raise ValueError(
+                f"controllers: {missing[0]} has no image by digest -> push it to the cell's registry and add "
+                f"images.{missing[0]}: registry/name@sha256:<64 hex digits>"
+            )
+        return self
 
 
 KINDS: dict[str, type[AccountSettings] | type[CellSettings] | type[WorkloadsSettings]] = {

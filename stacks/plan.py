@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.addresses import AddressPlan
-from components.vocabulary import Environment
+from components.vocabulary import Compute, Environment
 from contracts.shard_map import ShardMap, ShardState
 
 
@@ -141,6 +141,8 @@ class CellPlan:
     node_version: str
     """Kubernetes version of the node groups: behind ``kubernetes_version`` in an upgrade only."""
     addons: Mapping[str, str]
+    compute: Compute
+    """Who runs the nodes."""
     node_groups: Mapping[str, NodeGroupSpec]
     administrators: Mapping[str, str]
     viewers: Mapping[str, str]

@@ -113,6 +113,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         kubernetes_version=versions.kubernetes,
         node_version=versions.nodes,
         addons=versions.addons,
+        compute=settings.cluster.compute,
         node_groups=groups,
         administrators=MappingProxyType(dict(settings.administrators)),
         viewers=MappingProxyType(dict(settings.viewers)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network
 from math import floor
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +11,15 @@ from types import MappingProxyType
 import pulumi
 
 import catalogue
+from components import controllers
+from components.auto_nodes import AutoNodes, AutoNodesArgs, PoolArgs, dns_of
+from components.controller_roles import NAMESPACE as CONTROLLERS
+from components.controllers import Controllers, ControllersArgs
+from components.custom_types import BALANCING, CustomTypes
+from components.gateway_binding import GatewayBinding, GatewayBindingArgs
+from components.reachability import DNS, Blocks, Party, Port
+from components.vocabulary import Compute, KeyUse, Tier
+from components.workload import declared_matrix
 from components.workloads import NamespaceArgs, Workloads, WorkloadsArgs
 from stacks.fleet import load_fleet
 from stacks.models import WorkloadsSettings
@@ -23,10 +33,10 @@ NAMESPACES = MappingProxyType(
         "gateway": ("gateway", 1.0),
         "payments": ("application", 0.5),
         "consumers": ("application", 0.5),
+        CONTROLLERS: ("system", 0.5),
     }
 )
-"""Namespace -> node group it runs on and its share of it. Development has one group: there the shares are of a third.
-"""
+"""Namespace -> node group it runs on and its share of it. Development has one group: there each has the same share."""
 
 READS_SHARD_MAP = frozenset({"payments", "consumers"})
 
@@ -34,12 +44,16 @@ PODS_PER_NODE = 29
 """Pods of a node with 8 GiB at the VPC CNI's defaults: the smallest node type of the catalogue
 (https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html)."""
 
+API_SERVICE_ADDRESS, POSTGRESQL, HTTPS = 1, 5432, 443
+"""The API server's service has the first service address; the ports of what is no pod."""
+
 
 def namespaces(plan: CellPlan) -> Mapping[str, NamespaceArgs]:
     """Each namespace with a quota that is its share of the largest size of its node group."""
+    alone = len(plan.node_groups) == 1
     result = {}
     for name, (group, share) in NAMESPACES.items():
-        if group not in plan.node_groups:
+        if alone or group not in plan.node_groups:
             group, share = "system", 1 / len(NAMESPACES)
         result[name] = _quota(plan.node_groups[group], share, reads_shard_map=name in READS_SHARD_MAP)
     return result
@@ -55,12 +69,53 @@ def _quota(group: NodeGroupSpec, share: float, *, reads_shard_map: bool) -> Name
     )
 
 
+def dns(plan: CellPlan) -> Party:
+    """Where the pods of a cell ask for names."""
+    return dns_of(plan.service_cidr) if plan.compute is Compute.AUTO else DNS
+
+
+def outside(plan: CellPlan) -> tuple[Party, ...]:
+    """Who is no workload and may be called, or calls: by the cell's address plan."""
+
+    def party(name: str, tier: Tier, *ports: int) -> Party:
+        blocks = Blocks(cidrs=tuple(plan.subnets[tier][zone] for zone in sorted(plan.subnets[tier])))
+        return Party(name=name, place=blocks, ports=tuple(Port(number=port) for port in ports))
+
+    api = f"{IPv4Network(plan.service_cidr)[API_SERVICE_ADDRESS]}/32"
+    return (
+        party("edge", Tier.PUBLIC),
+        party("database", Tier.DATA, POSTGRESQL),
+        party("aws", Tier.WORKLOAD, HTTPS),
+        Party(name="kubernetes", place=Blocks(cidrs=(api,)), ports=(Port(number=HTTPS),)),
+    )
+
+
+def pools(plan: CellPlan) -> Mapping[str, PoolArgs]:
+    """Auto Mode's node pools: each at most as large as the node group of the same name would become."""
+    types = catalogue.instances().nodes.types
+    return {
+        name: PoolArgs(
+            instance_types=group.instance_types,
+            cpu_limit=group.maximum * max(types[kind].vcpus for kind in group.instance_types),
+            memory_limit_gib=floor(group.maximum * max(types[kind].memory_gib for kind in group.instance_types)),
+            taints=group.taints,
+        )
+        # AWS keeps the name `system` for its own pool.
+        for name, group in ((_pool_name(name), group) for name, group in plan.node_groups.items())
+    }
+
+
+def _pool_name(group: str) -> str:
+    return "general" if group == "system" else group
+
+
 def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[object]]:
     """Declares the cell's Kubernetes objects and returns the stack's outputs."""
     fleet = load_fleet(HERE)
     plan = fleet.plan(settings.cell)
     cell = pulumi.StackReference(f"organization/payment-cell/{settings.cell}")
     provider = kubernetes_provider(stack, cell, fleet.account_of(settings.cell).deploy_role_arn)
+    opts = pulumi.ResourceOptions(providers=[provider])
     workloads = Workloads(
         settings.cell,
         WorkloadsArgs(
@@ -68,7 +123,55 @@ def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[ob
             kubernetes_version=plan.kubernetes_version,
             namespaces=namespaces(plan),
             shard_map=cell.require_output("shardMap"),
+            dns=dns(plan),
         ),
-        pulumi.ResourceOptions(providers=[provider]),
+        opts,
+    )
+    types = CustomTypes(settings.cell, plan.compute, opts)
+    if plan.compute is Compute.AUTO:
+        AutoNodes(settings.cell, auto_nodes_args(settings.cell, plan, cell), opts)
+    running = controllers_args(settings, plan, cell, types)
+    declared_matrix(list(controllers.workloads(running).values()), outside(plan), dns(plan)).check()
+    if running.images:
+        Controllers(settings.cell, running, workloads.namespaces[CONTROLLERS], opts)
+    GatewayBinding(
+        settings.cell,
+        GatewayBindingArgs(
+            cell=settings.cell,
+            compute=plan.compute,
+            namespace=workloads.namespaces["gateway"],
+            target_group_arn=cell.require_output("targetGroupArn"),
+            vpc_id=cell.require_output("vpcId"),
+            after=[types.types[kind] for kind in BALANCING if kind in types.types],
+        ),
+        opts,
     )
     return {"namespaces": workloads.namespaces, "clusterArn": cell.require_output("clusterArn")}
+
+
+def auto_nodes_args(name: str, plan: CellPlan, cell: pulumi.StackReference) -> AutoNodesArgs:
+    """What Auto Mode's nodes take from the cell's stack."""
+    return AutoNodesArgs(
+        cell=name,
+        role_name=cell.require_output("nodeRoleName"),
+        subnet_ids=cell.require_output("nodeSubnetIds"),
+        security_group_id=cell.require_output("clusterSecurityGroupId"),
+        volume_key_arn=cell.require_output("keyArns").apply(lambda arns: arns[KeyUse.VOLUMES.value]),
+        pools=pools(plan),
+    )
+
+
+def controllers_args(
+    settings: WorkloadsSettings, plan: CellPlan, cell: pulumi.StackReference, types: CustomTypes
+) -> ControllersArgs:
+    """The controllers that the settings name, with their images."""
+    return ControllersArgs(
+        cell=settings.cell,
+        region=plan.region,
+        cluster_name=cell.require_output("clusterName"),
+        vpc_id=cell.require_output("vpcId"),
+        images={name: settings.images[name] for name in settings.controllers},
+        parties={party.name: party for party in outside(plan)},
+        replicas=min(2, len(plan.zone_ids)),
+        after=list(types.types.values()),
+    )

@@ -26,6 +26,10 @@ class Kubernetes:
         """URL and authority of the cluster, at once; the server comes up in the background."""
         return self._servers.start(account, region, name)
 
+    def enable_auto_mode(self, account: str, region: str, name: str) -> None:
+        """Give the cluster the types that EKS Auto Mode installs."""
+        self._servers.enable_auto_mode(account, region, name)
+
     def ready(self, account: str, region: str, name: str) -> bool:
         return self._servers.ready(account, region, name)
 

@@ -65,6 +65,13 @@ class Clusters:
             server = self._clusters[key].server
         return Endpoint(url=server.url, ca_pem=server.authority.pem.decode())
 
+    def enable_auto_mode(self, account: str, region: str, name: str) -> None:
+        """Give the cluster what EKS Auto Mode installs; harmless for an unknown cluster."""
+        with self._lock:
+            cluster = self._clusters.get((account, region, name))
+        if cluster is not None:
+            cluster.controllers.enable_auto_mode()
+
     def ready(self, account: str, region: str, name: str) -> bool:
         """Whether the cluster accepts objects: the server answers and the roles that EKS brings exist."""
         key = (account, region, name)

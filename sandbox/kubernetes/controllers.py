@@ -7,7 +7,8 @@ Done here, because objects could otherwise not be created or deleted as on EKS:
   - garbage collection: background, foreground and orphaning deletion, protection of volumes in use;
   - the rules of aggregated ClusterRoles (`view`, `edit`, `admin` have none of their own);
   - usage in ResourceQuota status, without which the quota admission refuses every pod;
-  - the roles behind EKS access policies.
+  - the roles behind EKS access policies;
+  - in a cluster with EKS Auto Mode, the types that AWS installs there (`auto_mode.py`).
 
 Not done, so what depends on it stays as it was declared: no ReplicaSets or Pods appear for Deployments, StatefulSets,
 DaemonSets, Jobs and CronJobs; no endpoints for Services; no horizontal scaling; no volume binding; no node lifecycle;
@@ -22,7 +23,7 @@ import threading
 import time
 from collections.abc import Iterable
 
-from sandbox.kubernetes import access, garbage, namespaces, quota
+from sandbox.kubernetes import access, auto_mode, garbage, namespaces, quota
 from sandbox.kubernetes.client import Client
 from sandbox.kubernetes.errors import ApiError, Unreachable
 from sandbox.kubernetes.etcd import Change, Etcd, Watch
@@ -44,6 +45,7 @@ class Controllers:
 
     def __init__(self, *, server: ApiServer, etcd: Etcd, prefix: str) -> None:
         self.bootstrapped = threading.Event()
+        self._auto_mode = threading.Event()
         self._server = server
         self._etcd = etcd
         self._prefix = prefix
@@ -55,6 +57,12 @@ class Controllers:
 
     def start(self) -> None:
         self._thread.start()
+
+    def enable_auto_mode(self) -> None:
+        """Install the types of Auto Mode, now or once the server answers. Harmless when repeated."""
+        self._auto_mode.set()
+        if self.bootstrapped.is_set():
+            auto_mode.bootstrap(self._client)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -71,6 +79,8 @@ class Controllers:
                 continue
             try:
                 access.bootstrap(self._client)
+                if self._auto_mode.is_set():
+                    auto_mode.bootstrap(self._client)
                 self._follow()
             except _FAILURES as error:
                 if not self._stopping.is_set():

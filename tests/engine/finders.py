@@ -151,6 +151,13 @@ FINDERS: dict[str, Find] = {
     "ec2/subnet:Subnet": find("ec2.describe_subnets", "Subnets", SubnetIds=["{id}"]),
     "ec2/vpc:Vpc": find("ec2.describe_vpcs", "Vpcs", VpcIds=["{id}"]),
     "ec2/vpcEndpoint:VpcEndpoint": find("ec2.describe_vpc_endpoints", "VpcEndpoints", VpcEndpointIds=["{id}"]),
+    "ecr/lifecyclePolicy:LifecyclePolicy": find(
+        "ecr.get_lifecycle_policy", "lifecyclePolicyText", repositoryName="{repository}"
+    ),
+    "ecr/repository:Repository": find("ecr.describe_repositories", "repositories", repositoryNames=["{name}"]),
+    "ecr/repositoryPolicy:RepositoryPolicy": find(
+        "ecr.get_repository_policy", "policyText", repositoryName="{repository}"
+    ),
     "eks/accessEntry:AccessEntry": find(
         "eks.describe_access_entry", "accessEntry", clusterName="{clusterName}", principalArn="{principalArn}"
     ),

@@ -9,11 +9,12 @@ import pytest
 from mocks import Registered, assert_children_of_components, assert_regional, is_unknown, run
 from pulumi_aws import ec2
 
+from components import auto_mode
 from components.cluster import ADD_ONS, ADD_ONS_ON_NODES, LOG_TYPES, Cluster, ClusterArgs
 from components.iam import allow, policy
 from components.nodes import NodeGroupArgs, Nodes, NodesArgs, architecture
 from components.pod_identity import PodIdentity, PodIdentityArgs
-from components.vocabulary import TagKey
+from components.vocabulary import Compute, TagKey
 
 ACCOUNT = "123456789012"
 DEPLOY, READER = f"arn:aws:iam::{ACCOUNT}:role/deploy", f"arn:aws:iam::{ACCOUNT}:role/reader"
@@ -357,3 +358,57 @@ def test_nodes_can_be_used_alone() -> None:
 def test_a_name_too_long_for_its_roles_is_refused() -> None:
     with pytest.raises(ValueError, match="use at most 34"):
         Cluster("a" * 35, ARGS)
+
+
+@pytest.fixture(scope="module")
+def auto() -> Registered:
+    return made(replace(ARGS, compute=Compute.AUTO))
+
+
+def test_auto_mode_is_switched_on_in_all_three_parts(auto: Registered) -> None:
+    inputs = auto.one(CLUSTER).inputs
+    assert inputs["computeConfig"]["enabled"] is True
+    assert inputs["storageConfig"] == {"blockStorage": {"enabled": True}}
+    assert inputs["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
+    assert inputs["bootstrapSelfManagedAddons"] is False
+    managed = made().one(CLUSTER).inputs
+    assert not {"computeConfig", "storageConfig"} & managed.keys()
+
+
+def test_auto_mode_has_no_node_groups_and_no_add_on_that_it_brings_itself(auto: Registered) -> None:
+    assert auto.of(GROUP) == {}
+    assert auto.of(TEMPLATE) == {}
+    assert {add_on.inputs["addonName"] for add_on in auto.of(ADD_ON).values()} == {"metrics-server"}
+
+
+def test_auto_modes_roles_have_its_policies_and_are_attached_before_the_cluster(auto: Registered) -> None:
+    attached = {a.inputs["policyArn"].split("/")[-1] for a in auto.of(ATTACHMENT).values()}
+    assert attached == {
+        "AmazonEKSClusterPolicy", "AmazonEKSComputePolicy", "AmazonEKSBlockStoragePolicy",
+        "AmazonEKSLoadBalancingPolicy", "AmazonEKSNetworkingPolicy",
+        "AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly",
+    }  # fmt: skip
+    before = auto.waits_for(auto.one(CLUSTER))
+    assert {f"{ATTACHMENT} {name}" for name in auto.of(ATTACHMENT)} <= before
+    trust = auto.of(ROLE)["test-control-plane"].statement("Trust", "assumeRolePolicy")
+    assert set(trust["Action"]) == {"sts:AssumeRole", "sts:TagSession"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+def test_auto_modes_nodes_start_where_they_have_a_way_out_and_under_our_key() -> None:
+    def program() -> None:
+        route = ec2.Route("out", region="eu-west-1", route_table_id="rtb-1", destination_cidr_block="0.0.0.0/0")
+        Cluster("test", replace(ARGS, compute=Compute.AUTO, egress=[route]))
+
+    registered = run(program)
+    assert "aws:ec2/route:Route out" in registered.waits_for(registered.one(CLUSTER))
+    allowed = registered.one("aws:iam/rolePolicy:RolePolicy").statement("GrantVolumeKey")
+    assert allowed["Resource"] == ARGS.volume_key_arn
+    assert allowed["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+
+
+def test_auto_modes_built_in_pool_has_the_node_role(auto: Registered) -> None:
+    compute = auto.one(CLUSTER).inputs["computeConfig"]
+    assert compute["nodePools"] == list(auto_mode.BUILT_IN_POOLS)
+    assert compute["nodeRoleArn"].endswith(":test-node")
+    assert f"{ROLE} test-node" in auto.waits_for(auto.one(CLUSTER))

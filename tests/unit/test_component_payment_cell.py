@@ -64,10 +64,10 @@ DEVELOPMENT = replace(
 )
 OUTPUTS = {
     "accountId", "alarmTopicArn", "archiveBucket", "backupVaultArn", "busArn", "busName", "clusterArn",
-    "clusterCertificateAuthority", "clusterEndpoint", "clusterName", "deadLetterUrls", "domainName",
-    "egressAddresses", "healthCheckId", "jurisdiction", "keyArns", "loadBalancerDnsName", "nameServers",
-    "queueUrls", "region", "shardMap", "shardMapParameter", "shards", "streamArn", "streamName", "targetGroupArn",
-    "ticketTopicArn", "unconfirmedAlarmSubscribers", "vpcId",
+    "clusterCertificateAuthority", "clusterEndpoint", "clusterName", "clusterSecurityGroupId", "deadLetterUrls",
+    "domainName", "egressAddresses", "healthCheckId", "imageUrls", "jurisdiction", "keyArns", "loadBalancerDnsName",
+    "nameServers", "nodeRoleName", "nodeSubnetIds", "queueUrls", "region", "shardMap", "shardMapParameter", "shards",
+    "streamArn", "streamName", "targetGroupArn", "ticketTopicArn", "unconfirmedAlarmSubscribers", "vpcId",
 }  # fmt: skip
 STATEFUL = (
     "aws:rds/cluster:Cluster",

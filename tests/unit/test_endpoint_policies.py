@@ -58,6 +58,16 @@ OWN = [
     ("logs", "logs:PutLogEvents", "arn:aws:logs:eu-west-1:{}:log-group:/payment-cell/eu-west-1/pods:log-stream:a"),
     ("eks", "eks:DescribeCluster", "arn:aws:eks:eu-west-1:{}:cluster/eu-west-1"),
     ("eks-auth", "eks-auth:AssumeRoleForPodIdentity", "arn:aws:eks:eu-west-1:{}:cluster/eu-west-1"),
+    (
+        "elasticloadbalancing",
+        "elasticloadbalancing:RegisterTargets",
+        "arn:aws:elasticloadbalancing:eu-west-1:{}:targetgroup/eu-west-1-1a2b3c4/5d6e",
+    ),
+    (
+        "autoscaling",
+        "autoscaling:SetDesiredCapacity",
+        "arn:aws:autoscaling:eu-west-1:{}:autoScalingGroup:1a2b:autoScalingGroupName/eks-system-3c4d",
+    ),
     ("ecr.api", "ecr:PutImage", "arn:aws:ecr:eu-west-1:{}:repository/payments"),
     ("sts", "sts:AssumeRole", "arn:aws:iam::{}:role/eu-west-1-tunnel"),
 ]

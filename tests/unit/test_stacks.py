@@ -29,6 +29,12 @@ CELL_OUTPUTS = {
     "clusterCertificateAuthority": "Y2E=",
     "region": "eu-west-1",
     "shardMap": "{}",
+    "targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:210987654321:targetgroup/dev-1a2b/1a2b",
+    "vpcId": "vpc-1",
+    "nodeRoleName": "dev-node-1a2b3c4",
+    "nodeSubnetIds": ["subnet-1"],
+    "clusterSecurityGroupId": "sg-1",
+    "keyArns": {"volumes": "arn:aws:kms:eu-west-1:210987654321:key/volumes"},
 }
 
 
@@ -200,7 +206,9 @@ def test_workloads_reach_the_cluster_through_the_cells_outputs(fleet: Fleet) -> 
         "aws", "eks", "get-token", "--cluster-name", "dev", "--region", "eu-west-1",
     ]  # fmt: skip
     assert command["args"][-2:] == ["--role-arn", fleet.account_of("dev").deploy_role_arn]
-    assert set(registered.of("kubernetes:core/v1:Namespace")) == {"dev-gateway", "dev-payments", "dev-consumers"}
+    assert set(registered.of("kubernetes:core/v1:Namespace")) == {
+        f"dev-{name}" for name in ("gateway", "payments", "consumers", "controllers")
+    }
 
 
 def test_a_tunnel_is_another_way_to_the_same_cluster(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""KMS and Secrets Manager: policies that lock people out, rotation, keys of secrets."""
+"""KMS, Secrets Manager and ECR: policies that lock people out, rotation, keys of secrets and images."""
 
 from sandbox.aws.preconditions.account import arn_account, ask, foreign, role, unusable
 from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_CREATE, Precondition, Request
@@ -48,6 +48,11 @@ def secret_key_is_usable(request: Request) -> str | None:
     return unusable(request, (secret or {}).get("KmsKeyId"))
 
 
+def repository_key_is_usable(request: Request) -> str | None:
+    wanted = request.given("encryptionConfigurations")
+    return unusable(request, wanted[0].get("kmsKey")) if wanted else None
+
+
 ROWS = (
     Precondition(
         id="kms-policy-keeps-the-account-in",
@@ -84,5 +89,14 @@ ROWS = (
         source=f"{DOCS}/secretsmanager/latest/apireference/API_PutSecretValue.html",
         code="EncryptionFailure",
         check=secret_key_is_usable,
+    ),
+    Precondition(
+        id="ecr-key-is-usable",
+        token="aws:ecr/repository:Repository",
+        on=ON_CREATE,
+        rule="The key of a repository must be an enabled symmetric key in its Region.",
+        source=f"{DOCS}/AmazonECR/latest/APIReference/API_EncryptionConfiguration.html",
+        code="KmsException",
+        check=repository_key_is_usable,
     ),
 )

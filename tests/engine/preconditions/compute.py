@@ -124,6 +124,14 @@ def clusters(ground: Ground) -> None:
     )
     nowhere = {"endpoint_public_access": False, "endpoint_private_access": False}
     cluster("eks-cluster-has-an-endpoint", vpc_config={**sound, **nowhere})
+    whole = {
+        "storage_config": {"block_storage": {"enabled": True}},
+        "kubernetes_network_config": {"elastic_load_balancing": {"enabled": True}},
+        "bootstrap_self_managed_addons": False,
+    }
+    cluster("eks-auto-mode-role-has-policies", compute_config={"enabled": True}, **whole)
+    stranger = {"enabled": True, "node_pools": ["system"], "node_role_arn": MISSING_ROLE}
+    cluster("eks-auto-mode-node-role-is-trusted", compute_config=stranger, **whole)
 
 
 def node_groups(ground: Ground) -> None:

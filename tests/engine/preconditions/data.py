@@ -2,7 +2,7 @@
 
 import json
 
-from pulumi_aws import iam, kms, rds, s3, secretsmanager, ssm
+from pulumi_aws import ecr, iam, kms, rds, s3, secretsmanager, ssm
 
 from preconditions.ground import (
     ACCOUNT,
@@ -137,6 +137,8 @@ def buckets(ground: Ground) -> None:
         policy=document(allow("s3:GetObject", resources=private.arn.apply("{}/*".format), Principal="*")),
         opts=after(block),
     )
+    far = {"encryption_type": "KMS", "kms_key": FAR_KEY}
+    ecr.Repository("ecr-key-is-usable", encryption_configurations=[far])
     default = {"sse_algorithm": "aws:kms", "kms_master_key_id": FAR_KEY}
     s3.BucketServerSideEncryptionConfiguration(
         "s3-default-key-is-usable",

@@ -82,7 +82,10 @@ class Cluster(moto.Cluster, records.Record):  # type: ignore[misc]
         self.platformVersion = "eks.1"
         self.log_types = _log_types(request.get("logging"), frozenset())
         self.vpc_config = self._network(request["resourcesVpcConfig"])
+        _check_auto_mode(self.settings)
         server = kubernetes.start(account, region, self.name)
+        if self.settings["computeConfig"]["enabled"]:
+            kubernetes.enable_auto_mode(account, region, self.name)
         self.endpoint = server.url
         self.certificate_authority = {"data": base64.b64encode(server.ca_pem.encode()).decode()}
 
@@ -171,9 +174,14 @@ class Cluster(moto.Cluster, records.Record):  # type: ignore[misc]
             return self._configure_network(request["resourcesVpcConfig"])
         if "accessConfig" in given:
             return self._configure_access(request["accessConfig"])
+        changed = dict(self.settings)
         for name in given:
-            old = self.settings.get(name)
-            self.settings[name] = {**old, **request[name]} if isinstance(old, dict) else request[name]
+            old = changed.get(name)
+            changed[name] = {**old, **request[name]} if isinstance(old, dict) else request[name]
+        _check_auto_mode(changed)
+        self.settings = changed
+        if changed["computeConfig"]["enabled"]:
+            self._kubernetes.enable_auto_mode(self._account, self._region, self.name)
         return self.note_update(kinds.pop(), {name[0].upper() + name[1:]: request[name] for name in given})
 
     def _configure_logging(self, request: Wire) -> Wire:
@@ -259,6 +267,23 @@ def _settings(request: Wire) -> Wire:
     if request.get("remoteNetworkConfig"):
         settings["remoteNetworkConfig"] = request["remoteNetworkConfig"]
     return settings
+
+
+def _check_auto_mode(settings: Wire) -> None:
+    """Auto Mode's three parts go together, and node pools with a role for their nodes."""
+    compute = settings["computeConfig"]
+    parts = {
+        bool(compute.get("enabled")),
+        bool((settings["storageConfig"].get("blockStorage") or {}).get("enabled")),
+        bool((settings["kubernetesNetworkConfig"].get("elasticLoadBalancing") or {}).get("enabled")),
+    }
+    if len(parts) > 1:
+        raise invalid_parameter(
+            "For EKS Auto Mode, please ensure that all required configs, including computeConfig, "
+            "kubernetesNetworkConfig, and blockStorage are all either fully enabled or fully disabled."
+        )
+    if bool(compute.get("nodePools")) != bool(compute.get("nodeRoleArn")):
+        raise invalid_parameter("computeConfig: nodePools and nodeRoleArn must be given together")
 
 
 def _log_types(logging: Wire | None, old: frozenset[str]) -> frozenset[str]:
