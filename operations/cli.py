@@ -141,12 +141,25 @@ def list_(output: Output = Format.TABLE) -> None:
 
 
 @app.command()
-def status(stack: Stack, output: Output = Format.TABLE) -> None:
-    """What a stack holds: resources by component, versions with the end of their support, pending operations."""
+def status(
+    stack: Stack,
+    drift: Annotated[bool, typer.Option("--drift", help="Read every resource back; changes nothing.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """What a stack holds and how it is: alarms, resources by component, ends of support, pending operations, drift."""
+    from operations.health import health  # boto3, as in _preflight
+
     session = _session()
     found = stack_status(session.engine, stack, datetime.now(UTC).date())
-    versions = found.pop("versions") if output is Format.TABLE else {}
-    show({**found, **{f"version of {what}": text for what, text in versions.items()}}, output)
+    found["health"] = health(session, stack)
+    if drift:
+        found["drift"] = deploy.drift(session, stack)
+    if output is Format.TABLE:
+        versions, drifted = found.pop("versions"), found.pop("drift", None)
+        found |= {f"version of {what}": text for what, text in versions.items()}
+        if drifted is not None:
+            found["drift"] = list(deploy.drift_lines(drifted)) or "none"
+    show(found, output)
 
 
 @app.command()

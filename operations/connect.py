@@ -7,10 +7,8 @@ which reason and for how long is in CloudTrail and in Session Manager's history
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
-import re
 import shlex
 import shutil
 import socket
@@ -24,15 +22,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from operations import preflight_checks as checks
 from operations.deploy import Session
 from operations.errors import CellError, ExitCode
 from operations.iam import SESSION_DOCUMENT
 from operations.plan import Kind, known_stack
 from operations.preflight_aws import Clients
-from operations.preflight_report import Answer
+from operations.preflight_checks import entered
 from stacks.fleet import load_fleet
-from stacks.models import AccountSettings
 from stacks.providers import TUNNEL_VARIABLE, kubeconfig
 
 OPENING_S = 30
@@ -99,24 +95,13 @@ def connect(session: Session, stack: str, command: Sequence[str], *, port: int |
     if cluster.is_local:
         session.console.print(f"{cluster.endpoint} is on this machine: no tunnel is needed", markup=False)
         return run(cluster, command, (), 0, os.environ)
-    clients = _entered(account)
+    clients = entered(account, "connect")
     instance = far_end(clients.get("ec2", cluster.region), clients.get("ssm", cluster.region), cluster.name)
     own = port or free_port()
     why = reason or f"cell connect {stack}: {shlex.join(command)}"
     session.console.print(f"127.0.0.1:{own} -> {instance} -> {cluster.host}:443, {why}", markup=False, soft_wrap=True)
     forward = session_command(cluster, instance, own, why[:MAX_REASON])
     return run(cluster, command, forward, own, acting_environment(clients))
-
-
-def _entered(account: AccountSettings) -> Clients:
-    """Clients that act as the deploy role. Raises CellError with what is wrong and how to mend it."""
-    # CloudTrail shows this name beside the role: who opened the session.
-    person = re.sub(r"[^\w+=,.@-]", "-", getpass.getuser())[:40]
-    findings, acting = checks.credentials(checks.own_clients(None, account), account, f"cell-connect-{person}")
-    if acting is None:
-        (refused,) = (finding for finding in findings if finding.result is Answer.FAILED)
-        raise CellError(f"{refused.check}: {refused.found}; {refused.fix}", refused.code)
-    return acting
 
 
 def acting_environment(clients: Clients) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """Brings stacks up and down, one after the other: preview, show, consent, act."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -111,11 +112,23 @@ def refresh(session: Session, target: str, consent: Consent) -> Outcome:
     if not planned.reading.actions:
         session.console.print(f"{target}: no drift")
         return planned
-    for diff in planned.reading.diffs:
-        what = ", ".join(diff["keys"]) or ("is gone" if diff["op"] == "delete" else "outputs only")
-        session.console.print(f"  {type_and_name(diff['urn'])}: {what}", soft_wrap=True, markup=False)
+    for line in drift_lines(planned.reading.diffs):
+        session.console.print(f"  {line}", soft_wrap=True, markup=False)
     _ask(consent, f"{target}: {_counts(planned.reading)} drifted. Take this into the state?")
     return _succeeded(session, _act(session, "refresh", target, _expected(planned.reading)))
+
+
+def drift(session: Session, target: str) -> list[dict[str, Any]]:
+    """What of a stack is not as its state says, with both values; state stays as it is."""
+    known_stack(target, session.declared)
+    return _succeeded(session, session.engine.operate("refresh", target, "--preview-only")).reading.diffs
+
+
+def drift_lines(diffs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A line a resource: ``aws:sqs/queue:Queue dev-tax: visibilityTimeoutSeconds 30 -> 3600``."""
+    for diff in diffs:
+        changes = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in (diff.get("values") or {}).items())
+        yield f"{type_and_name(diff['urn'])}: {changes or ('is gone' if diff['op'] == 'delete' else 'outputs only')}"
 
 
 def destroy(session: Session, target: str, consent: Consent) -> list[Outcome]:

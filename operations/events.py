@@ -21,6 +21,9 @@ _REMOVES = frozenset({"delete", "delete-replaced", "discard", "discard-replaced"
 _FOUND_ON_PATH = re.compile(r"using pulumi-\S+ from \$PATH at")
 """The engine says so of every plugin of the sandbox, in every operation; the PATH decides which plugins are used."""
 
+_STEP_OF_PATH = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
+"""A step of a property path (https://www.pulumi.com/docs/iac/concepts/options/ignorechanges/)."""
+
 _STACK_TYPE = "pulumi:pulumi:Stack"
 
 
@@ -141,7 +144,11 @@ class Reading:
             self._refreshed.add(step.urn)
         elif phase == "begun" or (phase == "finished" and step.urn in self._refreshed):
             # What a refresh finds is known only when it has looked; everything else is announced.
-            self.diffs.append({"urn": step.urn, "op": op, "keys": sorted(metadata.get("detailedDiff") or {})})
+            keys = sorted(metadata.get("detailedDiff") or {})
+            diff: dict[str, Any] = {"urn": step.urn, "op": op, "keys": keys}
+            if phase == "finished":
+                diff["values"] = {key: _before_and_after(metadata, key) for key in keys}
+            self.diffs.append(diff)
         if phase != "begun":
             self.steps.append(step)
         return step
@@ -152,6 +159,22 @@ class Reading:
             self.before[urn] = old.get("inputs") or {}
         if (new := metadata.get("new")) and op not in _REMOVES:
             self.after[urn] = new.get("inputs") or {}
+
+
+def _before_and_after(metadata: Mapping[str, Any], path: str) -> tuple[Any, Any]:
+    """What state has at a property path, and what is there. The engine has masked secrets already."""
+    old, new = ((metadata.get(side) or {}).get("outputs") or {} for side in ("old", "new"))
+    return _value(old, path), _value(new, path)
+
+
+def _value(document: Any, path: str) -> Any:
+    """At ``tags["a.b"]``, ``rules[0].name``; None where nothing is."""
+    for quoted, index, name in _STEP_OF_PATH.findall(path):
+        try:
+            document = document[int(index)] if index else document[quoted.replace('\\"', '"') or name]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document
 
 
 def follow(log: TextIO) -> Iterator[dict[str, Any]]:

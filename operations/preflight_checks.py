@@ -5,6 +5,8 @@ Each answers a Finding and creates nothing. What AWS does not tell is ``not obse
 
 from __future__ import annotations
 
+import getpass
+import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 
@@ -22,7 +24,7 @@ from operations.preflight_aws import (
     ask,
     error_code,
 )
-from operations.preflight_report import Finding, failed, not_observed, ok
+from operations.preflight_report import Answer, Finding, failed, not_observed, ok
 from stacks.models import AccountSettings
 from stacks.plan import CellPlan
 
@@ -85,6 +87,17 @@ def credentials(
         fix = "correct accountId in the account's stack file, or use credentials or a deployRoleArn of that account"
         return [*findings, failed("account", found, fix, ExitCode.AUTHENTICATION)], None
     return [*findings, ok("account", actual)], clients
+
+
+def entered(account: AccountSettings, purpose: str) -> Clients:
+    """Clients that act as the account's deploy role. Raises CellError with what is wrong and how to mend it."""
+    # CloudTrail shows this name beside the role: who it was, and by which command.
+    person = re.sub(r"[^\w+=,.@-]", "-", getpass.getuser())[:40]
+    findings, acting = credentials(own_clients(None, account), account, f"cell-{purpose}-{person}")
+    if acting is None:
+        (refused,) = (finding for finding in findings if finding.result is Answer.FAILED)
+        raise CellError(f"{refused.check}: {refused.found}; {refused.fix}", refused.code)
+    return acting
 
 
 def _account_id(clients: Clients, region: str) -> str:

@@ -111,6 +111,18 @@ def test_a_command_of_cell_connect_reaches_the_cluster(world: World) -> None:
     assert "no tunnel is needed" in done.stderr
 
 
+def test_status_names_the_alarms_that_ring(world: World) -> None:
+    cloudwatch = world.aws.client("cloudwatch", REGION)
+    alarm = world.project.resource(CELL, f"{CELL}-stream-throttled", "MetricAlarm").id
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
+    health = world.project.data("status", CELL)["health"]
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="test")
+    assert alarm in health["ringing"]
+    assert health["missing"] == []
+    assert health["alarms"] > 30
+    assert world.project.data("status", CELL)["health"]["ringing"] == []
+
+
 def test_everything_in_state_is_in_the_account(world: World) -> None:
     assert sum(len(world.project.resources(stack)) for stack in STACKS) > 200
     assert missing(world.project, world.aws, STACKS) == []
@@ -183,6 +195,8 @@ class Seen:
     before: dict[str, object]
     drifted: dict[str, object]
     repaired: dict[str, object]
+    status: dict[str, dict[str, list[object]]]
+    """Resource -> property -> [in state, in the account], as `cell status --drift` says."""
     refresh: str
     up: dict[str, int]
 
@@ -198,9 +212,11 @@ def seen(world: World) -> Seen:
     for drift in DRIFTS:
         drift.change(*where(world, drift))
     drifted = look()
+    found = world.project.data("status", CELL, "--drift")["drift"]
     refresh = world.project.cell("refresh", CELL, "--yes").stderr
     up = world.project.up(CELL)
-    return Seen(before=before, drifted=drifted, repaired=look(), refresh=refresh, up=up)
+    status = {diff["urn"].rpartition("::")[2]: diff["values"] for diff in found}
+    return Seen(before=before, drifted=drifted, repaired=look(), status=status, refresh=refresh, up=up)
 
 
 def test_twelve_drifts_over_eight_services_at_least_are_tried() -> None:
@@ -214,6 +230,9 @@ def test_drift_is_shown_with_its_property_and_repaired(seen: Seen, drift: Drift)
     resource = f":{drift.type} {CELL}{drift.resource}: "
     line = next((line for line in seen.refresh.splitlines() if resource in line), "")
     assert (drift.property or "is gone") in line, seen.refresh
+    values = seen.status[CELL + drift.resource]
+    assert all(old != new for old, new in values.values())
+    assert bool(values) == (drift.property is not None)
     assert seen.repaired[drift.name] == seen.before[drift.name]
 
 

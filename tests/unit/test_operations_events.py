@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from operations.deploy import drift_lines
 from operations.engine import Outcome
 from operations.errors import ExitCode
 from operations.events import Reading, follow
@@ -54,7 +55,10 @@ def test_what_stays_the_same_is_no_step() -> None:
 def test_a_refresh_shows_what_drifted_and_what_is_gone_and_nothing_else() -> None:
     other, gone = KEY.replace("payments", "events"), KEY.replace("payments", "logs")
     found = event("resOutputsEvent", KEY, "aws:kms/key:Key", KEYS, "update")
-    found["resOutputsEvent"]["metadata"]["detailedDiff"] = {"enableKeyRotation": {"diffKind": "update"}}
+    metadata = found["resOutputsEvent"]["metadata"]
+    metadata["detailedDiff"] = {"enableKeyRotation": {"diffKind": "update"}, 'tags["a.b"]': {"diffKind": "delete"}}
+    metadata["old"] = {"outputs": {"enableKeyRotation": True, "tags": {"a.b": "c"}}}
+    metadata["new"] = {"outputs": {"enableKeyRotation": False, "tags": {}}}
     events = [event("resourcePreEvent", urn, "aws:kms/key:Key", KEYS, "refresh") for urn in (KEY, other, gone)]
     events += [
         found,
@@ -63,8 +67,17 @@ def test_a_refresh_shows_what_drifted_and_what_is_gone_and_nothing_else() -> Non
     ]
 
     assert reading_of(*events).diffs == [
-        {"urn": KEY, "op": "update", "keys": ["enableKeyRotation"]},
-        {"urn": gone, "op": "delete", "keys": []},
+        {
+            "urn": KEY,
+            "op": "update",
+            "keys": ["enableKeyRotation", 'tags["a.b"]'],
+            "values": {"enableKeyRotation": (True, False), 'tags["a.b"]': ("c", None)},
+        },
+        {"urn": gone, "op": "delete", "keys": [], "values": {}},
+    ]
+    assert list(drift_lines(reading_of(*events).diffs)) == [
+        "aws:kms/key:Key dev-payments: enableKeyRotation True -> False, tags[\"a.b\"] 'c' -> None",
+        "aws:kms/key:Key dev-logs: is gone",
     ]
 
 
