@@ -41,6 +41,7 @@ FREE: Mapping[str, str] = MappingProxyType(
             "aws:ecr/repositoryPolicy:RepositoryPolicy",
             "aws:eks/accessEntry:AccessEntry",
             "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+            "aws:eks/podIdentityAssociation:PodIdentityAssociation",
             "aws:kms/alias:Alias",
             "aws:rds/clusterParameterGroup:ClusterParameterGroup",
             "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup",
