@@ -53,6 +53,13 @@ class RunnerSetup:
             raise ValueError("runner.state_key_arns: empty; name the key of the stacks' secrets (awskms://)")
 
     @property
+    def secrets_provider(self) -> str:
+        """What encrypts the stack's secrets: the first of the keys
+        (https://www.pulumi.com/docs/iac/concepts/secrets/#aws-key-management-service-kms)."""
+        first = self.state_key_arns[0]
+        return f"awskms:///{first}?region={first.split(':')[3]}"
+
+    @property
     def repository_arn(self) -> str:
         """The image's repository."""
         found = _IMAGE.fullmatch(self.image)
@@ -262,7 +269,9 @@ class Runner(pulumi.ComponentResource):
             name=self._key,
             description=f"Runs {args.stack} inside the cell's network",
             service_role=role.arn,
-            source=codebuild.ProjectSourceArgs(type="NO_SOURCE", buildspec=buildspec(args.stack)),
+            source=codebuild.ProjectSourceArgs(
+                type="NO_SOURCE", buildspec=buildspec(args.stack, args.setup.secrets_provider)
+            ),
             artifacts=codebuild.ProjectArtifactsArgs(type="NO_ARTIFACTS"),
             environment=codebuild.ProjectEnvironmentArgs(
                 type="ARM_CONTAINER",
@@ -310,12 +319,16 @@ class Runner(pulumi.ComponentResource):
         )
 
 
-def buildspec(stack: str) -> str:
-    """What a build does: the workloads stack with both policy packs, and nothing that it needs from elsewhere."""
-    up = (
-        f"pulumi up --stack organization/{PROJECT}/{stack} --yes --non-interactive "
-        "--policy-pack policies/gdpr --policy-pack policies/soc2"
-    )
+def buildspec(stack: str, secrets_provider: str) -> str:
+    """What a build does: the workloads stack with both policy packs, and nothing that it needs from elsewhere.
+
+    The first build makes the stack's state, with this secrets provider; later ones find it.
+    """
+    name = f"organization/{PROJECT}/{stack}"
+    select = f"pulumi stack select {name} --create --secrets-provider '{secrets_provider}' --non-interactive"
+    up = f"pulumi up --stack {name} --yes --non-interactive --policy-pack policies/gdpr --policy-pack policies/soc2"
     return yaml.safe_dump(
-        {"version": 0.2, "phases": {"build": {"commands": ["cd /payment-cell", up]}}}, sort_keys=False, width=200
+        {"version": 0.2, "phases": {"build": {"commands": ["cd /payment-cell", select, up]}}},
+        sort_keys=False,
+        width=400,
     )

@@ -7,10 +7,12 @@ which reason and for how long is in CloudTrail and in Session Manager's history
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -22,11 +24,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from components.vocabulary import Compute
 from operations.deploy import Session
 from operations.errors import CellError, ExitCode
 from operations.iam import SESSION_DOCUMENT
 from operations.plan import Kind, known_stack
-from operations.preflight_aws import Clients
+from operations.preflight_aws import Clients, NotObserved, ask
 from operations.preflight_checks import entered
 from stacks.fleet import load_fleet
 from stacks.providers import TUNNEL_VARIABLE, kubeconfig
@@ -38,6 +41,11 @@ MAX_REASON = 256
 """Characters (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html)."""
 
 _POLL_S = 0.1
+_ENDING_S = 5
+"""A session that was asked to end and has not by then is killed."""
+
+_NODES_PER_QUESTION = 50
+"""Instance ids in one filter of DescribeInstanceInformation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,13 +98,20 @@ def connect(session: Session, stack: str, command: Sequence[str], *, port: int |
     if subject.kind is Kind.ACCOUNT:
         raise CellError(f"{stack} is an account, which has no cluster: name a cell", ExitCode.CONFIGURATION)
     cell = str(subject.needs) if subject.kind is Kind.WORKLOADS else stack
-    account = load_fleet(session.project.stacks_folder).account_of(cell)
+    fleet = load_fleet(session.project.stacks_folder)
+    account = fleet.account_of(cell)
     cluster = Cluster.of(cell, session.engine.outputs(cell), account.deploy_role_arn)
     if cluster.is_local:
         session.console.print(f"{cluster.endpoint} is on this machine: no tunnel is needed", markup=False)
         return run(cluster, command, (), 0, os.environ)
+    if fleet.cells[cell].cluster.compute is Compute.AUTO:
+        raise CellError(
+            f"{cell} has Auto Mode nodes, which take no sessions: use the runner or allow-listed addresses "
+            "(docs/reaching-a-cluster.md)",
+            ExitCode.CONFIGURATION,
+        )
     clients = entered(account, "connect")
-    instance = far_end(clients.get("ec2", cluster.region), clients.get("ssm", cluster.region), cluster.name)
+    instance = far_end(clients.get("ec2", cluster.region), clients.get("ssm", cluster.region), cell)
     own = port or free_port()
     why = reason or f"cell connect {stack}: {shlex.join(command)}"
     session.console.print(f"127.0.0.1:{own} -> {instance} -> {cluster.host}:443, {why}", markup=False, soft_wrap=True)
@@ -118,27 +133,33 @@ def acting_environment(clients: Clients) -> dict[str, str]:
     return rest | {name: value for name, value in own.items() if value}
 
 
-def far_end(ec2: Any, ssm: Any, cluster: str) -> str:
-    """Instance id of a node of the cluster whose agent answers. Raises CellError where there is none."""
+def far_end(ec2: Any, ssm: Any, cell: str) -> str:
+    """Instance id of a node of the cell's cluster whose agent answers. Raises CellError where there is none."""
     filters = [
-        {"Name": "tag:eks:cluster-name", "Values": [cluster]},
+        {"Name": "tag:eks:cluster-name", "Values": [cell]},
         {"Name": "instance-state-name", "Values": ["running"]},
     ]
-    pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
-    nodes = sorted(
-        instance["InstanceId"]
-        for page in pages
-        for reservation in page["Reservations"]
-        for instance in reservation["Instances"]
-    )
-    if nodes:
-        online = ssm.describe_instance_information(
-            Filters=[{"Key": "InstanceIds", "Values": nodes[:50]}, {"Key": "PingStatus", "Values": ["Online"]}]
-        )["InstanceInformationList"]
-        if online:
-            return str(min(entry["InstanceId"] for entry in online))
+    try:
+        pages = ask(lambda: list(ec2.get_paginator("describe_instances").paginate(Filters=filters)))
+        nodes = sorted(
+            instance["InstanceId"]
+            for page in pages
+            for reservation in page["Reservations"]
+            for instance in reservation["Instances"]
+        )
+        for first in range(0, len(nodes), _NODES_PER_QUESTION):
+            some = nodes[first : first + _NODES_PER_QUESTION]
+            asked = [{"Key": "InstanceIds", "Values": some}, {"Key": "PingStatus", "Values": ["Online"]}]
+            if online := ask(ssm.describe_instance_information, Filters=asked)["InstanceInformationList"]:
+                return str(min(entry["InstanceId"] for entry in online))
+    except NotObserved as reason:
+        raise CellError(
+            f"no node of {cell} was found: {reason}; whoever connects needs the policies of "
+            f"`cell iam {cell} --role connect`",
+            ExitCode.AUTHENTICATION,
+        ) from reason
     raise CellError(
-        f"no node of {cluster} answers Session Manager ({len(nodes)} run): its agent needs the endpoints ssm, "
+        f"no node of {cell} answers Session Manager ({len(nodes)} run): its agent needs the endpoints ssm, "
         "ssmmessages and ec2messages of the VPC, and the node role AmazonSSMManagedInstanceCore",
         ExitCode.RESOURCE,
     )
@@ -174,13 +195,33 @@ def run(cluster: Cluster, command: Sequence[str], forward: Sequence[str], port: 
             path.write_text(json.dumps(config(cluster, tunnel), indent=2))
             own = {"KUBECONFIG": str(path)} | ({TUNNEL_VARIABLE: tunnel} if tunnel else {})
             try:
-                return subprocess.run(command, env={**os.environ, **own}, check=False).returncode
+                return _until_it_ends(subprocess.Popen(command, env={**os.environ, **own}))
             except FileNotFoundError as error:
                 raise CellError(f"{command[0]}: no such command", ExitCode.CONFIGURATION) from error
     finally:
         if session is not None:
-            session.terminate()
-            session.wait()
+            _end(session)
+
+
+def _until_it_ends(command: subprocess.Popen[bytes]) -> int:
+    """Exit code. Ctrl-C reaches the command, which is in the terminal's process group, and is its own to answer: an
+    update stops after what is in flight, and needs the tunnel for it."""
+    while True:
+        try:
+            code = command.wait()
+        except KeyboardInterrupt:
+            continue
+        # As a shell tells it: 128 and the signal.
+        return code if code >= 0 else 128 - code
+
+
+def _end(session: subprocess.Popen[str]) -> None:
+    """Ends the session and its plugin, which is a child that the AWS CLI leaves behind when it is ended alone."""
+    for number, within in ((signal.SIGTERM, _ENDING_S), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(session.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            session.wait(within)
 
 
 def config(cluster: Cluster, tunnel: str | None) -> dict[str, Any]:
@@ -210,13 +251,19 @@ def _open(forward: Sequence[str], port: int, env: Mapping[str, str]) -> subproce
         raise CellError(f"port {port} is taken: choose another with --port", ExitCode.CONFIGURATION)
     log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the session
     session = subprocess.Popen(
-        forward, env=dict(env), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, text=True
+        forward,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # A process group of its own: Ctrl-C at the command does not end it, and it ends with its children.
+        start_new_session=True,
     )
     deadline = time.monotonic() + OPENING_S
     while not _listens(port):
         if session.poll() is not None or time.monotonic() > deadline:
-            session.kill()
-            session.wait()
+            _end(session)
             log.seek(0)
             raise CellError(f"the session did not open: {log.read().strip() or 'no answer'}", ExitCode.RESOURCE)
         time.sleep(_POLL_S)

@@ -130,7 +130,12 @@ def deploy_statements(of: Target) -> list[Statement]:
 def session_statements(of: Target) -> list[Statement]:
     """Sessions to the cluster's nodes, to forward a port and for nothing else; everybody ends their own
     (https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-restrict-access-quickstart.html)."""
-    nodes: Condition = {"StringEquals": {"ssm:resourceTag/eks:cluster-name": of.stack}}
+    nodes: Condition = {
+        "StringEquals": {"ssm:resourceTag/eks:cluster-name": of.stack},
+        # Without it, a session that names no document is a shell on the node: AWS looks at the target only
+        # (https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-sessiondocumentaccesscheck.html).
+        "BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"},
+    }
     here: Condition = {"StringEquals": {"aws:RequestedRegion": sorted(of.regions)}}
     instances = of.fill(["arn:aws:ec2:{region}:{account}:instance/*"])
     documents = of.fill([f"arn:aws:ssm:{{region}}::document/{SESSION_DOCUMENT}"])

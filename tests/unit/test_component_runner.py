@@ -8,7 +8,7 @@ import yaml
 from answers import answers
 from mocks import Registered, assert_children_of_components, assert_regional, run
 
-from components.runner import ADMINISTER, Runner, RunnerArgs, RunnerSetup, buildspec
+from components.runner import ADMINISTER, Runner, RunnerArgs, RunnerSetup
 from components.vocabulary import OWN_IDENTITY
 
 DIGEST = "sha256:" + "0a" * 32
@@ -62,11 +62,12 @@ def test_builds_run_in_the_workload_subnets_without_privileges(project: dict[str
 def test_one_build_at_a_time_runs_one_stack_with_both_packs(project: dict[str, Any]) -> None:
     assert project["concurrentBuildLimit"] == 1
     assert project["source"]["type"] == "NO_SOURCE"
-    (*_, command) = yaml.safe_load(project["source"]["buildspec"])["phases"]["build"]["commands"]
+    (*_, select, command) = yaml.safe_load(project["source"]["buildspec"])["phases"]["build"]["commands"]
     assert "--stack organization/payment-cell/eu-west-1-workloads " in command
     assert "policies/gdpr" in command
     assert "policies/soc2" in command
-    assert yaml.safe_load(buildspec("x"))["version"] == 0.2
+    assert select.startswith("pulumi stack select organization/payment-cell/eu-west-1-workloads --create ")
+    assert f"'awskms:///{SETUP.state_key_arns[0]}?region=eu-west-1'" in select
 
 
 def test_no_secret_is_among_the_variables(project: dict[str, Any]) -> None:

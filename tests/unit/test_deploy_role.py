@@ -162,13 +162,15 @@ def test_sessions_go_to_the_clusters_nodes_and_forward_a_port_only(fleet: Fleet)
     dev = target(fleet, "dev")
     node = "arn:aws:ec2:eu-west-1:210987654321:instance/i-0123456789abcdef0"
 
-    def may(resource: str, cluster: str | None = None) -> Decision:
-        context = {"ssm:resourceTag/eks:cluster-name": cluster} if cluster else {}
+    def may(resource: str, cluster: str | None = None, *, document_checked: bool = True) -> Decision:
+        context = {"ssm:SessionDocumentAccessCheck": str(document_checked).lower()}
+        context |= {"ssm:resourceTag/eks:cluster-name": cluster} if cluster else {}
         return verdict(dev, Call(action="ssm:StartSession", resource=resource, context=context), Role.CONNECT)
 
     assert may(node, "dev") is Decision.ALLOWED
     assert may(node, "eu-west-1") is Decision.NOT_ALLOWED
     assert may(node) is Decision.NOT_ALLOWED
+    assert may(node, "dev", document_checked=False) is Decision.NOT_ALLOWED, "a shell on the node"
     assert may("arn:aws:ssm:eu-west-1::document/AWS-StartPortForwardingSessionToRemoteHost") is Decision.ALLOWED
     for other in ("AWS-StartInteractiveCommand", "AWS-StartSSHSession", "SSM-SessionManagerRunShell"):
         assert may(f"arn:aws:ssm:eu-west-1::document/{other}") is Decision.NOT_ALLOWED

@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
-from components.vocabulary import Environment
+from components.vocabulary import Compute, Environment
 from operations import connect
 from operations.deploy import Session
 from operations.errors import CellError
@@ -25,9 +27,11 @@ LOCAL = connect.Cluster(
     name="dev", region="eu-west-1", endpoint="https://127.0.0.1:4443", certificate_authority="Q0E=", role_arn=None
 )
 
-# Stands in for `aws ssm start-session`: it listens where it was told to, until it is ended.
+# Stands in for `aws ssm start-session`: a child, as the plugin is, listens where it was told to until it is ended.
 SESSION = """#!{python}
-import json, socket, sys
+import json, os, socket, sys
+if os.fork():
+    os.wait()
 wanted = json.loads(sys.argv[sys.argv.index("--parameters") + 1])
 with socket.create_server(("127.0.0.1", int(wanted["localPortNumber"][0]))) as server:
     while True:
@@ -108,6 +112,68 @@ def test_the_tunnel_ends_with_its_command(tools: dict[str, str]) -> None:
     port = connect.free_port()
     assert connect.run(CLUSTER, [sys.executable, "-c", "raise SystemExit(3)"], forward(port, tools), port, tools) == 3
     assert not connect._listens(port)
+
+
+def test_ctrl_c_is_the_commands_own_to_answer(tools: dict[str, str], capfd: Any) -> None:
+    port = connect.free_port()
+    # As from a terminal: to the command and to us, never to the session.
+    answers = """
+import os, signal, socket
+signal.signal(signal.SIGINT, lambda *_: None)
+os.kill(os.getppid(), signal.SIGINT)
+os.kill(os.getpid(), signal.SIGINT)
+os.kill(os.getppid(), signal.SIGINT)
+host, port = os.environ["PAYMENT_CELL_TUNNEL"].split(":")
+socket.create_connection((host, int(port)), timeout=5)
+print("still connected")
+raise SystemExit(4)
+"""
+    assert connect.run(CLUSTER, [sys.executable, "-c", answers], forward(port, tools), port, tools) == 4
+    assert "still connected" in capfd.readouterr().out
+    assert not connect._listens(port)
+
+
+def test_a_command_that_a_signal_ends_is_told_as_a_shell_tells_it(tools: dict[str, str]) -> None:
+    ended = [sys.executable, "-c", "import os; os.kill(os.getpid(), 15)"]
+    assert connect.run(LOCAL, ended, (), 0, tools) == 143
+
+
+def test_who_may_not_look_for_nodes_is_told_which_policies_are_missing() -> None:
+    refused = ClientError({"Error": {"Code": "UnauthorizedOperation"}}, "DescribeInstances")
+    ec2 = SimpleNamespace(get_paginator=Mock(side_effect=refused))
+    with pytest.raises(CellError, match=r"UnauthorizedOperation.*cell iam eu-west-1 --role connect"):
+        connect.far_end(ec2, None, "eu-west-1")
+
+
+def test_the_node_that_answers_may_be_the_last_of_many() -> None:
+    many = [f"i-{number:03}" for number in range(120)]
+    asked: list[int] = []
+
+    def online(Filters: list[dict[str, Any]]) -> dict[str, Any]:
+        wanted = Filters[0]["Values"]
+        asked.append(len(wanted))
+        return {"InstanceInformationList": [{"InstanceId": one} for one in wanted if one == "i-119"]}
+
+    ssm = SimpleNamespace(describe_instance_information=online)
+    assert connect.far_end(Instances(running=many, online=[]), ssm, "eu-west-1") == "i-119"
+    assert asked == [50, 50, 20]
+
+
+def test_auto_mode_nodes_take_no_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = SimpleNamespace(cluster=SimpleNamespace(compute=Compute.AUTO))
+    fleet = SimpleNamespace(cells={"dev": cell}, account_of=lambda _: SimpleNamespace(deploy_role_arn=None))
+    monkeypatch.setattr(connect, "load_fleet", lambda _: fleet)
+    outputs = {
+        "clusterName": "dev", "region": "eu-west-1", "clusterEndpoint": f"https://{HOST}",
+        "clusterCertificateAuthority": "Q0E=",
+    }  # fmt: skip
+    session = SimpleNamespace(
+        declared={"dev": Declared(name="dev", kind=Kind.CELL, environment=Environment.DEVELOPMENT)},
+        project=SimpleNamespace(stacks_folder=None),
+        engine=SimpleNamespace(outputs=lambda _: outputs),
+    )
+    with pytest.raises(CellError, match=r"dev has Auto Mode nodes.*use the runner"):
+        connect.connect(cast(Session, session), "dev", ["true"], port=None, reason=None)
 
 
 def test_a_session_that_is_refused_is_told_in_its_own_words(tools: dict[str, str]) -> None:
