@@ -15,6 +15,7 @@ from inventory import LISTS, inventory
 from logged_actions import Log
 from policy_evaluator import like
 
+from operations.health import PARTS
 from operations.iam import Role, needed, policies, target
 from sandbox.aws.permissions import asked_by_preconditions
 from sandbox.aws.table import entries
@@ -115,12 +116,31 @@ def test_status_names_the_alarms_that_ring(world: World) -> None:
     cloudwatch = world.aws.client("cloudwatch", REGION)
     alarm = world.project.resource(CELL, f"{CELL}-stream-throttled", "MetricAlarm").id
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
-    health = world.project.data("status", CELL)["health"]
+    alarms = world.project.data("status", CELL)["alarms"]
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="test")
-    assert alarm in health["ringing"]
-    assert health["missing"] == []
-    assert health["alarms"] > 30
-    assert world.project.data("status", CELL)["health"]["ringing"] == []
+    assert alarm in alarms["ringing"]
+    assert alarms["missing"] == []
+    assert alarms["alarms"] > 30
+    assert world.project.data("status", CELL)["alarms"]["ringing"] == []
+
+
+def test_status_says_of_each_part_and_record_what_the_account_says(world: World) -> None:
+    ssm = world.aws.client("ssm", REGION)
+    before = world.project.data("status", CELL)
+    ssm.put_parameter(Name=f"/payment-cell/{CELL}/last-audit", Value="3 findings", Type="String")
+    shown = world.project.cell("status", CELL)
+    ssm.delete_parameter(Name=f"/payment-cell/{CELL}/last-audit")
+
+    health = before["health"]
+    assert (health[f"cluster {CELL}"], health[f"nodes {CELL}-system"]) == ("ACTIVE", "ACTIVE")
+    assert {state for part, state in health.items() if part.startswith("database ")} == {"available"}
+    assert {part.rpartition(" ")[0] for part in health} == {part.word for part in PARTS.values()}
+    assert before["lastAudit"] == "never"
+    assert before["lastDrill"].startswith("never")
+    assert before["driftSeen"].startswith("never")
+    assert f"health of cluster {CELL}" in shown.stdout
+    assert "UTC: 3 findings" in shown.stdout
+    assert "emulated: the endpoint is not AWS" in shown.stderr
 
 
 def test_everything_in_state_is_in_the_account(world: World) -> None:
@@ -239,6 +259,11 @@ def test_drift_is_shown_with_its_property_and_repaired(seen: Seen, drift: Drift)
 def test_repair_changes_nothing_but_what_drifted(seen: Seen) -> None:
     gone = sum(drift.property is None for drift in DRIFTS)
     assert seen.up == {"create": gone, "update": len(DRIFTS) - gone}
+
+
+def test_status_says_what_the_last_refresh_found(world: World, seen: Seen) -> None:
+    assert seen.refresh
+    assert re.fullmatch(r"\d{4}-\S+: .*\d+ to update.*", world.project.data("status", CELL)["driftSeen"])
 
 
 @pytest.fixture(scope="module")
