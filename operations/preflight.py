@@ -90,7 +90,7 @@ def preflight(
         findings += _in_the_account(acting, plan, emulated=emulated)
     else:
         findings.append(not_observed("region, zones, names", "not asked", "first mend what is said of the credentials"))
-    findings.append(checks.cluster_reachable(plan, own_address or _ask_own_address, emulated=emulated))
+    findings.append(checks.cluster_reachable(acting, plan, own_address or _ask_own_address, emulated=emulated))
     findings += _state(own, of, entered=entered, emulated=emulated)
     wanted = [cap.dimension for cap in of.quotas]
     live = live_values(acting.get("service-quotas", plan.region), wanted) if acting is not None else {}

@@ -6,12 +6,15 @@ import pty
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from cell import DEVELOPMENT_ACCOUNT, Aws, Project
 
+from components.boundary import MAX_CHARACTERS
 from conftest import Sandbox
+from operations.iam import READS, Role
 
 pytestmark = pytest.mark.engine
 
@@ -129,7 +132,7 @@ def test_preflight_says_what_is_fit_what_is_not_and_what_only_aws_knows(project:
 def test_preflight_refuses_another_account_before_anything_is_created(project: Project) -> None:
     project.configure(ACCOUNT, accountId="999999999999", deployRoleArn=None)
 
-    for command in (("preflight", "dev"), ("up", "dev", "--yes")):
+    for command in (("preflight", "dev"), ("up", "dev", "--yes"), ("up", "dev-workloads", "--yes")):
         refused = project.cell(*command, code=AUTHENTICATION)
         assert "the credentials are of 123456789012, accountId is 999999999999" in refused.stderr
         assert "not asked" in refused.stdout
@@ -174,6 +177,35 @@ def test_cost_of_a_cell_is_known_before_anything_is_deployed_and_leaves_nothing(
     assert (quantities["nat.hour"], quantities["proxy.vcpu"]) == (730, 2 * 730)
     assert {row["resources"] for row in project.data("list")} == {0}
     assert project.stack_files() == files
+
+
+def test_a_replica_is_priced_beside_the_cell_that_it_would_follow(project: Project) -> None:
+    priced = project.cell("cost", "dev", "--replica", "-o", "json")
+    found = json.loads(priced.stdout)
+
+    replica = found["replica"]
+    assert replica["recoveryRegion"] != found["region"]
+    assert 0 < replica["usd"] < found["usd"]
+    assert {"Replication", "Shard"} <= replica["byComponent"].keys()
+    assert replica["usd"] == pytest.approx(sum(line["usd"] for line in replica["lines"]), abs=0.01)
+    assert "emulated: the endpoint is not AWS" in priced.stderr
+
+
+def test_iam_prints_the_policies_of_each_role(project: Project) -> None:
+    for stack in ("dev", ACCOUNT):
+        printed = {role: project.data("iam", stack, "--role", role) for role in Role}
+        rows = [row for some in printed.values() for row in some]
+        assert all(row["document"]["Statement"] for row in rows)
+        assert all(0 < row["characters"] <= MAX_CHARACTERS for row in rows)
+        assert len({row["name"] for row in rows}) == len(rows)
+        reads = [action for row in printed[Role.READ_ONLY] for action in actions(row["document"])]
+        assert all(action.partition(":")[2].startswith(READS) for action in reads)
+        assert set(reads) < {action for row in printed[Role.DEPLOY] for action in actions(row["document"])}
+    shown = project.cell("iam", "dev")
+    assert "payment-cell-deploy-dev-1" in shown.stdout
+    assert "the documents: cell iam dev --role deploy -o json" in shown.stderr
+    assert "emulated: the endpoint is not AWS" in shown.stderr
+    assert "no cell and no account" in project.cell("iam", "dev-workloads", code=STACK_NOT_FOUND).stderr
 
 
 def test_preview_says_what_the_bill_becomes(project: Project) -> None:
@@ -237,6 +269,11 @@ def test_outside_of_a_project_it_says_so(project: Project, tmp_path: Path) -> No
     )
     assert (done.returncode, done.stdout) == (CONFIGURATION, "")
     assert "no Pulumi.yaml" in done.stderr
+
+
+def actions(document: dict[str, Any]) -> list[str]:
+    """Of all statements that allow."""
+    return [action for s in document["Statement"] if s["Effect"] == "Allow" for action in s["Action"]]
 
 
 def on_terminal(project: Project, *arguments: str, answer: str = "", **env: str) -> tuple[int, str]:

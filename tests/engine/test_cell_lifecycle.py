@@ -109,7 +109,13 @@ sys.exit(7)
 def test_a_command_of_cell_connect_reaches_the_cluster(world: World) -> None:
     done = world.project.cell("connect", CELL, "--", sys.executable, "-c", ASK, code=7)
     assert {"kube-system", "payments"} <= set(json.loads(done.stdout))
-    assert "no tunnel is needed" in done.stderr
+    assert "no tunnel is needed; on AWS one goes over a node of dev" in done.stderr
+
+
+def test_preflight_of_a_cell_that_is_up_tries_the_endpoint(world: World) -> None:
+    checks = {check["check"]: check for check in world.project.data("preflight", CELL)["checks"]}
+    assert checks["cluster endpoint"]["result"] == "ok"
+    assert "on AWS it is reachable from inside the VPC only" in checks["cluster endpoint"]["found"]
 
 
 def test_status_names_the_alarms_that_ring(world: World) -> None:
@@ -155,6 +161,7 @@ def test_every_regional_resource_is_in_the_cells_region(world: World) -> None:
 def test_graph_of_what_is_deployed_has_each_resource_and_a_chain_near_the_unavoidable_one(world: World) -> None:
     found = world.project.data("graph", CELL)
     assert found["from"] == "state"
+    assert "emulated: the endpoint is not AWS" in world.project.cell("graph", CELL).stderr
     assert sum(row["resources"] for row in found["components"]) == len(world.project.resources(CELL))
     assert 1 <= found["ratio"] <= 1.05, found["longestChain"]
     assert list(found["regionSeconds"]["stacks"]) == list(STACKS)
