@@ -161,10 +161,16 @@ def test_every_regional_resource_is_in_the_cells_region(world: World) -> None:
 def test_graph_of_what_is_deployed_has_each_resource_and_a_chain_near_the_unavoidable_one(world: World) -> None:
     found = world.project.data("graph", CELL)
     assert found["from"] == "state"
-    assert "emulated: the endpoint is not AWS" in world.project.cell("graph", CELL).stderr
     assert sum(row["resources"] for row in found["components"]) == len(world.project.resources(CELL))
     assert 1 <= found["ratio"] <= 1.05, found["longestChain"]
     assert list(found["regionSeconds"]["stacks"]) == list(STACKS)
+
+
+@pytest.mark.parametrize("command", [("graph", CELL), ("upgrade", CELL, "--plan")], ids=" ".join)
+def test_what_is_different_on_aws_is_one_line_on_standard_error(world: World, command: tuple[str, ...]) -> None:
+    done = world.project.cell(*command)
+    assert done.stdout
+    assert done.stderr.count("emulated: the endpoint is not AWS, on AWS ") == 1
 
 
 def test_resource_that_was_lost_from_state_is_imported(world: World) -> None:

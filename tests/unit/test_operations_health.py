@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from config_files import fleet
 
-from operations.health import RESTORE_TESTS, TARGET_GROUP, health, last_audit, last_drill
+from operations.declared import declared_stacks
+from operations.deploy import Session
+from operations.errors import CellError
+from operations.health import RESTORE_TESTS, TARGET_GROUP, health, last_audit, last_drill, live
 from operations.preflight_aws import Clients
+from operations.project import Project
 from operations.upgrade.running import CLUSTER, INSTANCE, NODE_GROUP, SHARD
 
 REGION = "eu-west-1"
@@ -143,3 +149,21 @@ def test_the_last_audit_is_what_its_record_says() -> None:
 def test_without_a_record_there_was_no_audit_and_a_refusal_is_no_answer(code: str, said: str) -> None:
     ssm = SimpleNamespace(get_parameter=refusal("GetParameter", code))
     assert last_audit(clients(ssm=ssm), REGION, "one") == said
+
+
+@pytest.mark.parametrize("stack", ["account", "one", "one-workloads"])
+def test_an_account_that_cannot_be_entered_leaves_everything_unobserved(
+    stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stacks").mkdir()
+    fleet(tmp_path / "stacks")
+    entered = Mock(side_effect=CellError("credentials: none; log in"))
+    monkeypatch.setattr("operations.health.entered", entered)
+    project = Project(tmp_path)
+    session = SimpleNamespace(
+        project=project, declared=declared_stacks(project), engine=SimpleNamespace(resources=lambda _stack: [])
+    )
+    found = live(cast(Session, session), stack)
+    assert set(found) == {"alarms", "health", "lastDrill", "lastAudit"}
+    assert set(found.values()) == {"not observed: credentials: none; log in"}
+    assert entered.call_args.args[0].account_id == "123456789012"
