@@ -442,7 +442,7 @@ class DeployRole(Dated):
     global_services: tuple[str, ...]
     """Prefixes of services that answer in one region for all."""
     preflight: tuple[str, ...]
-    """Actions of what is asked before a cell is created."""
+    """Actions of what `cell preflight` and `cell status` ask beside."""
     service_linked_roles: tuple[ServiceLinkedRole, ...]
     indirect: tuple[Indirect, ...]
 

@@ -23,9 +23,9 @@ from operations.errors import CellError, ExitCode
 from operations.graph import Drawing, stack_graph, write_graph
 from operations.iam import Role, characters, policies, target
 from operations.output import Format, show, talk
-from operations.plan import Kind, known_stack
+from operations.plan import cells_of, known_stack
 from operations.project import Project
-from operations.summary import inventory, overview, stack_status
+from operations.summary import in_rows, inventory, overview, stack_status
 from operations.upgrade.apply import plan_data, prepare, remarks, shown
 from operations.upgrade.apply import upgrade as take_steps
 from operations.upgrade.steps import Target
@@ -54,8 +54,8 @@ def up(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
     """Bring up a stack, what it needs first, and what belongs to it after: account, cell, workloads."""
     session = _session()
     consent = _consent(yes)
-    if known_stack(stack, session.declared).kind is Kind.CELL:
-        _preflight(session, stack, gate=True)
+    for cell in cells_of(stack, session.declared):
+        _preflight(session, cell, gate=True)
     outcomes = deploy.up(session, stack, consent)
     show([_row(outcome) for outcome in outcomes], output)
     if output is Format.TABLE:
@@ -101,6 +101,7 @@ def cost(
     with console.status(f"preview {stack}"):
         report = cost_report(session.project, stack, session.declared, replica=replica)
     show_report(report, output, console)
+    _say_difference("cost")
 
 
 @app.command()
@@ -146,20 +147,15 @@ def status(
     drift: Annotated[bool, typer.Option("--drift", help="Read every resource back; changes nothing.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """What a stack holds and how it is: alarms, resources by component, ends of support, pending operations, drift."""
-    from operations.health import health  # boto3, as in _preflight
+    """What a stack holds and how it is: health, alarms, drift, ends of support, last drill, last audit, leftovers."""
+    from operations.health import live  # boto3, as in _preflight
 
     session = _session()
-    found = stack_status(session.engine, stack, datetime.now(UTC).date())
-    found["health"] = health(session, stack)
+    found = stack_status(session.engine, stack, datetime.now(UTC).date()) | live(session, stack)
     if drift:
         found["drift"] = deploy.drift(session, stack)
-    if output is Format.TABLE:
-        versions, drifted = found.pop("versions"), found.pop("drift", None)
-        found |= {f"version of {what}": text for what, text in versions.items()}
-        if drifted is not None:
-            found["drift"] = list(deploy.drift_lines(drifted)) or "none"
-    show(found, output)
+    show(in_rows(found) if output is Format.TABLE else found, output)
+    _say_difference("status")
 
 
 @app.command()
@@ -185,6 +181,7 @@ def upgrade(
     if consent is not None:
         for step in take_steps(session, stack, target, consent):
             console.print(f"done: {step.name}", markup=False)
+    _say_difference("upgrade")
 
 
 @app.command()
@@ -217,6 +214,7 @@ def graph(
 ) -> None:
     """What waits for what in a stack, and how long its region takes at least: computed, not measured."""
     write_graph(stack_graph(_session(), stack), output, resources, file)
+    _say_difference("graph")
 
 
 @app.command()
@@ -231,6 +229,7 @@ def iam(
     show(rows, output, columns=("name", "characters"))
     if output is Format.TABLE:
         console.print(f"the documents: cell iam {stack} --role {role} -o json", markup=False)
+    _say_difference("iam")
 
 
 @app.command()
@@ -303,6 +302,13 @@ def _preflight(session: deploy.Session, stack: str, output: Output = Format.TABL
     else:
         preflight.print_report(report, console, output)
     return report.code
+
+
+def _say_difference(command: str) -> None:
+    from operations.emulated import difference  # boto3, as in _preflight
+
+    if line := difference(command):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _consent(yes: bool) -> Callable[[str], bool]:

@@ -40,6 +40,10 @@ OPENING_S = 30
 MAX_REASON = 256
 """Characters (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html)."""
 
+AGENT = "3.3.40.0"
+"""Older agents need an endpoint ec2messages too, which a cell does not have
+(https://docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-setting-up-messageAPIs.html)."""
+
 _POLL_S = 0.1
 _ENDING_S = 5
 """A session that was asked to end and has not by then is killed."""
@@ -102,7 +106,8 @@ def connect(session: Session, stack: str, command: Sequence[str], *, port: int |
     account = fleet.account_of(cell)
     cluster = Cluster.of(cell, session.engine.outputs(cell), account.deploy_role_arn)
     if cluster.is_local:
-        session.console.print(f"{cluster.endpoint} is on this machine: no tunnel is needed", markup=False)
+        here = f"{cluster.endpoint} is on this machine: no tunnel is needed; on AWS one goes over a node of {cell}"
+        session.console.print(here, markup=False, soft_wrap=True)
         return run(cluster, command, (), 0, os.environ)
     if fleet.cells[cell].cluster.compute is Compute.AUTO:
         raise CellError(
@@ -159,8 +164,8 @@ def far_end(ec2: Any, ssm: Any, cell: str) -> str:
             ExitCode.AUTHENTICATION,
         ) from reason
     raise CellError(
-        f"no node of {cell} answers Session Manager ({len(nodes)} run): its agent needs the endpoints ssm, "
-        "ssmmessages and ec2messages of the VPC, and the node role AmazonSSMManagedInstanceCore",
+        f"no node of {cell} answers Session Manager ({len(nodes)} run): its agent, {AGENT} or newer, needs the "
+        "endpoints ssm and ssmmessages of the VPC, and the node role AmazonSSMManagedInstanceCore",
         ExitCode.RESOURCE,
     )
 

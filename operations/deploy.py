@@ -1,7 +1,7 @@
 """Brings stacks up and down, one after the other: preview, show, consent, act."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,11 +13,11 @@ from operations.cost.ceiling import PreviewCost, in_words, preview_cost, refuse_
 from operations.declared import refuse_lost_accounts
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
-from operations.events import Reading, type_and_name
+from operations.events import Reading
 from operations.plan import Declared, Kind, known_stack, plan_destroy, plan_up
 from operations.progress import Progress
 from operations.project import Project
-from operations.summary import by_component, kept
+from operations.summary import by_component, drift_lines, kept
 
 Consent = Callable[[str], bool]
 """Asks whether to go on; the text says with what."""
@@ -122,13 +122,6 @@ def drift(session: Session, target: str) -> list[dict[str, Any]]:
     """What of a stack is not as its state says, with both values; state stays as it is."""
     known_stack(target, session.declared)
     return _succeeded(session, session.engine.operate("refresh", target, "--preview-only")).reading.diffs
-
-
-def drift_lines(diffs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """A line a resource: ``aws:sqs/queue:Queue dev-tax: visibilityTimeoutSeconds 30 -> 3600``."""
-    for diff in diffs:
-        changes = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in (diff.get("values") or {}).items())
-        yield f"{type_and_name(diff['urn'])}: {changes or ('is gone' if diff['op'] == 'delete' else 'outputs only')}"
 
 
 def destroy(session: Session, target: str, consent: Consent) -> list[Outcome]:

@@ -132,6 +132,12 @@ class Engine:
         deployment: dict[str, Any] = json.loads(self.ask("stack", "export", "--stack", stack))["deployment"]
         return deployment
 
+    def history(self, stack: str, last: int) -> list[dict[str, Any]]:
+        """The `last` operations that could change a stack's state, newest first (``pulumi stack history``)."""
+        pages = ("--page-size", str(last), "--page", "1")
+        found: list[dict[str, Any]] = json.loads(self.ask("stack", "history", "--stack", stack, *pages, "--json"))
+        return found
+
     def resources(self, stack: str) -> list[dict[str, Any]]:
         """Resources in a stack's state, in the engine's order; empty where the stack has none."""
         found: list[dict[str, Any]] = self.state(stack).get("resources") or []

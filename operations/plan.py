@@ -40,6 +40,11 @@ def plan_up(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
     return tuple(stack.name for stack in chain)
 
 
+def cells_of(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
+    """The cells that bringing up the target touches: none for an account."""
+    return tuple(name for name in plan_up(target, declared) if declared[name].kind is Kind.CELL)
+
+
 def plan_destroy(target: str, declared: Mapping[str, Declared], existing: Collection[str]) -> tuple[str, ...]:
     """What stands on the target first, then the target; after its last cell, a development account too.
 

@@ -20,6 +20,7 @@ from rich.console import Console
 from components.vocabulary import Environment
 from operations import preflight_checks as checks
 from operations import preflight_names as names
+from operations.emulated import PREFIX
 from operations.engine import Engine
 from operations.errors import CellError, ExitCode
 from operations.output import Format, show
@@ -89,7 +90,7 @@ def preflight(
         findings += _in_the_account(acting, plan, emulated=emulated)
     else:
         findings.append(not_observed("region, zones, names", "not asked", "first mend what is said of the credentials"))
-    findings.append(checks.cluster_reachable(plan, own_address or _ask_own_address, emulated=emulated))
+    findings.append(checks.cluster_reachable(acting, plan, own_address or _ask_own_address, emulated=emulated))
     findings += _state(own, of, entered=entered, emulated=emulated)
     wanted = [cap.dimension for cap in of.quotas]
     live = live_values(acting.get("service-quotas", plan.region), wanted) if acting is not None else {}
@@ -164,7 +165,7 @@ def print_report(report: Report, console: Console, output: Format) -> None:
 def summary(report: Report) -> str:
     """One line: how many of each, and whether AWS was asked at all."""
     counts = ", ".join(f"{report.count(answer)} {answer}" for answer in Answer)
-    note = "; emulated: the endpoint is not AWS, on AWS account, quotas, names and state are asked for real"
+    note = f"; {PREFIX} account, quotas, names and state are asked for real"
     return f"preflight {report.stack}: {counts}{note if report.emulated else ''}"
 
 

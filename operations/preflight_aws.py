@@ -97,6 +97,15 @@ def is_emulated(client: Any) -> bool:
     return not host.endswith(_AWS_HOSTS)
 
 
+def asks_aws() -> bool:
+    """Whether this machine's configuration leads to AWS. Nobody is asked; a configuration that makes no sense leads
+    nowhere else, and is told by whoever asks."""
+    try:
+        return not is_emulated(Clients(boto3.Session()).get("sts", "us-east-1"))
+    except (BotoCoreError, ValueError):
+        return True
+
+
 def error_code(error: ClientError) -> str:
     """The code of AWS's refusal, such as ``AccessDenied``."""
     return str(error.response["Error"]["Code"])

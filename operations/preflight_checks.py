@@ -6,16 +6,21 @@ Each answers a Finding and creates nothing. What AWS does not tell is ``not obse
 from __future__ import annotations
 
 import getpass
+import os
 import re
+import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 import catalogue
+from components.vocabulary import Compute
 from operations.errors import CellError, ExitCode
 from operations.preflight_aws import (
+    CONNECT_TIMEOUT_S,
     INVALID_CREDENTIALS,
     NO_CREDENTIALS,
     UNREACHABLE,
@@ -27,10 +32,12 @@ from operations.preflight_aws import (
 from operations.preflight_report import Answer, Finding, failed, not_observed, ok
 from stacks.models import AccountSettings
 from stacks.plan import CellPlan
+from stacks.providers import TUNNEL_VARIABLE
 
 ALWAYS_ON = "us-east-1"
 """A region that no account can switch off: it is asked about those that have to be switched on."""
 
+_CLUSTER = "cluster endpoint"
 _SESSION = "payment-cell-preflight"
 _LOG_IN = "log in (`aws sso login`, AWS_PROFILE or keys) as whoever may assume the deploy role"
 
@@ -140,27 +147,96 @@ def zones_exist(clients: Clients, plan: CellPlan) -> Finding:
     return ok("zones", ", ".join(plan.subnet_zone_ids))
 
 
-def cluster_reachable(plan: CellPlan, own_address: Callable[[], str], *, emulated: bool) -> Finding:
-    """Whether the workloads stack can reach the cluster from here: its Kubernetes API is private by default."""
-    check = "cluster endpoint"
-    ways = (
-        f"bring up {plan.cell}-workloads from a runner in the VPC or through a tunnel into it, "
-        "or list this machine's block as endpoint.allowedCidrs"
-    )
+def cluster_reachable(
+    clients: Clients | None, plan: CellPlan, own_address: Callable[[], str], *, emulated: bool
+) -> Finding:
+    """Whether the workloads stack can reach the cluster from here: its Kubernetes API is private by default.
+
+    A tunnel, and the endpoint of a cluster that exists, are tried; for one that does not, addresses decide.
+    """
+    if tunnel := os.environ.get(TUNNEL_VARIABLE):
+        return _tunnel(tunnel, plan)
+    try:
+        endpoint = _endpoint(clients, plan) if clients is not None else None
+    except NotObserved as reason:
+        return not_observed(_CLUSTER, str(reason), f"allow eks:DescribeCluster; {ways_in(plan)}")
+    if endpoint is not None:
+        return _existing(endpoint, plan, emulated=emulated)
     if emulated:
-        where = (
-            f"from {', '.join(plan.endpoint_cidrs)} and inside" if plan.endpoint_cidrs else "from inside the VPC only"
+        return not_observed(
+            _CLUSTER, f"emulated: it will be on this machine; on AWS it is reachable {_from(plan)}", ways_in(plan)
         )
-        return not_observed(check, f"emulated: it is on this machine; on AWS it is reachable {where}", ways)
     if not plan.endpoint_cidrs:
-        return not_observed(check, "private: reachable from inside the VPC only", ways)
+        return not_observed(_CLUSTER, "private: reachable from inside the VPC only", ways_in(plan))
     try:
         address = IPv4Address(own_address())
     except (OSError, ValueError) as error:
-        return not_observed(check, f"this machine's public address is not known: {error}", ways)
+        return not_observed(_CLUSTER, f"this machine's public address is not known: {error}", ways_in(plan))
     if any(address in IPv4Network(cidr) for cidr in plan.endpoint_cidrs):
-        return ok(check, f"{address} is in endpoint.allowedCidrs")
-    return failed(check, f"{address} is not in endpoint.allowedCidrs ({', '.join(plan.endpoint_cidrs)})", ways)
+        return ok(_CLUSTER, f"{address} is in endpoint.allowedCidrs")
+    found = f"{address} is not in endpoint.allowedCidrs ({', '.join(plan.endpoint_cidrs)})"
+    return failed(_CLUSTER, found, ways_in(plan))
+
+
+def ways_in(plan: CellPlan) -> str:
+    """The ways to the cluster that the cell has, and those that it could have."""
+    runner = f"`{start_build(plan)}` brings up {plan.cell}-workloads in the VPC"
+    ways = [runner] if plan.runner else []
+    # Auto Mode nodes take no sessions (docs/reaching-a-cluster.md).
+    if plan.compute is Compute.MANAGED:
+        ways.append(f"go through `cell connect {plan.cell} -- cell up {plan.cell}-workloads`")
+    if not plan.runner:
+        ways.append("declare a runner in the VPC (`runner`)")
+    return ", or ".join([*ways, "list this machine's block as endpoint.allowedCidrs"])
+
+
+def start_build(plan: CellPlan) -> str:
+    """What starts the runner (`components/runner.py` names its project)."""
+    return f"aws codebuild start-build --region {plan.region} --project-name {plan.cell}-runner"
+
+
+def _tunnel(tunnel: str, plan: CellPlan) -> Finding:
+    host, _, port = tunnel.rpartition(":")
+    if not (host and port.isdigit()):
+        return failed(_CLUSTER, f"{TUNNEL_VARIABLE} is {tunnel!r}, not HOST:PORT", f"unset {TUNNEL_VARIABLE}")
+    if error := _refused(host, int(port)):
+        fix = f"unset {TUNNEL_VARIABLE}, or open the tunnel again with `cell connect {plan.cell}`"
+        return failed(_CLUSTER, f"nothing answers at {tunnel} ({TUNNEL_VARIABLE}): {error}", fix)
+    return ok(_CLUSTER, f"the tunnel at {tunnel} is open")
+
+
+def _endpoint(clients: Clients, plan: CellPlan) -> str | None:
+    """Of a cluster that is there."""
+    eks = clients.get("eks", plan.region)
+    answer = ask(eks.describe_cluster, absent={"ResourceNotFoundException"}, name=plan.cell)
+    return answer["cluster"].get("endpoint") if answer else None
+
+
+def _existing(endpoint: str, plan: CellPlan, *, emulated: bool) -> Finding:
+    parts = urlsplit(endpoint)
+    error = _refused(str(parts.hostname), parts.port or 443)
+    if error is None:
+        return ok(
+            _CLUSTER, f"{endpoint} answers" + (f"; emulated: on AWS it is reachable {_from(plan)}" if emulated else "")
+        )
+    found = f"{endpoint} does not answer from here: {error}"
+    if plan.runner:
+        # The cell itself can be changed from here; its workloads are the runner's.
+        return not_observed(_CLUSTER, found, ways_in(plan))
+    return failed(_CLUSTER, found, ways_in(plan))
+
+
+def _refused(host: str, port: int) -> str | None:
+    """Why nothing takes a connection there; None where something does."""
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        return str(error)
+    return None
+
+
+def _from(plan: CellPlan) -> str:
+    return f"from {', '.join(plan.endpoint_cidrs)} and inside" if plan.endpoint_cidrs else "from inside the VPC only"
 
 
 def recovery_region_of(plan: CellPlan) -> str | None:

@@ -1,12 +1,12 @@
 """What exists: the stacks of the project, and what one of them holds, read from their state."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from operations.engine import Engine
-from operations.events import COMPONENT_TYPE_PREFIX
+from operations.events import COMPONENT_TYPE_PREFIX, type_and_name
 from operations.plan import Declared, Kind
 from operations.upgrade.running import CLUSTER, running
 from stacks.support import deadlines
@@ -17,6 +17,9 @@ NOT_EMULATED = "__notEmulated"
 _BUCKET = "aws:s3/bucket:Bucket"
 _KEY = "aws:kms/key:Key"
 _OBJECT_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+HISTORY = 100
+"""Operations of a stack among which its last refresh is looked for."""
+
 _OWN_KINDS = ("pulumi:", COMPONENT_TYPE_PREFIX)
 
 
@@ -39,7 +42,7 @@ def inventory(declared: Mapping[str, Declared], engine: Engine) -> list[dict[str
 
 def stack_status(engine: Engine, stack: str, today: date) -> dict[str, Any]:
     """What a stack holds. ``pending`` names operations that an interrupted update left open, ``versions`` has for each
-    part of a cell what it runs and until when that is supported."""
+    part of a cell what it runs and until when that is supported, ``driftSeen`` is what the last refresh found."""
     deployment = engine.state(stack)
     resources = deployment.get("resources") or []
     own = _cloud_resources(resources)
@@ -52,7 +55,41 @@ def stack_status(engine: Engine, stack: str, today: date) -> dict[str, Any]:
         "notEmulated": _not_emulated(own),
         "pending": [operation["resource"]["urn"] for operation in deployment.get("pending_operations") or []],
         "updated": engine.stacks().get(stack, {}).get("lastUpdate"),
+        "driftSeen": drift_seen(engine.history(stack, HISTORY)),
     }
+
+
+def in_rows(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A stack's status at a glance: a row a part and a version, what drifted in words."""
+    rows: dict[str, Any] = {}
+    for key, value in found.items():
+        if key == "versions":
+            rows |= {f"version of {what}": text for what, text in value.items()}
+        elif key == "health" and isinstance(value, Mapping):
+            rows |= {f"health of {part}": state for part, state in value.items()}
+        elif key == "drift":
+            rows["drift"] = list(drift_lines(value)) or "none"
+        else:
+            rows[key] = value
+    return rows
+
+
+def drift_lines(diffs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A line a resource: ``aws:sqs/queue:Queue dev-tax: visibilityTimeoutSeconds 30 -> 3600``."""
+    for diff in diffs:
+        changes = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in (diff.get("values") or {}).items())
+        yield f"{type_and_name(diff['urn'])}: {changes or ('is gone' if diff['op'] == 'delete' else 'outputs only')}"
+
+
+def drift_seen(history: Iterable[Mapping[str, Any]]) -> str:
+    """When the account was last compared with the state and how much differed; ``never`` in this history, newest
+    first. Refreshes that were only shown leave no trace in it."""
+    for entry in history:
+        if entry["kind"] == "refresh" and entry["result"] == "succeeded":
+            counts = (entry.get("resourceChanges") or {}).items()
+            changes = ", ".join(f"{count} to {op}" for op, count in sorted(counts) if op != "same")
+            return f"{entry['endTime']}: {changes or 'none'}"
+    return f"never in the last {HISTORY} operations"
 
 
 def _versions(stack: str, resources: Sequence[Mapping[str, Any]], today: date) -> dict[str, str]:

@@ -6,12 +6,15 @@ import pty
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from cell import DEVELOPMENT_ACCOUNT, Aws, Project
 
+from components.boundary import MAX_CHARACTERS
 from conftest import Sandbox
+from operations.iam import READS, Role
 
 pytestmark = pytest.mark.engine
 
@@ -62,6 +65,8 @@ def test_config_check_reports_all_mistakes_at_once_on_standard_output(project: P
         ("disarm", "nowhere", "--yes"),
         ("preflight", "nowhere"),
         ("upgrade", "nowhere", "--plan"),
+        ("iam", "nowhere"),
+        ("graph", "nowhere"),
         ("status", "nowhere"),
         ("outputs", "nowhere"),
         ("config", "check", "nowhere"),
@@ -129,7 +134,7 @@ def test_preflight_says_what_is_fit_what_is_not_and_what_only_aws_knows(project:
 def test_preflight_refuses_another_account_before_anything_is_created(project: Project) -> None:
     project.configure(ACCOUNT, accountId="999999999999", deployRoleArn=None)
 
-    for command in (("preflight", "dev"), ("up", "dev", "--yes")):
+    for command in (("preflight", "dev"), ("up", "dev", "--yes"), ("up", "dev-workloads", "--yes")):
         refused = project.cell(*command, code=AUTHENTICATION)
         assert "the credentials are of 123456789012, accountId is 999999999999" in refused.stderr
         assert "not asked" in refused.stdout
@@ -174,6 +179,34 @@ def test_cost_of_a_cell_is_known_before_anything_is_deployed_and_leaves_nothing(
     assert (quantities["nat.hour"], quantities["proxy.vcpu"]) == (730, 2 * 730)
     assert {row["resources"] for row in project.data("list")} == {0}
     assert project.stack_files() == files
+
+
+def test_a_replica_is_priced_beside_the_cell_that_it_would_follow(project: Project) -> None:
+    project.configure("eu-west-1", recoveryRegion="eu-central-1")
+    priced = project.cell("cost", "eu-west-1", "--replica", "-o", "json")
+    found = json.loads(priced.stdout)
+
+    replica = found["replica"]
+    assert replica["recoveryRegion"] == "eu-central-1"
+    assert 0 < replica["usd"] < found["usd"]
+    assert {"Replication", "Shard"} <= replica["byComponent"].keys()
+    assert replica["usd"] == pytest.approx(sum(line["usd"] for line in replica["lines"]), abs=0.01)
+    assert "emulated: the endpoint is not AWS" in priced.stderr
+
+
+def test_iam_prints_the_policies_of_each_role(project: Project) -> None:
+    printed = {role: project.data("iam", "dev", "--role", role) for role in Role}
+
+    rows = [row for some in printed.values() for row in some]
+    assert all(row["document"]["Statement"] and 0 < row["characters"] <= MAX_CHARACTERS for row in rows)
+    assert len({row["name"] for row in rows}) == len(rows)
+    reads, all_ = ({a for row in printed[r] for a in actions(row["document"])} for r in (Role.READ_ONLY, Role.DEPLOY))
+    assert reads < all_
+    assert all(action.partition(":")[2].startswith(READS) for action in reads)
+    shown = project.cell("iam", "dev")
+    assert "payment-cell-deploy-dev-1" in shown.stdout
+    assert "the documents: cell iam dev --role deploy -o json" in shown.stderr
+    assert "emulated: the endpoint is not AWS" in shown.stderr
 
 
 def test_preview_says_what_the_bill_becomes(project: Project) -> None:
@@ -237,6 +270,11 @@ def test_outside_of_a_project_it_says_so(project: Project, tmp_path: Path) -> No
     )
     assert (done.returncode, done.stdout) == (CONFIGURATION, "")
     assert "no Pulumi.yaml" in done.stderr
+
+
+def actions(document: dict[str, Any]) -> list[str]:
+    """Of all statements that allow."""
+    return [action for s in document["Statement"] if s["Effect"] == "Allow" for action in s["Action"]]
 
 
 def on_terminal(project: Project, *arguments: str, answer: str = "", **env: str) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from inventory import LISTS, inventory
 from logged_actions import Log
 from policy_evaluator import like
 
+from operations.health import PARTS
 from operations.iam import Role, needed, policies, target
 from sandbox.aws.permissions import asked_by_preconditions
 from sandbox.aws.table import entries
@@ -108,19 +109,44 @@ sys.exit(7)
 def test_a_command_of_cell_connect_reaches_the_cluster(world: World) -> None:
     done = world.project.cell("connect", CELL, "--", sys.executable, "-c", ASK, code=7)
     assert {"kube-system", "payments"} <= set(json.loads(done.stdout))
-    assert "no tunnel is needed" in done.stderr
+    assert "no tunnel is needed; on AWS one goes over a node of dev" in done.stderr
+
+
+def test_preflight_of_a_cell_that_is_up_tries_the_endpoint(world: World) -> None:
+    checks = {check["check"]: check for check in world.project.data("preflight", CELL)["checks"]}
+    assert checks["cluster endpoint"]["result"] == "ok"
+    assert "on AWS it is reachable from inside the VPC only" in checks["cluster endpoint"]["found"]
 
 
 def test_status_names_the_alarms_that_ring(world: World) -> None:
     cloudwatch = world.aws.client("cloudwatch", REGION)
     alarm = world.project.resource(CELL, f"{CELL}-stream-throttled", "MetricAlarm").id
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
-    health = world.project.data("status", CELL)["health"]
+    alarms = world.project.data("status", CELL)["alarms"]
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="test")
-    assert alarm in health["ringing"]
-    assert health["missing"] == []
-    assert health["alarms"] > 30
-    assert world.project.data("status", CELL)["health"]["ringing"] == []
+    assert alarm in alarms["ringing"]
+    assert alarms["missing"] == []
+    assert alarms["alarms"] > 30
+    assert world.project.data("status", CELL)["alarms"]["ringing"] == []
+
+
+def test_status_says_of_each_part_and_record_what_the_account_says(world: World) -> None:
+    ssm = world.aws.client("ssm", REGION)
+    before = world.project.data("status", CELL)
+    ssm.put_parameter(Name=f"/payment-cell/{CELL}/last-audit", Value="3 findings", Type="String")
+    shown = world.project.cell("status", CELL)
+    ssm.delete_parameter(Name=f"/payment-cell/{CELL}/last-audit")
+
+    health = before["health"]
+    assert (health[f"cluster {CELL}"], health[f"nodes {CELL}-system"]) == ("ACTIVE", "ACTIVE")
+    assert {state for part, state in health.items() if part.startswith("database ")} == {"available"}
+    assert {part.rpartition(" ")[0] for part in health} == {part.word for part in PARTS.values()}
+    assert before["lastAudit"] == "never"
+    assert before["lastDrill"].startswith("never")
+    assert before["driftSeen"].startswith("never")
+    assert f"health of cluster {CELL}" in shown.stdout
+    assert "UTC: 3 findings" in shown.stdout
+    assert "emulated: the endpoint is not AWS" in shown.stderr
 
 
 def test_everything_in_state_is_in_the_account(world: World) -> None:
@@ -138,6 +164,13 @@ def test_graph_of_what_is_deployed_has_each_resource_and_a_chain_near_the_unavoi
     assert sum(row["resources"] for row in found["components"]) == len(world.project.resources(CELL))
     assert 1 <= found["ratio"] <= 1.05, found["longestChain"]
     assert list(found["regionSeconds"]["stacks"]) == list(STACKS)
+
+
+@pytest.mark.parametrize("command", [("graph", CELL), ("upgrade", CELL, "--plan")], ids=" ".join)
+def test_what_is_different_on_aws_is_one_line_on_standard_error(world: World, command: tuple[str, ...]) -> None:
+    done = world.project.cell(*command)
+    assert done.stdout
+    assert done.stderr.count("emulated: the endpoint is not AWS, on AWS ") == 1
 
 
 def test_resource_that_was_lost_from_state_is_imported(world: World) -> None:
@@ -239,6 +272,11 @@ def test_drift_is_shown_with_its_property_and_repaired(seen: Seen, drift: Drift)
 def test_repair_changes_nothing_but_what_drifted(seen: Seen) -> None:
     gone = sum(drift.property is None for drift in DRIFTS)
     assert seen.up == {"create": gone, "update": len(DRIFTS) - gone}
+
+
+def test_status_says_what_the_last_refresh_found(world: World, seen: Seen) -> None:
+    assert seen.refresh
+    assert re.fullmatch(r"\d{4}-\S+: .*\d+ to update.*", world.project.data("status", CELL)["driftSeen"])
 
 
 @pytest.fixture(scope="module")

@@ -84,8 +84,10 @@ def test_a_node_whose_agent_answers_is_the_far_end() -> None:
 @pytest.mark.parametrize(("running", "count"), [([], 0), (["i-1"], 1)])
 def test_no_answering_node_says_what_the_agent_needs(running: list[str], count: int) -> None:
     clients = Instances(running=running, online=[])
-    with pytest.raises(CellError, match=rf"\({count} run\).*ssmmessages"):
+    with pytest.raises(CellError, match=rf"\({count} run\).*3\.3\.40\.0 or newer.* ssm and ssmmessages") as refused:
         connect.far_end(clients, clients, "eu-west-1")
+    # The cell has no endpoint for it.
+    assert "ec2messages" not in str(refused.value)
 
 
 def test_the_session_goes_to_the_endpoint_and_says_why() -> None:

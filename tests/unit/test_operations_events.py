@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from operations.deploy import drift_lines
 from operations.engine import Outcome
 from operations.errors import ExitCode
 from operations.events import Reading, follow
+from operations.summary import drift_lines
 
 STACK = "urn:pulumi:dev::payment-cell::pulumi:pulumi:Stack::payment-cell-dev"
 CELL = "urn:pulumi:dev::payment-cell::payment-cell:components:PaymentCell::dev"

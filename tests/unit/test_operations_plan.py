@@ -4,7 +4,7 @@ import pytest
 
 from components.vocabulary import Environment
 from operations.errors import CellError, ExitCode
-from operations.plan import Declared, Kind, plan_destroy, plan_up
+from operations.plan import Declared, Kind, cells_of, plan_destroy, plan_up
 
 
 def declared() -> dict[str, Declared]:
@@ -26,6 +26,11 @@ def test_a_cell_comes_up_after_its_account_and_before_its_workloads() -> None:
     assert plan_up("eu-west-1", declared()) == ("account", "eu-west-1", "eu-west-1-workloads")
     assert plan_up("account", declared()) == ("account",)
     assert plan_up("dev-workloads", declared()) == ("account-dev", "dev", "dev-workloads")
+
+
+def test_workloads_bring_up_their_cell_too_which_is_looked_at_first() -> None:
+    assert cells_of("dev-workloads", declared()) == cells_of("dev", declared()) == ("dev",)
+    assert cells_of("account", declared()) == ()
 
 
 def test_an_undeclared_stack_is_named_with_those_that_are() -> None:

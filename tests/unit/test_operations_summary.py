@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from operations.summary import by_component, kept
+from operations.summary import by_component, drift_seen, in_rows, kept
 
 CELL = "urn:pulumi:x::payment-cell::payment-cell:components:PaymentCell::x"
 LOG = "urn:pulumi:x::payment-cell::payment-cell:components:PaymentCell$payment-cell:components:EventLog::x"
@@ -40,3 +40,27 @@ def test_what_stays_is_named_with_the_day_that_releases_it() -> None:
     )
     assert [line.split(":")[0] for line in lines] == ["bucket archive", "bucket logs", "key arn"]
     assert "2026-12-03" in lines[0]
+
+
+def history(kind: str, result: str = "succeeded", **changes: int) -> dict[str, Any]:
+    return {"kind": kind, "result": result, "endTime": "2026-11-20T08:00:00.000Z", "resourceChanges": changes}
+
+
+def test_drift_was_last_seen_by_the_newest_refresh_that_ended_well() -> None:
+    past = [history("update", create=3), history("refresh", "failed"), history("refresh", same=9, update=2, delete=1)]
+    assert drift_seen(past) == "2026-11-20T08:00:00.000Z: 1 to delete, 2 to update"
+    assert drift_seen([history("refresh", same=9), *past]) == "2026-11-20T08:00:00.000Z: none"
+    assert drift_seen([history("update")]) == "never in the last 100 operations"
+
+
+def test_a_status_at_a_glance_has_a_row_a_part_and_a_version() -> None:
+    urn = "urn:pulumi:one::payment-cell::aws:sqs/queue:Queue::one-tax"
+    drift = [{"urn": urn, "op": "update", "values": {"delaySeconds": (0, 5)}}]
+    found = {"stack": "one", "versions": {"nodes": "1.36"}, "health": {"cluster one": "ACTIVE"}, "drift": drift}
+    assert in_rows(found) == {
+        "stack": "one",
+        "version of nodes": "1.36",
+        "health of cluster one": "ACTIVE",
+        "drift": ["aws:sqs/queue:Queue one-tax: delaySeconds 0 -> 5"],
+    }
+    assert in_rows({"health": "not observed: x", "drift": []}) == {"health": "not observed: x", "drift": "none"}

@@ -1,6 +1,7 @@
 """What a preflight finds out before anything is created: in moto in this process, behind AWS's own endpoints."""
 
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from io import StringIO
@@ -16,8 +17,10 @@ from moto.servicequotas.exceptions import NoSuchResource
 from moto.servicequotas.responses import ServiceQuotasResponse
 from rich.console import Console
 
+from components.vocabulary import Compute
 from operations import preflight_checks as checks
 from operations import preflight_names as names
+from operations.emulated import DIFFERENCES, difference
 from operations.errors import CellError, ExitCode
 from operations.output import Format
 from operations.plan import Declared, Kind
@@ -28,6 +31,8 @@ from operations.preflight_state import secrets_provider, state_backend
 from operations.project import Project
 from stacks.fleet import Fleet, load_fleet
 from stacks.models import AccountSettings
+from stacks.plan import CellPlan, RunnerSpec
+from stacks.providers import TUNNEL_VARIABLE
 
 ACCOUNT_ID = "123456789012"
 """moto's."""
@@ -38,7 +43,7 @@ KEY = "awskms://alias/pulumi?region=eu-west-1"
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN", "PULUMI_BACKEND_URL"):
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN", "PULUMI_BACKEND_URL", TUNNEL_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -312,16 +317,103 @@ def test_the_nearest_caa_record_decides(tmp_path: Path) -> None:
     assert names.certificate(boto3.client("route53"), in_folder(tmp_path).plan("one")).result is Answer.OK
 
 
-def test_a_private_cluster_names_the_three_ways_in(tmp_path: Path) -> None:
+def reach(
+    plan: CellPlan, address: str = "203.0.113.7", clients: Clients | None = None, emulated: bool = False
+) -> Finding:
+    return checks.cluster_reachable(clients, plan, lambda: address, emulated=emulated)
+
+
+def existing(endpoint: str) -> Clients:
+    """Clients of an account in which the cell's cluster has this endpoint."""
+    found = Clients(boto3.Session())
+    stub = Stubber(found.get("eks", "eu-west-1"))
+    stub.add_response("describe_cluster", {"cluster": {"name": "one", "endpoint": endpoint}}, {"name": "one"})
+    stub.activate()
+    return found
+
+
+@pytest.fixture
+def listening() -> Iterator[int]:
+    """A port of this machine on which something listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+@pytest.fixture
+def silent() -> int:
+    """A port of this machine on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_cluster_that_is_not_there_yet_is_reached_from_the_addresses_that_are_allowed(tmp_path: Path) -> None:
     private = in_folder(tmp_path).plan("one")
-    finding = checks.cluster_reachable(private, lambda: "203.0.113.7", emulated=False)
+    finding = reach(private, clients=Clients(boto3.Session()))
     assert finding.result is Answer.NOT_OBSERVED
-    assert all(way in finding.fix for way in ("runner", "tunnel", "endpoint.allowedCidrs"))
+    assert all(way in finding.fix for way in ("`runner`", "`cell connect one -- ", "endpoint.allowedCidrs"))
 
     opened = replace(private, endpoint_cidrs=("203.0.113.0/24",))
     for address, result in (("203.0.113.7", Answer.OK), ("198.51.100.7", Answer.FAILED), ("?", Answer.NOT_OBSERVED)):
-        assert checks.cluster_reachable(opened, lambda address=address: address, emulated=False).result is result
-    assert checks.cluster_reachable(opened, lambda: "203.0.113.7", emulated=True).result is Answer.NOT_OBSERVED
+        assert reach(opened, address).result is result
+    assert reach(opened, emulated=True).result is Answer.NOT_OBSERVED
+
+
+def test_the_endpoint_of_a_cluster_that_is_there_is_tried(tmp_path: Path, listening: int, silent: int) -> None:
+    plan = in_folder(tmp_path).plan("one")
+    there, gone = f"https://127.0.0.1:{listening}", f"https://127.0.0.1:{silent}"
+
+    answered = reach(plan, clients=existing(there))
+    assert (answered.result, answered.found) == (Answer.OK, f"{there} answers")
+    assert (
+        "on AWS it is reachable from inside the VPC only" in reach(plan, clients=existing(there), emulated=True).found
+    )
+    closed = reach(plan, clients=existing(gone))
+    assert closed.result is Answer.FAILED
+    assert closed.found.startswith(f"{gone} does not answer from here: ")
+    assert "cell connect one -- cell up one-workloads" in closed.fix
+
+
+def test_a_runner_is_named_with_the_command_that_starts_it(tmp_path: Path, silent: int) -> None:
+    runner = RunnerSpec(image="i", state_bucket="b", state_key_arns=("k",))
+    plan = replace(in_folder(tmp_path).plan("one"), runner=runner, compute=Compute.AUTO)
+    finding = reach(plan, clients=existing(f"https://127.0.0.1:{silent}"))
+    # What the runner does is not stopped by what cannot be reached from here.
+    assert finding.result is Answer.NOT_OBSERVED
+    assert "`aws codebuild start-build --region eu-west-1 --project-name one-runner`" in finding.fix
+    # Auto Mode nodes take no sessions.
+    assert "cell connect" not in finding.fix
+
+
+def test_a_tunnel_that_is_said_to_be_open_is_tried(
+    tmp_path: Path, listening: int, silent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = in_folder(tmp_path).plan("one")
+    monkeypatch.setenv(TUNNEL_VARIABLE, f"127.0.0.1:{listening}")
+    assert reach(plan).result is Answer.OK
+    for wrong in (f"127.0.0.1:{silent}", "nowhere"):
+        monkeypatch.setenv(TUNNEL_VARIABLE, wrong)
+        assert reach(plan).result is Answer.FAILED
+        assert f"unset {TUNNEL_VARIABLE}" in reach(plan).fix
+
+
+def test_a_cluster_that_nobody_may_look_at_is_not_observed(tmp_path: Path) -> None:
+    clients = Clients(boto3.Session())
+    refused(clients.get("eks", "eu-west-1"), "describe_cluster", "AccessDeniedException")
+    assert "DescribeCluster: AccessDeniedException" in reach(in_folder(tmp_path).plan("one"), clients=clients).found
+
+
+@pytest.mark.parametrize("command", [*DIFFERENCES])
+def test_a_command_says_what_is_different_on_aws_where_the_endpoint_is_not_aws(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert difference(command) is None
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert difference(command) == f"emulated: the endpoint is not AWS, on AWS {DIFFERENCES[command]}"
+
+
+def test_a_configuration_that_leads_nowhere_is_not_taken_for_an_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    assert difference("iam") is None
 
 
 @pytest.mark.parametrize(
