@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,19 @@ import pulumi
 import pytest
 from answers import answers
 from mocks import Registered, run
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
+from components.declared_policies import DeclaredPolicies
+from components.gateway_binding import GatewayBinding, GatewayBindingArgs
+from components.reachability import BANKS, rule
 from components.vocabulary import Environment, TagKey
+from components.workload import NAME_LABEL, Workload, WorkloadArgs, declared_matrix
 from stacks import __main__ as program
 from stacks import account, cell, workloads
 from stacks.capacity import LARGEST_SECURITY_GROUP
 from stacks.fleet import Fleet, load_fleet
 from stacks.models import AccountSettings, ShardSettings
+from stacks.plan import CellPlan
 from stacks.problems import ConfigError
 
 STACKS = Path(program.__file__).parent
@@ -43,7 +50,7 @@ def fleet() -> Fleet:
     return load_fleet(STACKS)
 
 
-def made(stack: str, fleet: Fleet, outputs: dict[str, Any], **changed: Any) -> Registered:
+def made(stack: str, fleet: Fleet, outputs: dict[str, Any], *, preview: bool = False, **changed: Any) -> Registered:
     """Runs the program of a stack, as `__main__` does, on mocks; `changed` are other settings than its file's."""
     modules = {"account": account, "cell": cell, "workloads": workloads}
     file = fleet.stacks[stack]
@@ -54,7 +61,8 @@ def made(stack: str, fleet: Fleet, outputs: dict[str, Any], **changed: Any) -> R
             return {"name": inputs["name"], "outputs": outputs, "secretOutputNames": []}
         return answers(type_, name, inputs)
 
-    return run(lambda: modules[file.kind].run(stack, settings), outputs=referenced)  # type: ignore[attr-defined]
+    program = modules[file.kind]
+    return run(lambda: program.run(stack, settings), preview=preview, outputs=referenced)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +228,81 @@ def test_a_tunnel_is_another_way_to_the_same_cluster(fleet: Fleet, monkeypatch: 
         "tls-server-name": "dev.eks.example",
         "certificate-authority-data": CELL_OUTPUTS["clusterCertificateAuthority"],
     }
+
+
+NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+CONTROLLERS: dict[str, Any] = {
+    "images": {name: f"registry.example/{name}@sha256:{'0' * 64}" for name in ("autoscaler", "load-balancer")},
+    "controllers": ("autoscaler", "load-balancer"),
+}
+"""Settings of a workloads stack that runs something."""
+
+
+def test_the_stacks_policies_allow_what_its_workloads_need_and_nothing_else(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared: list[WorkloadArgs] = []
+    spied = workloads.matrix
+
+    def matrix(plan: CellPlan, of: Sequence[WorkloadArgs], policies: DeclaredPolicies) -> pulumi.Output[str]:
+        declared.extend(of)
+        return spied(plan, of, policies)
+
+    monkeypatch.setattr(workloads, "matrix", matrix)
+    registered = made("eu-west-1-workloads", fleet, CELL_OUTPUTS, **CONTROLLERS)
+    policies = [policy.inputs for policy in registered.of(NETWORK_POLICY).values()]
+    running = registered.of("kubernetes:apps/v1:Deployment").values()
+    plan = fleet.plan("eu-west-1")
+    found = declared_matrix(declared, workloads.outside(plan), workloads.dns(plan), policies)
+    found.check()
+    assert {of.name for of in declared} == {deployment.inputs["metadata"]["name"] for deployment in running}
+    assert {str(edge) for edge in found.allowed} >= {
+        f"{name} -> {server}"
+        for name in ("autoscaler", "load-balancer")
+        for server in ("aws", "kubernetes", "dns", "pod-identity")
+    }
+    assert not {edge for edge in found.allowed if edge.server == "banks" and edge.client in CONTROLLERS["images"]}
+    guarded = {policy["metadata"]["namespace"] for policy in policies if policy["metadata"]["name"] == "default-deny"}
+    assert guarded == set(workloads.NAMESPACES)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize(
+    ("selected", "message"),
+    [
+        (
+            {"matchLabels": {NAME_LABEL: "autoscaler"}},
+            "autoscaler -> banks: a policy opens it, but",
+        ),
+        ({"matchLabels": {NAME_LABEL: "nobody"}}, "policy controllers/by-hand: a rule of Egress is for pods of no"),
+    ],
+)
+def test_a_policy_added_by_hand_fails_the_plan(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, selected: dict[str, Any], message: str, *, preview: bool
+) -> None:
+    rules = [rule([BANKS], "to", BANKS.ports)]
+
+    class ByHand(GatewayBinding):
+        def __init__(self, name: str, args: GatewayBindingArgs, opts: pulumi.ResourceOptions) -> None:
+            super().__init__(name, args, opts)
+            NetworkPolicy(
+                "by-hand",
+                metadata={"name": "by-hand", "namespace": "controllers"},
+                spec={"podSelector": selected, "policyTypes": ["Egress"], "egress": rules},
+            )
+
+    monkeypatch.setattr(workloads, "GatewayBinding", ByHand)
+    with pytest.raises(ValueError, match=message):
+        made("eu-west-1-workloads", fleet, CELL_OUTPUTS, preview=preview, **CONTROLLERS)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_policy_that_is_left_out_fails_the_plan(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, *, preview: bool
+) -> None:
+    monkeypatch.setattr(Workload, "_policies", lambda *_: [])
+    with pytest.raises(ValueError, match="autoscaler -> aws: needed, but no policy allows all of it"):
+        made("eu-west-1-workloads", fleet, CELL_OUTPUTS, preview=preview, **CONTROLLERS)
 
 
 def test_namespaces_never_ask_for_more_than_their_nodes(fleet: Fleet) -> None:
