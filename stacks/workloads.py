@@ -41,10 +41,6 @@ NAMESPACES = MappingProxyType(
 
 READS_SHARD_MAP = frozenset({"payments", "consumers"})
 
-PODS_PER_NODE = 29
-"""Pods of a node with 8 GiB at the VPC CNI's defaults: the smallest node type of the catalogue
-(https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html)."""
-
 API_SERVICE_ADDRESS, POSTGRESQL, HTTPS = 1, 5432, 443
 """The API server's service has the first service address; the ports of what is no pod."""
 
@@ -61,11 +57,12 @@ def namespaces(plan: CellPlan) -> Mapping[str, NamespaceArgs]:
 
 
 def _quota(group: NodeGroupSpec, share: float, *, reads_shard_map: bool) -> NamespaceArgs:
-    kind = catalogue.instances().nodes.types[group.instance_types[0]]
+    # Of each measure what the least of its types has: EC2 starts whichever there is.
+    types = [catalogue.instances().nodes.types[kind] for kind in group.instance_types]
     return NamespaceArgs(
-        cpu=f"{floor(kind.vcpus * 1000 * group.maximum * share)}m",
-        memory=f"{floor(kind.memory_gib * 1024 * group.maximum * share)}Mi",
-        pods=floor(PODS_PER_NODE * group.maximum * share),
+        cpu=f"{floor(min(kind.vcpus for kind in types) * 1000 * group.maximum * share)}m",
+        memory=f"{floor(min(kind.memory_gib for kind in types) * 1024 * group.maximum * share)}Mi",
+        pods=floor(min(kind.pods for kind in types) * group.maximum * share),
         reads_shard_map=reads_shard_map,
     )
 

@@ -4,6 +4,8 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from answers import answers
 from mocks import Registered, run
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
+import catalogue
 from components.declared_policies import DeclaredPolicies
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
 from components.reachability import BANKS, rule
@@ -23,7 +26,7 @@ from stacks import account, cell, workloads
 from stacks.capacity import LARGEST_SECURITY_GROUP
 from stacks.fleet import Fleet, load_fleet
 from stacks.models import AccountSettings, ShardSettings
-from stacks.plan import CellPlan
+from stacks.plan import CellPlan, NodeGroupSpec
 from stacks.problems import ConfigError
 
 STACKS = Path(program.__file__).parent
@@ -305,13 +308,44 @@ def test_a_policy_that_is_left_out_fails_the_plan(
         made("eu-west-1-workloads", fleet, CELL_OUTPUTS, preview=preview, **CONTROLLERS)
 
 
-def test_namespaces_never_ask_for_more_than_their_nodes(fleet: Fleet) -> None:
-    for name in fleet.cells:
-        plan = fleet.plan(name)
-        quotas = workloads.namespaces(plan).values()
-        cpu = sum(int(quota.cpu.removesuffix("m")) for quota in quotas)
-        nodes = sum(group.maximum for group in plan.node_groups.values())
-        assert 0 < cpu <= nodes * 64_000, name
+def quotas_by_group(plan: CellPlan) -> dict[str, list[Fraction]]:
+    """Node group -> what the quotas of its namespaces add up to: vCPUs, GiB, pods."""
+    found: dict[str, list[Fraction]] = {}
+    for name, quota in workloads.namespaces(plan).items():
+        group = workloads.NAMESPACES[name][0] if len(plan.node_groups) > 1 else "system"
+        asked = (
+            Fraction(quota.cpu.removesuffix("m")) / 1000,
+            Fraction(quota.memory.removesuffix("Mi")) / 1024,
+            Fraction(quota.pods),
+        )
+        found[group] = [old + new for old, new in zip(found.get(group, [Fraction()] * 3), asked, strict=True)]
+    return found
+
+
+def capacity(group: NodeGroupSpec) -> list[Fraction]:
+    """vCPUs, GiB and pods of a group at its largest, on whichever of its instance types EC2 has."""
+    types = [catalogue.instances().nodes.types[kind] for kind in group.instance_types]
+    each = (min(t.vcpus for t in types), min(t.memory_gib for t in types), min(t.pods for t in types))
+    return [Fraction(measure) * group.maximum for measure in each]
+
+
+def test_quotas_add_up_to_no_more_than_their_nodes_have(fleet: Fleet) -> None:
+    for cell_ in fleet.cells:
+        plan = fleet.plan(cell_)
+        asked = quotas_by_group(plan)
+        assert set(asked) == set(plan.node_groups), "no group of nodes stands idle"
+        for name, total in asked.items():
+            shares = [of / have for of, have in zip(total, capacity(plan.node_groups[name]), strict=True)]
+            assert max(shares) <= 1, f"{cell_} {name}: {total}"
+            # The same share of each measure, but for parts of a pod: none runs out while the others are left over.
+            assert min(shares) > 0.9 * max(shares), f"{cell_} {name}: {total}"
+
+
+def test_a_group_of_mixed_types_is_counted_by_the_least_of_them(fleet: Fleet) -> None:
+    plan = fleet.plan("eu-west-1")
+    mixed = replace(plan.node_groups["gateway"], instance_types=("m7g.4xlarge", "c7g.xlarge", "m7g.large"), maximum=5)
+    changed = replace(plan, node_groups={**plan.node_groups, "gateway": mixed})
+    assert quotas_by_group(changed)["gateway"] == [10, 40, 145]
 
 
 @pytest.fixture
