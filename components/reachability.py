@@ -1,6 +1,5 @@
 """Who may talk to whom, computed from NetworkPolicy objects, and compared with what each workload says it needs.
 
-    policies = [policy for workload in workloads for policy in workload.network_policies()]
     matrix = reachability(parties, policies, wanted)
     matrix.check()          ValueError naming each missing and each superfluous edge
     print(matrix.table())   the whole picture
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any, Final, Literal
 
+from components.matrix import Edge, Matrix
+
 Protocol = Literal["TCP", "UDP"]
 Direction = Literal["Egress", "Ingress"]
 Policy = Mapping[str, Any]
@@ -22,6 +23,19 @@ Policy = Mapping[str, Any]
 
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 """Label that every namespace has of itself."""
+
+
+def _without(network: IPv4Network, but: Sequence[str]) -> tuple[IPv4Network, ...]:
+    """The addresses of `network` outside of `but`, as the fewest blocks, which are the same in any order of `but`."""
+    rest = [network]
+    for cut in map(IPv4Network, but):
+        rest = [
+            part
+            for block in rest
+            if not block.subnet_of(cut)
+            for part in (block.address_exclude(cut) if cut.subnet_of(block) else [block])
+        ]
+    return tuple(sorted(rest))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,12 +63,19 @@ class Blocks:
     """Addresses that are no pods: subnets with databases or endpoints, the pod identity agent, the internet."""
 
     cidrs: tuple[str, ...]
+    but: tuple[str, ...] = ()
+    """Blocks inside of `cidrs` that do not belong to it."""
 
     def __post_init__(self) -> None:
         if not self.cidrs:
             raise ValueError("reachability.blocks: empty; name at least one CIDR")
-        for cidr in self.cidrs:
-            IPv4Network(cidr)
+        if not self.networks:
+            raise ValueError(f"reachability.blocks: {', '.join(self.but)} leaves nothing of it; exclude less")
+
+    @property
+    def networks(self) -> tuple[IPv4Network, ...]:
+        """What remains of `cidrs`, in as few blocks as it takes: always the same ones for the same addresses."""
+        return tuple(network for cidr in self.cidrs for network in _without(IPv4Network(cidr), self.but))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,17 +89,6 @@ class Party:
     """Where it listens; none: it only calls others."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, order=True)
-class Edge:
-    """`client` opens connections to `server`."""
-
-    client: str
-    server: str
-
-    def __str__(self) -> str:
-        return f"{self.client} -> {self.server}"
-
-
 POD_IDENTITY_AGENT = "169.254.170.23/32"
 """Where pods fetch their role's credentials (https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html)."""
 
@@ -88,67 +98,30 @@ DNS: Final = Party(
     ports=(Port(number=53, protocol="UDP"), Port(number=53)),
 )
 IDENTITY: Final = Party(name="pod-identity", place=Blocks(cidrs=(POD_IDENTITY_AGENT,)), ports=(Port(number=80),))
+EVERYBODYS: Final = frozenset({DNS.name, IDENTITY.name})
 """These two every pod of a guarded namespace reaches without saying so: without a role the agent gives nothing."""
 
+NOT_INTERNET: Final = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+"""Private use (RFC 1918), shared addresses (RFC 6598, which VPCs use as secondary blocks), link-local (RFC 3927: the
+metadata service and the pod identity agent)."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Matrix:
-    """Edges that the policies allow beside those that are wanted."""
-
-    clients: tuple[str, ...]
-    servers: tuple[str, ...]
-    wanted: frozenset[Edge]
-    allowed: frozenset[Edge]
-    """Both ends let the connection pass, on every port and address of the server."""
-    opened: frozenset[Edge]
-    """A policy of one end opens some of it, whether or not the other end does: a grant to be accounted for."""
-    strays: tuple[str, ...] = ()
-    """Rules that let through more than any party: addresses, ports or pods that nobody declared."""
-
-    @property
-    def missing(self) -> tuple[Edge, ...]:
-        """Wanted and refused, at least in part."""
-        return tuple(sorted(self.wanted - self.allowed))
-
-    @property
-    def superfluous(self) -> tuple[Edge, ...]:
-        """Opened by a policy, and nobody needs it."""
-        return tuple(sorted(self.opened - self.wanted))
-
-    def check(self) -> None:
-        """Raises `ValueError` with every edge on which policies and needs differ, and every stray rule."""
-        problems = [f"{edge}: needed, but no policy allows all of it" for edge in self.missing]
-        problems += [f"{edge}: a policy opens it, but {edge.client} does not need it" for edge in self.superfluous]
-        problems += self.strays
-        if problems:
-            raise ValueError(f"workload.needs: {'; '.join(problems)}; correct needs, serves or the policy")
-
-    def table(self) -> str:
-        """Clients down, servers across: `yes` allowed, `MISSING` and `EXTRA` differ from the needs, `.` closed."""
-        rows = [["", *self.servers]]
-        rows += [[client, *(self._cell(client, server) for server in self.servers)] for client in self.clients]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
-        return "\n".join(line.rstrip() for line in lines)
-
-    def _cell(self, client: str, server: str) -> str:
-        edge = Edge(client=client, server=server)
-        if edge in self.wanted:
-            return "yes" if edge in self.allowed else "MISSING"
-        return "EXTRA" if edge in self.opened else "."
+BANKS: Final = Party(name="banks", place=Blocks(cidrs=("0.0.0.0/0",), but=NOT_INTERNET), ports=(Port(number=443),))
+"""Whoever is called over the internet, through the NAT gateways: never an address of a VPC or of a node."""
 
 
 def reachability(parties: Sequence[Party], policies: Sequence[Policy], wanted: Iterable[Edge]) -> Matrix:
     """The matrix of all `parties` under `policies`.
 
     Raises `ValueError` when two parties share a name, when a wanted edge names an unknown one or one that does not
-    listen, and for policies with named ports, whose number only the cluster knows.
+    listen, and for policies with named ports, whose number only the cluster knows, or with unknown words.
     """
     by_name = {party.name: party for party in parties}
     if len(by_name) < len(parties):
         raise ValueError(f"reachability.parties: a name repeats in {sorted(party.name for party in parties)}")
     edges = frozenset(wanted)
     _check_names(by_name, edges)
+    for policy in policies:
+        _check_words(policy)
     allowed, opened = set(), set()
     for client in parties:
         for server in parties:
@@ -168,7 +141,10 @@ def reachability(parties: Sequence[Party], policies: Sequence[Policy], wanted: I
         wanted=edges,
         allowed=frozenset(allowed),
         opened=frozenset(opened),
-        strays=tuple(stray for policy in policies for stray in _strays(policy, parties)),
+        strays=(
+            *(stray for policy in policies for stray in _strays(policy, parties)),
+            *(stray for name in sorted({edge.client for edge in edges}) for stray in _open(by_name[name], policies)),
+        ),
     )
 
 
@@ -182,9 +158,14 @@ def rule(peers: Sequence[Party], key: Literal["to", "from"], ports: Sequence[Por
 
 def _peer(place: Pods | Blocks) -> list[dict[str, Any]]:
     if isinstance(place, Blocks):
-        return [{"ipBlock": {"cidr": cidr}} for cidr in place.cidrs]
+        return [{"ipBlock": {"cidr": cidr, **_cut(IPv4Network(cidr), place.but)}} for cidr in place.cidrs]
     labels = {"matchLabels": dict(place.labels)}
     return [{"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: place.namespace}}, "podSelector": labels}]
+
+
+def _cut(network: IPv4Network, but: Sequence[str]) -> dict[str, list[str]]:
+    inside = [cidr for cidr in but if IPv4Network(cidr).subnet_of(network)]
+    return {"except": inside} if inside else {}
 
 
 def baseline(namespace: str, dns: Party = DNS) -> list[Policy]:
@@ -207,6 +188,22 @@ def _check_names(by_name: Mapping[str, Party], edges: Iterable[Edge]) -> None:
                 raise ValueError(f"workload.needs: {edge}: {name!r} is unknown; choose from {', '.join(by_name)}")
         if not by_name[edge.server].ports:
             raise ValueError(f"workload.needs: {edge}: {edge.server!r} listens nowhere; give it ports")
+
+
+def _check_words(policy: Policy) -> None:
+    """A misspelt word, such as `pod_selector`, would be read as one that is absent: as everything."""
+    spec = policy["spec"]
+    rules = [rule_ for key in ("egress", "ingress") for rule_ in spec.get(key) or ()]
+    peers = [peer for rule_ in rules for key in ("to", "from") for peer in rule_.get(key) or ()]
+    for known, parts in (
+        ({"podSelector", "policyTypes", "egress", "ingress"}, [spec]),
+        ({"to", "from", "ports"}, rules),
+        ({"ipBlock", "namespaceSelector", "podSelector"}, peers),
+        ({"port", "protocol", "endPort"}, [port for rule_ in rules for port in rule_.get("ports") or ()]),
+    ):
+        if wrong := sorted({word for part in parts for word in part} - known):
+            name = policy["metadata"]["name"]
+            raise ValueError(f"reachability.policies: {name}: {wrong[0]!r} is none of {', '.join(sorted(known))}")
 
 
 def _both_outside(client: Party, server: Party) -> bool:
@@ -243,7 +240,8 @@ class _End:
         peers = [peer for rule_ in rules for peer in rule_]
         if isinstance(self._peer.place, Pods):
             return any(_touches(peer, self._peer.place) for peer in peers)
-        return all(any(_covers(peer, IPv4Network(cidr)) for peer in peers) for cidr in self._peer.place.cidrs)
+        open_ = [network for peer in peers for network in _block(peer)]
+        return all(any(network.subnet_of(block) for block in open_) for network in self._peer.place.networks)
 
 
 def _selects(policy: Policy, place: Pods | Blocks, direction: Direction) -> bool:
@@ -252,6 +250,18 @@ def _selects(policy: Policy, place: Pods | Blocks, direction: Direction) -> bool
     spec = policy["spec"]
     types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
     return direction in types and _matches(spec.get("podSelector") or {}, place.labels)
+
+
+def _open(workload: Party, policies: Sequence[Policy]) -> list[str]:
+    """A workload that no policy selects is open, and no edge would show it."""
+    if isinstance(workload.place, Blocks):
+        return []
+    directions: tuple[Direction, Direction] = ("Egress", "Ingress")
+    return [
+        f"{workload.name}: no policy selects it for {direction}, so everything is open"
+        for direction in directions
+        if not any(_selects(policy, workload.place, direction) for policy in policies)
+    ]
 
 
 def _rules(policy: Policy, direction: Direction) -> list[tuple[list[dict[str, Any]], list[Mapping[str, Any]]]]:
@@ -279,6 +289,8 @@ def _strays(policy: Policy, parties: Sequence[Party]) -> list[str]:
             if not peers:
                 found.append(f"{where}: a rule of {direction} names nobody, so it means everybody")
             meant = [party for party in parties if any(_touches(peer, party.place) for peer in peers)]
+            if not own and any(party.name not in EVERYBODYS for party in meant):
+                found.append(f"{where}: a rule of {direction} is for pods of no declared workload")
             found += [f"{where}: {text} is wider than any declared party" for text in _too_wide(peers, parties)]
             known = {port for party in (meant if direction == "Egress" else own) for port in party.ports}
             found += [f"{where}: {text} is no port of a declared party" for text in _too_many(ports, known)]
@@ -286,12 +298,12 @@ def _strays(policy: Policy, parties: Sequence[Party]) -> list[str]:
 
 
 def _too_wide(peers: Sequence[Mapping[str, Any]], parties: Sequence[Party]) -> list[str]:
-    blocks = [IPv4Network(cidr) for party in parties if isinstance(party.place, Blocks) for cidr in party.place.cidrs]
+    blocks = [network for party in parties if isinstance(party.place, Blocks) for network in party.place.networks]
     found = []
     for peer in peers:
         if "ipBlock" in peer:
-            cidr = peer["ipBlock"]["cidr"]
-            found += [] if any(IPv4Network(cidr).subnet_of(block) for block in blocks) else [cidr]
+            wide = any(not any(network.subnet_of(block) for block in blocks) for network in _block(peer))
+            found += [peer["ipBlock"]["cidr"]] if wide else []
         elif not any(_touches(peer, party.place) for party in parties):
             found.append(f"the selector {peer}")
     return found
@@ -326,27 +338,19 @@ def _opens(ports: Sequence[Mapping[str, Any]], port: Port) -> bool:
 
 def _touches(peer: Mapping[str, Any], place: Pods | Blocks) -> bool:
     """Whether a peer of a rule means any of this place. An ipBlock means no pods, as Kubernetes says of it."""
-    block = peer.get("ipBlock")
     if isinstance(place, Blocks):
-        return block is not None and any(_overlaps(block, IPv4Network(cidr)) for cidr in place.cidrs)
-    if block is not None:
+        return any(block.overlaps(network) for block in _block(peer) for network in place.networks)
+    if "ipBlock" in peer:
         return False
     namespace = peer.get("namespaceSelector")
     in_namespace = namespace is not None and _matches(namespace, {NAMESPACE_LABEL: place.namespace})
     return in_namespace and _matches(peer.get("podSelector") or {}, place.labels)
 
 
-def _covers(peer: Mapping[str, Any], network: IPv4Network) -> bool:
+def _block(peer: Mapping[str, Any]) -> tuple[IPv4Network, ...]:
+    """The addresses that a peer means; none where it selects pods."""
     block = peer.get("ipBlock")
-    if block is None or not network.subnet_of(IPv4Network(block["cidr"])):
-        return False
-    return not any(network.overlaps(IPv4Network(cut)) for cut in block.get("except") or ())
-
-
-def _overlaps(block: Mapping[str, Any], network: IPv4Network) -> bool:
-    if not network.overlaps(IPv4Network(block["cidr"])):
-        return False
-    return not any(network.subnet_of(IPv4Network(cut)) for cut in block.get("except") or ())
+    return _without(IPv4Network(block["cidr"]), block.get("except") or ()) if block else ()
 
 
 def _matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

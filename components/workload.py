@@ -1,7 +1,7 @@
 """One workload of a cell: a program that runs in pods, with all that a production cluster wants beside them.
 
     gateway = WorkloadArgs(cell="eu-west-1", namespace="gateway", name="gateway", ..., needs=("payments",))
-    declared_matrix([gateway, payments], outside).check()    what each needs is what the policies allow
+    declared_matrix([gateway, payments], outside).check()    what each needs is what its policies will allow
     Workload("eu-west-1-gateway", gateway, ResourceOptions(providers=[provider]))
 
 Its AWS role is made in the cell's stack (`components/pod_identity.py`), bound to the service account `name`.
@@ -14,15 +14,14 @@ from typing import Any, Final
 
 import pulumi
 from pulumi_kubernetes import apps, core, networking
-from pulumi_kubernetes import policy as policies
+from pulumi_kubernetes import policy as budgets
 
 from components.base import type_token
+from components.matrix import Edge, Matrix
 from components.nodes import WORKLOAD_CLASS_LABEL
 from components.reachability import (
     DNS,
     IDENTITY,
-    Edge,
-    Matrix,
     Party,
     Pods,
     Policy,
@@ -157,25 +156,33 @@ class WorkloadArgs:
         return [{"metadata": {"name": self.name, "namespace": self.namespace}, "spec": spec}]
 
 
-def declared_matrix(workloads: Sequence[WorkloadArgs], outside: Sequence[Party], dns: Party = DNS) -> Matrix:
-    """Who reaches whom under all policies of these workloads and their namespaces, beside what they need.
+def declared_matrix(
+    workloads: Sequence[WorkloadArgs],
+    outside: Sequence[Party],
+    dns: Party = DNS,
+    policies: Sequence[Policy] | None = None,
+) -> Matrix:
+    """Who reaches whom, beside what these workloads need.
 
-    `outside`: everybody who is no workload of the list, such as the database, AWS and the load balancer.
+    `outside`: everybody who is no workload of the list, such as the database, AWS and the load balancer. `policies`:
+    all that are declared (`components/declared_policies.py`); without them those that `Workload` and `Workloads` would
+    declare.
     """
     everybody = [dns, IDENTITY]
     parties = [*(workload.party for workload in workloads), *everybody, *outside]
-    by_name = {party.name: party for party in parties}
-    declared = [policy for workload in workloads for policy in workload.network_policies(by_name)]
-    declared += [
-        policy for namespace in sorted({w.namespace for w in workloads}) for policy in baseline(namespace, dns)
-    ]
     names = {workload.name for workload in workloads}
     wanted = [
         *(Edge(client=w.name, server=need) for w in workloads for need in w.needs),
         *(Edge(client=w.name, server=party.name) for w in workloads for party in everybody),
         *(Edge(client=caller, server=w.name) for w in workloads for caller in w.serves if caller not in names),
     ]
-    return reachability(parties, declared, wanted)
+    return reachability(parties, _would_be(workloads, parties, dns) if policies is None else policies, wanted)
+
+
+def _would_be(workloads: Sequence[WorkloadArgs], parties: Sequence[Party], dns: Party) -> list[Policy]:
+    by_name = {party.name: party for party in parties}
+    own = [policy for workload in workloads for policy in workload.network_policies(by_name)]
+    return own + [policy for space in sorted({w.namespace for w in workloads}) for policy in baseline(space, dns)]
 
 
 class Workload(pulumi.ComponentResource):
@@ -233,7 +240,7 @@ class Workload(pulumi.ComponentResource):
         ]
 
     def _budget(self) -> None:
-        policies.v1.PodDisruptionBudget(
+        budgets.v1.PodDisruptionBudget(
             self._prefix,
             metadata=self._metadata(),
             spec={

@@ -117,17 +117,18 @@ class Workloads(pulumi.ComponentResource):
         namespace = core.v1.Namespace(
             f"{self._prefix}-{key}", metadata={"name": key, "labels": {**self._labels(), **rules}}, opts=self._child
         )
-        guards = [*self._network_policies(key, namespace), *self._limits(key, namespace)]
+        guards: list[Any] = [*self._network_policies(key, namespace), *self._limits(key, namespace)]
         if self._args.namespaces[key].reads_shard_map:
             guards.append(self._shard_map(key, namespace))
-        return pulumi.Output.all(namespace.metadata.name, *(guard.id for guard in guards)).apply(
+        # Their metadata and not their ids: a preview knows it, so it can say which namespace a policy is for.
+        return pulumi.Output.all(namespace.metadata.name, *(guard.metadata["name"] for guard in guards)).apply(
             lambda all_: str(all_[0])
         )
 
     def _metadata(self, namespace: core.v1.Namespace, name: str) -> dict[str, Any]:
         return {"name": name, "namespace": namespace.metadata.name, "labels": self._labels()}
 
-    def _network_policies(self, key: str, namespace: core.v1.Namespace) -> list[pulumi.CustomResource]:
+    def _network_policies(self, key: str, namespace: core.v1.Namespace) -> list[networking.v1.NetworkPolicy]:
         """Nothing in, nothing out, but names and credentials. What a workload talks to, its own policy says."""
         return [
             networking.v1.NetworkPolicy(
@@ -139,7 +140,7 @@ class Workloads(pulumi.ComponentResource):
             for policy in baseline(key, self._args.dns)
         ]
 
-    def _limits(self, key: str, namespace: core.v1.Namespace) -> list[pulumi.CustomResource]:
+    def _limits(self, key: str, namespace: core.v1.Namespace) -> list[Any]:
         of = self._args.namespaces[key]
         quota = core.v1.ResourceQuota(
             f"{self._prefix}-{key}",
@@ -174,11 +175,10 @@ class Workloads(pulumi.ComponentResource):
         )
         return [quota, defaults]
 
-    def _shard_map(self, key: str, namespace: core.v1.Namespace) -> pulumi.CustomResource:
-        shard_map: pulumi.CustomResource = core.v1.ConfigMap(
+    def _shard_map(self, key: str, namespace: core.v1.Namespace) -> core.v1.ConfigMap:
+        return core.v1.ConfigMap(
             f"{self._prefix}-{key}-{SHARD_MAP}",
             metadata=self._metadata(namespace, SHARD_MAP),
             data={SHARD_MAP_FILE: self._args.shard_map},
             opts=self._child,
         )
-        return shard_map

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network
 from math import floor
 from pathlib import Path
@@ -16,10 +16,11 @@ from components.auto_nodes import AutoNodes, AutoNodesArgs, PoolArgs, dns_of
 from components.controller_roles import NAMESPACE as CONTROLLERS
 from components.controllers import Controllers, ControllersArgs
 from components.custom_types import BALANCING, CustomTypes
+from components.declared_policies import DeclaredPolicies
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
-from components.reachability import DNS, Blocks, Party, Port
+from components.reachability import BANKS, DNS, Blocks, Party, Policy, Port
 from components.vocabulary import Compute, KeyUse, Tier
-from components.workload import declared_matrix
+from components.workload import WorkloadArgs, declared_matrix
 from components.workloads import NamespaceArgs, Workloads, WorkloadsArgs
 from stacks.fleet import load_fleet
 from stacks.models import WorkloadsSettings
@@ -40,10 +41,6 @@ NAMESPACES = MappingProxyType(
 
 READS_SHARD_MAP = frozenset({"payments", "consumers"})
 
-PODS_PER_NODE = 29
-"""Pods of a node with 8 GiB at the VPC CNI's defaults: the smallest node type of the catalogue
-(https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html)."""
-
 API_SERVICE_ADDRESS, POSTGRESQL, HTTPS = 1, 5432, 443
 """The API server's service has the first service address; the ports of what is no pod."""
 
@@ -60,11 +57,12 @@ def namespaces(plan: CellPlan) -> Mapping[str, NamespaceArgs]:
 
 
 def _quota(group: NodeGroupSpec, share: float, *, reads_shard_map: bool) -> NamespaceArgs:
-    kind = catalogue.instances().nodes.types[group.instance_types[0]]
+    # Of each measure what the least of its types has: EC2 starts whichever there is.
+    types = [catalogue.instances().nodes.types[kind] for kind in group.instance_types]
     return NamespaceArgs(
-        cpu=f"{floor(kind.vcpus * 1000 * group.maximum * share)}m",
-        memory=f"{floor(kind.memory_gib * 1024 * group.maximum * share)}Mi",
-        pods=floor(PODS_PER_NODE * group.maximum * share),
+        cpu=f"{floor(min(kind.vcpus for kind in types) * 1000 * group.maximum * share)}m",
+        memory=f"{floor(min(kind.memory_gib for kind in types) * 1024 * group.maximum * share)}Mi",
+        pods=floor(min(kind.pods for kind in types) * group.maximum * share),
         reads_shard_map=reads_shard_map,
     )
 
@@ -87,7 +85,19 @@ def outside(plan: CellPlan) -> tuple[Party, ...]:
         party("database", Tier.DATA, POSTGRESQL),
         party("aws", Tier.WORKLOAD, HTTPS),
         Party(name="kubernetes", place=Blocks(cidrs=(api,)), ports=(Port(number=HTTPS),)),
+        BANKS,
     )
+
+
+def matrix(plan: CellPlan, declared: Sequence[WorkloadArgs], policies: DeclaredPolicies) -> pulumi.Output[str]:
+    """Who reaches whom under the policies of this program, as a table; an error where that is not what is needed."""
+
+    def checked(found: Sequence[Policy]) -> str:
+        made = declared_matrix(declared, outside(plan), dns(plan), found)
+        made.check()
+        return made.table()
+
+    return policies.all().apply(checked)
 
 
 def pools(plan: CellPlan) -> Mapping[str, PoolArgs]:
@@ -116,6 +126,7 @@ def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[ob
     cell = pulumi.StackReference(f"organization/payment-cell/{settings.cell}")
     provider = kubernetes_provider(stack, cell, fleet.account_of(settings.cell).deploy_role_arn)
     opts = pulumi.ResourceOptions(providers=[provider])
+    policies = DeclaredPolicies()
     workloads = Workloads(
         settings.cell,
         WorkloadsArgs(
@@ -131,7 +142,6 @@ def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[ob
     if plan.compute is Compute.AUTO:
         AutoNodes(settings.cell, auto_nodes_args(settings.cell, plan, cell), opts)
     running = controllers_args(settings, plan, cell, types)
-    declared_matrix(list(controllers.workloads(running).values()), outside(plan), dns(plan)).check()
     if running.images:
         Controllers(settings.cell, running, workloads.namespaces[CONTROLLERS], opts)
     GatewayBinding(
@@ -146,7 +156,11 @@ def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[ob
         ),
         opts,
     )
-    return {"namespaces": workloads.namespaces, "clusterArn": cell.require_output("clusterArn")}
+    return {
+        "namespaces": workloads.namespaces,
+        "clusterArn": cell.require_output("clusterArn"),
+        "reachability": matrix(plan, list(controllers.workloads(running).values()), policies),
+    }
 
 
 def auto_nodes_args(name: str, plan: CellPlan, cell: pulumi.StackReference) -> AutoNodesArgs:

@@ -9,6 +9,7 @@ from moto.eks.models import eks_backends
 
 from sandbox.kubernetes import binaries
 from sandbox.kubernetes.apiserver import Clusters, Endpoint
+from sandbox.kubernetes.aws_types import Part
 from sandbox.kubernetes.webhook import AccessEntry, Caller, TokenReviewer, callers
 from sandbox.lifecycle.home import Home
 
@@ -26,9 +27,9 @@ class Kubernetes:
         """URL and authority of the cluster, at once; the server comes up in the background."""
         return self._servers.start(account, region, name)
 
-    def enable_auto_mode(self, account: str, region: str, name: str) -> None:
-        """Give the cluster the types that EKS Auto Mode installs."""
-        self._servers.enable_auto_mode(account, region, name)
+    def enable(self, account: str, region: str, name: str, part: Part) -> None:
+        """Give the cluster the types that a part of EKS brings."""
+        self._servers.enable(account, region, name, part)
 
     def ready(self, account: str, region: str, name: str) -> bool:
         return self._servers.ready(account, region, name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sandbox.kubernetes import binaries
+from sandbox.kubernetes.aws_types import Part
 from sandbox.kubernetes.controllers import Controllers
 from sandbox.kubernetes.etcd import Etcd
 from sandbox.kubernetes.pki import Authority
@@ -65,12 +66,12 @@ class Clusters:
             server = self._clusters[key].server
         return Endpoint(url=server.url, ca_pem=server.authority.pem.decode())
 
-    def enable_auto_mode(self, account: str, region: str, name: str) -> None:
-        """Give the cluster what EKS Auto Mode installs; harmless for an unknown cluster."""
+    def enable(self, account: str, region: str, name: str, part: Part) -> None:
+        """Give the cluster the types that a part of EKS brings; harmless for an unknown cluster."""
         with self._lock:
             cluster = self._clusters.get((account, region, name))
         if cluster is not None:
-            cluster.controllers.enable_auto_mode()
+            cluster.controllers.enable(part)
 
     def ready(self, account: str, region: str, name: str) -> bool:
         """Whether the cluster accepts objects: the server answers and the roles that EKS brings exist."""

@@ -8,7 +8,7 @@ Done here, because objects could otherwise not be created or deleted as on EKS:
   - the rules of aggregated ClusterRoles (`view`, `edit`, `admin` have none of their own);
   - usage in ResourceQuota status, without which the quota admission refuses every pod;
   - the roles behind EKS access policies;
-  - in a cluster with EKS Auto Mode, the types that AWS installs there (`auto_mode.py`).
+  - the types that AWS installs in a cluster (`aws_types.py`).
 
 Not done, so what depends on it stays as it was declared: no ReplicaSets or Pods appear for Deployments, StatefulSets,
 DaemonSets, Jobs and CronJobs; no endpoints for Services; no horizontal scaling; no volume binding; no node lifecycle;
@@ -23,7 +23,8 @@ import threading
 import time
 from collections.abc import Iterable
 
-from sandbox.kubernetes import access, auto_mode, garbage, namespaces, quota
+from sandbox.kubernetes import access, aws_types, garbage, namespaces, quota
+from sandbox.kubernetes.aws_types import Part
 from sandbox.kubernetes.client import Client
 from sandbox.kubernetes.errors import ApiError, Unreachable
 from sandbox.kubernetes.etcd import Change, Etcd, Watch
@@ -45,7 +46,7 @@ class Controllers:
 
     def __init__(self, *, server: ApiServer, etcd: Etcd, prefix: str) -> None:
         self.bootstrapped = threading.Event()
-        self._auto_mode = threading.Event()
+        self._parts = [Part.CLUSTER]
         self._server = server
         self._etcd = etcd
         self._prefix = prefix
@@ -58,11 +59,12 @@ class Controllers:
     def start(self) -> None:
         self._thread.start()
 
-    def enable_auto_mode(self) -> None:
-        """Install the types of Auto Mode, now or once the server answers. Harmless when repeated."""
-        self._auto_mode.set()
+    def enable(self, part: Part) -> None:
+        """Install the types of a part, now or once the server answers. Harmless when repeated."""
+        if part not in self._parts:
+            self._parts.append(part)
         if self.bootstrapped.is_set():
-            auto_mode.bootstrap(self._client)
+            aws_types.install(self._client, part)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -79,8 +81,8 @@ class Controllers:
                 continue
             try:
                 access.bootstrap(self._client)
-                if self._auto_mode.is_set():
-                    auto_mode.bootstrap(self._client)
+                for part in list(self._parts):
+                    aws_types.install(self._client, part)
                 self._follow()
             except _FAILURES as error:
                 if not self._stopping.is_set():

@@ -4,7 +4,7 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ class Eks:
     arn: str
     endpoint: str
     authority: str
+    name: str = CLUSTER
 
     @cached_property
     def client(self) -> Client:
@@ -38,7 +39,7 @@ class Eks:
 
     def kubeconfig(self, role: str | None = None, endpoint: str | None = None, **cluster: str) -> str:
         """What a workloads stack has; `role` is assumed by the exec plugin, `cluster` are more of its entries."""
-        arguments = ["eks", "get-token", "--cluster-name", CLUSTER, "--region", DEFAULT_REGION, "--output", "json"]
+        arguments = ["eks", "get-token", "--cluster-name", self.name, "--region", DEFAULT_REGION, "--output", "json"]
         plugin = {
             "apiVersion": "client.authentication.k8s.io/v1beta1",
             "command": str(self.sandbox.home / "bin" / "aws"),
@@ -62,10 +63,10 @@ class Eks:
         iam, eks = self.sandbox.client("iam"), self.sandbox.client("eks")
         arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"])
         if policy:
-            eks.create_access_entry(clusterName=CLUSTER, principalArn=arn)
+            eks.create_access_entry(clusterName=self.name, principalArn=arn)
             scope = {"type": "namespace", "namespaces": [*namespaces]} if namespaces else {"type": "cluster"}
             eks.associate_access_policy(
-                clusterName=CLUSTER, principalArn=arn, policyArn=POLICY.format(policy), accessScope=scope
+                clusterName=self.name, principalArn=arn, policyArn=POLICY.format(policy), accessScope=scope
             )
         return arn
 
@@ -97,7 +98,7 @@ def eks(sandbox: Sandbox) -> Eks:
     # Each module that imports this fixture has one of its own, and others may have emptied the account in between.
     known = _clusters.get(sandbox.home)
     if known is None or known.arn not in _arns(sandbox):
-        _clusters[sandbox.home] = _make(sandbox)
+        _clusters[sandbox.home] = make_cluster(sandbox)
     return _clusters[sandbox.home]
 
 
@@ -109,26 +110,30 @@ def _arns(sandbox: Sandbox) -> list[str]:
     return [api.describe_cluster(name=name)["cluster"]["arn"] for name in api.list_clusters()["clusters"]]
 
 
-def _make(sandbox: Sandbox) -> Eks:
+def make_cluster(sandbox: Sandbox, name: str = CLUSTER, policies: Sequence[str] = (), **settings: Any) -> Eks:
+    """An ACTIVE cluster; `policies` are its role's, `settings` more arguments of CreateCluster."""
     api, ec2, iam = (sandbox.client(service) for service in ("eks", "ec2", "iam"))
-    role = iam.create_role(RoleName=CLUSTER, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    for policy in policies:
+        iam.attach_role_policy(RoleName=name, PolicyArn=policy)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{i}.0/24")["Subnet"]["SubnetId"] for i in range(2)]
     api.create_cluster(
-        name=CLUSTER,
+        name=name,
         roleArn=role,
         resourcesVpcConfig={"subnetIds": subnets},
         accessConfig={"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": True},
+        **settings,
     )
 
     def described() -> Mapping[str, Any]:
-        cluster: Mapping[str, Any] = api.describe_cluster(name=CLUSTER)["cluster"]
+        cluster: Mapping[str, Any] = api.describe_cluster(name=name)["cluster"]
         return cluster
 
-    wait(lambda: described()["status"] == "ACTIVE", START_TIMEOUT_S, f"{CLUSTER} ACTIVE; see {sandbox.home / 'logs'}")
+    wait(lambda: described()["status"] == "ACTIVE", START_TIMEOUT_S, f"{name} ACTIVE; see {sandbox.home / 'logs'}")
     made = described()
     authority = made["certificateAuthority"]["data"]
-    return Eks(sandbox=sandbox, arn=made["arn"], endpoint=made["endpoint"], authority=authority)
+    return Eks(sandbox=sandbox, arn=made["arn"], endpoint=made["endpoint"], authority=authority, name=name)
 
 
 @pytest.fixture

@@ -14,12 +14,15 @@ import pulumi_kubernetes as kubernetes
 import pytest
 from eks import Eks, eks, stack  # noqa: F401
 from inline_stack import InlineStack
+from pulumi import automation
 
 from components.controller_roles import AUTOSCALER, BALANCER, NAMESPACE
 from components.controllers import Controllers, ControllersArgs
+from components.controllers import workloads as controller_workloads
 from components.custom_types import CustomTypes
+from components.declared_policies import DeclaredPolicies
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
-from components.reachability import Blocks, Party, Port
+from components.reachability import BANKS, Blocks, Party, Port, rule
 from components.scaling import CpuScaling, QueueScaling
 from components.vocabulary import Compute
 from components.workload import Probe, Workload, WorkloadArgs, declared_matrix
@@ -61,8 +64,9 @@ LEDGER = replace(
 PARTIES = {party.name: party for party in (*OUTSIDE, GATEWAY.party, LEDGER.party)}
 
 
-def program(eks: Eks) -> None:
-    declared_matrix([GATEWAY, LEDGER], OUTSIDE).check()
+def program(eks: Eks, by_hand: tuple[Party, ...] = ()) -> None:
+    """`by_hand`: whom a policy beside the workloads lets the ledger call."""
+    policies = DeclaredPolicies()
     arguments = {"kubeconfig": eks.kubeconfig(), "cluster_identifier": eks.arn}
     opts = pulumi.ResourceOptions(providers=[kubernetes.Provider("cluster", **arguments)])
     quota = NamespaceArgs(cpu="4", memory="8Gi", pods=20, reads_shard_map=True)
@@ -100,6 +104,19 @@ def program(eks: Eks) -> None:
         after=after,
     )
     GatewayBinding("test", binding, opts)
+    for party in by_hand:
+        kubernetes.networking.v1.NetworkPolicy(
+            "by-hand",
+            metadata={"name": "by-hand", "namespace": spaces.namespaces["gateway"]},
+            spec={
+                "podSelector": {"matchLabels": LEDGER.labels},
+                "policyTypes": ["Egress"],
+                "egress": [rule([party], "to", party.ports)],
+            },
+            opts=opts,
+        )
+    declared = [GATEWAY, LEDGER, *controller_workloads(controllers).values()]
+    policies.all().apply(lambda found: declared_matrix(declared, [*OUTSIDE, BANKS], policies=found).check())
 
 
 @pytest.fixture
@@ -155,3 +172,8 @@ def test_workloads_and_controllers_are_applied_admitted_and_stay(eks: Eks, made:
         with pytest.raises(ApiError):
             eks.client.apply(path, manifest, "test", dry_run=True)
     assert "PRIVATE KEY" not in made.state_text()
+
+    made.use(lambda: program(eks, by_hand=(BANKS,)))
+    with pytest.raises(automation.CommandError, match="ledger -> banks: a policy opens it"):
+        made.preview()
+    made.use(lambda: program(eks))

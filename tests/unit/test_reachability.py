@@ -3,15 +3,18 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
 
+from components.matrix import Edge
 from components.reachability import (
+    BANKS,
     DNS,
     IDENTITY,
+    NOT_INTERNET,
     Blocks,
-    Edge,
     Party,
     Pods,
     Policy,
@@ -215,3 +218,60 @@ def test_ports_by_name_are_refused_because_only_a_cluster_knows_them() -> None:
     rules = [{"to": [{"ipBlock": {"cidr": "10.0.0.0/19"}}], "ports": [{"port": "https"}]}]
     with pytest.raises(ValueError, match=r"'https' is a name"):
         reachability(ALL, changed("gateway", "egress", rules), wanted())
+
+
+def relay(*needs: str) -> WorkloadArgs:
+    return replace(PAYMENTS, name="relay", ports={}, needs=needs, serves=())
+
+
+def test_banks_are_reached_over_the_internet_and_never_at_a_private_address() -> None:
+    workload = relay("banks")
+    declared_matrix([workload], [*OUTSIDE, BANKS]).check()
+    (policy,) = workload.network_policies({"banks": BANKS})
+    (block,) = policy["spec"]["egress"][0]["to"]
+    assert block["ipBlock"]["cidr"] == "0.0.0.0/0"
+    assert policy["spec"]["egress"][0]["ports"] == [{"port": 443, "protocol": "TCP"}]
+    assert isinstance(BANKS.place, Blocks)
+    for address, inside in (
+        ("203.0.113.9/32", True), ("11.0.0.0/32", True), ("10.0.40.7/32", False), ("100.64.0.1/32", False),
+        ("169.254.169.254/32", False), ("172.20.0.1/32", False), ("192.168.1.1/32", False),
+    ):  # fmt: skip
+        assert any(IPv4Network(address).subnet_of(network) for network in BANKS.place.networks) is inside, address
+
+
+def test_a_rule_to_the_internet_that_forgets_a_private_block_is_wider_than_the_banks() -> None:
+    but = [cidr for cidr in NOT_INTERNET if cidr != "169.254.0.0/16"]
+    parties = [relay("banks").party, DNS, IDENTITY, *OUTSIDE, BANKS]
+    spec = {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+        "egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": but}}], "ports": [{"port": 443}]}],
+    }
+    policy = {"metadata": {"name": "wide", "namespace": "payments"}, "spec": spec}
+    (stray,) = reachability(parties, [policy], [edge("relay", "banks")]).strays
+    assert "0.0.0.0/0 is wider than any" in stray
+
+
+def test_a_workload_that_no_policy_guards_is_found() -> None:
+    unguarded = [policy for policy in policies() if policy["metadata"]["namespace"] != "payments"]
+    matrix = declared_matrix([GATEWAY, PAYMENTS], OUTSIDE, policies=unguarded)
+    with pytest.raises(ValueError, match=r"payments: no policy selects it for Egress, so everything is open"):
+        matrix.check()
+
+
+def test_policies_as_declared_are_what_counts() -> None:
+    declared_matrix([GATEWAY, PAYMENTS], OUTSIDE, policies=policies()).check()
+    without_dns = [policy for policy in policies() if policy["metadata"]["name"] != "allow-dns"]
+    matrix = declared_matrix([GATEWAY, PAYMENTS], OUTSIDE, policies=without_dns)
+    assert matrix.missing == (edge("gateway", "dns"), edge("payments", "dns"))
+
+
+def test_a_misspelt_word_is_refused_and_not_read_as_absent() -> None:
+    policy = {"metadata": {"name": "typo", "namespace": "payments"}, "spec": {"pod_selector": {"matchLabels": {}}}}
+    with pytest.raises(ValueError, match=r"typo: 'pod_selector' is none of egress, ingress, podSelector"):
+        reachability(ALL, [policy], [])
+
+
+def test_blocks_without_an_address_left_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"leaves nothing"):
+        Blocks(cidrs=("10.0.0.0/16",), but=("10.0.0.0/8",))

@@ -3,6 +3,9 @@
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +13,20 @@ import pulumi
 import pytest
 from answers import answers
 from mocks import Registered, run
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
+import catalogue
+from components.declared_policies import DeclaredPolicies
+from components.gateway_binding import GatewayBinding, GatewayBindingArgs
+from components.reachability import BANKS, rule
 from components.vocabulary import Environment, TagKey
+from components.workload import NAME_LABEL, Workload, WorkloadArgs, declared_matrix
 from stacks import __main__ as program
 from stacks import account, cell, workloads
 from stacks.capacity import LARGEST_SECURITY_GROUP
 from stacks.fleet import Fleet, load_fleet
 from stacks.models import AccountSettings, ShardSettings
+from stacks.plan import CellPlan, NodeGroupSpec
 from stacks.problems import ConfigError
 
 STACKS = Path(program.__file__).parent
@@ -43,7 +53,7 @@ def fleet() -> Fleet:
     return load_fleet(STACKS)
 
 
-def made(stack: str, fleet: Fleet, outputs: dict[str, Any], **changed: Any) -> Registered:
+def made(stack: str, fleet: Fleet, outputs: dict[str, Any], *, preview: bool = False, **changed: Any) -> Registered:
     """Runs the program of a stack, as `__main__` does, on mocks; `changed` are other settings than its file's."""
     modules = {"account": account, "cell": cell, "workloads": workloads}
     file = fleet.stacks[stack]
@@ -54,7 +64,8 @@ def made(stack: str, fleet: Fleet, outputs: dict[str, Any], **changed: Any) -> R
             return {"name": inputs["name"], "outputs": outputs, "secretOutputNames": []}
         return answers(type_, name, inputs)
 
-    return run(lambda: modules[file.kind].run(stack, settings), outputs=referenced)  # type: ignore[attr-defined]
+    program = modules[file.kind]
+    return run(lambda: program.run(stack, settings), preview=preview, outputs=referenced)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -222,13 +233,119 @@ def test_a_tunnel_is_another_way_to_the_same_cluster(fleet: Fleet, monkeypatch: 
     }
 
 
-def test_namespaces_never_ask_for_more_than_their_nodes(fleet: Fleet) -> None:
-    for name in fleet.cells:
-        plan = fleet.plan(name)
-        quotas = workloads.namespaces(plan).values()
-        cpu = sum(int(quota.cpu.removesuffix("m")) for quota in quotas)
-        nodes = sum(group.maximum for group in plan.node_groups.values())
-        assert 0 < cpu <= nodes * 64_000, name
+NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+CONTROLLERS: dict[str, Any] = {
+    "images": {name: f"registry.example/{name}@sha256:{'0' * 64}" for name in ("autoscaler", "load-balancer")},
+    "controllers": ("autoscaler", "load-balancer"),
+}
+"""Settings of a workloads stack that runs something."""
+
+
+def test_the_stacks_policies_allow_what_its_workloads_need_and_nothing_else(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared: list[WorkloadArgs] = []
+    spied = workloads.matrix
+
+    def matrix(plan: CellPlan, of: Sequence[WorkloadArgs], policies: DeclaredPolicies) -> pulumi.Output[str]:
+        declared.extend(of)
+        return spied(plan, of, policies)
+
+    monkeypatch.setattr(workloads, "matrix", matrix)
+    registered = made("eu-west-1-workloads", fleet, CELL_OUTPUTS, **CONTROLLERS)
+    policies = [policy.inputs for policy in registered.of(NETWORK_POLICY).values()]
+    running = registered.of("kubernetes:apps/v1:Deployment").values()
+    plan = fleet.plan("eu-west-1")
+    found = declared_matrix(declared, workloads.outside(plan), workloads.dns(plan), policies)
+    found.check()
+    assert {of.name for of in declared} == {deployment.inputs["metadata"]["name"] for deployment in running}
+    assert {str(edge) for edge in found.allowed} >= {
+        f"{name} -> {server}"
+        for name in ("autoscaler", "load-balancer")
+        for server in ("aws", "kubernetes", "dns", "pod-identity")
+    }
+    assert not {edge for edge in found.allowed if edge.server == "banks" and edge.client in CONTROLLERS["images"]}
+    guarded = {policy["metadata"]["namespace"] for policy in policies if policy["metadata"]["name"] == "default-deny"}
+    assert guarded == set(workloads.NAMESPACES)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize(
+    ("selected", "message"),
+    [
+        (
+            {"matchLabels": {NAME_LABEL: "autoscaler"}},
+            "autoscaler -> banks: a policy opens it, but",
+        ),
+        ({"matchLabels": {NAME_LABEL: "nobody"}}, "policy controllers/by-hand: a rule of Egress is for pods of no"),
+    ],
+)
+def test_a_policy_added_by_hand_fails_the_plan(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, selected: dict[str, Any], message: str, *, preview: bool
+) -> None:
+    rules = [rule([BANKS], "to", BANKS.ports)]
+
+    class ByHand(GatewayBinding):
+        def __init__(self, name: str, args: GatewayBindingArgs, opts: pulumi.ResourceOptions) -> None:
+            super().__init__(name, args, opts)
+            NetworkPolicy(
+                "by-hand",
+                metadata={"name": "by-hand", "namespace": "controllers"},
+                spec={"podSelector": selected, "policyTypes": ["Egress"], "egress": rules},
+            )
+
+    monkeypatch.setattr(workloads, "GatewayBinding", ByHand)
+    with pytest.raises(ValueError, match=message):
+        made("eu-west-1-workloads", fleet, CELL_OUTPUTS, preview=preview, **CONTROLLERS)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_policy_that_is_left_out_fails_the_plan(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, *, preview: bool
+) -> None:
+    monkeypatch.setattr(Workload, "_policies", lambda *_: [])
+    with pytest.raises(ValueError, match="autoscaler -> aws: needed, but no policy allows all of it"):
+        made("eu-west-1-workloads", fleet, CELL_OUTPUTS, preview=preview, **CONTROLLERS)
+
+
+def quotas_by_group(plan: CellPlan) -> dict[str, list[Fraction]]:
+    """Node group -> what the quotas of its namespaces add up to: vCPUs, GiB, pods."""
+    found: dict[str, list[Fraction]] = {}
+    for name, quota in workloads.namespaces(plan).items():
+        group = workloads.NAMESPACES[name][0] if len(plan.node_groups) > 1 else "system"
+        asked = (
+            Fraction(quota.cpu.removesuffix("m")) / 1000,
+            Fraction(quota.memory.removesuffix("Mi")) / 1024,
+            Fraction(quota.pods),
+        )
+        found[group] = [old + new for old, new in zip(found.get(group, [Fraction()] * 3), asked, strict=True)]
+    return found
+
+
+def capacity(group: NodeGroupSpec) -> list[Fraction]:
+    """vCPUs, GiB and pods of a group at its largest, on whichever of its instance types EC2 has."""
+    types = [catalogue.instances().nodes.types[kind] for kind in group.instance_types]
+    each = (min(t.vcpus for t in types), min(t.memory_gib for t in types), min(t.pods for t in types))
+    return [Fraction(measure) * group.maximum for measure in each]
+
+
+def test_quotas_add_up_to_no_more_than_their_nodes_have(fleet: Fleet) -> None:
+    for cell_ in fleet.cells:
+        plan = fleet.plan(cell_)
+        asked = quotas_by_group(plan)
+        assert set(asked) == set(plan.node_groups), "no group of nodes stands idle"
+        for name, total in asked.items():
+            shares = [of / have for of, have in zip(total, capacity(plan.node_groups[name]), strict=True)]
+            assert max(shares) <= 1, f"{cell_} {name}: {total}"
+            # The same share of each measure, but for parts of a pod: none runs out while the others are left over.
+            assert min(shares) > 0.9 * max(shares), f"{cell_} {name}: {total}"
+
+
+def test_a_group_of_mixed_types_is_counted_by_the_least_of_them(fleet: Fleet) -> None:
+    plan = fleet.plan("eu-west-1")
+    mixed = replace(plan.node_groups["gateway"], instance_types=("m7g.4xlarge", "c7g.xlarge", "m7g.large"), maximum=5)
+    changed = replace(plan, node_groups={**plan.node_groups, "gateway": mixed})
+    assert quotas_by_group(changed)["gateway"] == [10, 40, 145]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from moto.core.utils import utcnow
 
 from sandbox.aws.extensions.eks.pod_identity import Association
 from sandbox.aws.extensions.eks.records import Record, Wire, in_use, invalid_parameter, not_found, without_none
+from sandbox.kubernetes.aws_types import Part
 
 KUBERNETES_VERSIONS = ("1.32", "1.33", "1.34", "1.35", "1.36")
 
@@ -133,6 +134,8 @@ class AddonOperations:
         addon = Addon(cluster=owner, **arguments)
         self._associate(owner, addon, associations)
         owner.addons[addon.name] = addon
+        if addon.name == Part.VPC_CNI:
+            owner.enable(Part.VPC_CNI)
         return addon
 
     def addon(self, cluster: str, name: str) -> Addon:

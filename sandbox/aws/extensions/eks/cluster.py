@@ -18,6 +18,7 @@ from sandbox.aws.extensions.eks.addons import KUBERNETES_VERSIONS, Addon
 from sandbox.aws.extensions.eks.pod_identity import Association
 from sandbox.aws.extensions.eks.records import Wire, invalid_parameter, invalid_request
 from sandbox.aws.kubernetes import Kubernetes
+from sandbox.kubernetes.aws_types import Part
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -85,9 +86,13 @@ class Cluster(moto.Cluster, records.Record):  # type: ignore[misc]
         _check_auto_mode(self.settings)
         server = kubernetes.start(account, region, self.name)
         if self.settings["computeConfig"]["enabled"]:
-            kubernetes.enable_auto_mode(account, region, self.name)
+            self.enable(Part.AUTO_MODE)
         self.endpoint = server.url
         self.certificate_authority = {"data": base64.b64encode(server.ca_pem.encode()).decode()}
+
+    def enable(self, part: Part) -> None:
+        """Its API server knows the types that a part of EKS brings."""
+        self._kubernetes.enable(self._account, self._region, self.name, part)
 
     @property
     def status(self) -> str:
@@ -181,7 +186,7 @@ class Cluster(moto.Cluster, records.Record):  # type: ignore[misc]
         _check_auto_mode(changed)
         self.settings = changed
         if changed["computeConfig"]["enabled"]:
-            self._kubernetes.enable_auto_mode(self._account, self._region, self.name)
+            self.enable(Part.AUTO_MODE)
         return self.note_update(kinds.pop(), {name[0].upper() + name[1:]: request[name] for name in given})
 
     def _configure_logging(self, request: Wire) -> Wire:
