@@ -133,5 +133,5 @@ def tags(
 
 
 OWN_IDENTITY = "PAYMENT_CELL_RUNNER"
-"""Environment variable of whoever runs the program with the credentials of the role that it is meant to have, and so does
-not assume the account's deploy role: the cell's runner, and the workflows in `.github/` (`docs/workflows.md`)."""
+"""Environment variable of whoever has the role already that it is meant to have, and so does not assume the account's
+deploy role: the cell's runner, and the workflows in `.github/` (`docs/workflows.md`)."""
