@@ -52,7 +52,7 @@ OPENS_BOUNDARY = (
 )  # fmt: skip
 """What changes a boundary; the account's stack does, a cell never."""
 
-READS = ("Describe", "Get", "List")
+READS = ("BatchGet", "Describe", "Get", "List", "View")
 """First words of actions that change nothing."""
 
 DATA = frozenset({"secretsmanager:GetSecretValue"})
