@@ -118,11 +118,13 @@ def reader(world: World) -> Iterator[Project]:
     iam.delete_role(RoleName=name)
 
 
-def step(workflow: str, job: str, word: str) -> str:
-    """The script of the one step of a job that has a word in it."""
+def step(workflow: str, job: str, word: str, stack: str) -> str:
+    """The one step of a job that has a word in its script, as GitHub's machine runs it after the set-up."""
     steps = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yaml").read_text())["jobs"][job]["steps"]
-    (found,) = (str(step["run"]) for step in steps if word in step.get("run", ""))
-    return found
+    (found,) = (step for step in steps if word in step.get("run", ""))
+    variables = {"STACK": stack, **found.get("env", {})}
+    exported = "".join(f"export {name}={value}\n" for name, value in variables.items())
+    return f'set -eo pipefail\nexport PATH="$PWD/.venv/bin:$PATH"\n{exported}{found["run"]}'
 
 
 def state_of(project: Project) -> dict[str, bytes]:
@@ -136,7 +138,7 @@ def test_the_drift_job_reads_what_the_read_only_role_may_and_writes_nothing(
     world: World, reader: Project, stack: str
 ) -> None:
     before, log = state_of(reader), Log.since_now(reader.sandbox.home)
-    reader.shell(f"export STACK={stack}; set -eo pipefail; {step('drift', 'drift', 'pulumi refresh')}")
+    reader.shell(step("drift", "drift", "pulumi refresh", stack))
     asked, said = log.actions(), log.text()
     of = target(load_fleet(world.project.folder / "stacks"), stack)
     allowed = {
@@ -153,11 +155,10 @@ def test_the_drift_job_fails_where_something_drifted(world: World, reader: Proje
     url = world.project.resource(CELL, f"{CELL}-tax", "Queue").id
     was = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "3599"})
-    script = step("drift", "drift", "pulumi refresh")
-    done = reader.shell(f"export STACK={CELL}; (set -eo pipefail; {script}) || echo failed")
+    done = reader.shell(step("drift", "drift", "pulumi refresh", CELL), code=1)
     sqs.set_queue_attributes(QueueUrl=url, Attributes=was)
-    assert "visibilityTimeoutSeconds" in done.stdout
-    assert done.stdout.rstrip().endswith("failed")
+    assert f"dev-tax: visibilityTimeoutSeconds {was['VisibilityTimeout']} -> 3599" in done.stdout
+    assert "1 resources drifted" in done.stderr
 
 
 def test_a_plan_of_the_read_only_role_is_what_the_deploy_role_applies(world: World, reader: Project) -> None:
@@ -166,12 +167,11 @@ def test_a_plan_of_the_read_only_role_is_what_the_deploy_role_applies(world: Wor
     project.configure(CELL, retention={"logDays": 14})
     before, log = state_of(project), Log.since_now(project.sandbox.home)
 
-    reader.shell(f"export STACK={CELL}; set -eo pipefail; {step('apply', 'plan', 'pulumi preview')}")
+    reader.shell(step("apply", "plan", "pulumi preview", CELL))
     assert state_of(project) == before
     assert "AssumeRole" not in log.text()
 
-    script = step("apply", "apply", "pulumi up")
-    said = as_role(world, "payment-cell-deploy").shell(f"export STACK={CELL}; set -eo pipefail; {script}").stdout
+    said = as_role(world, "payment-cell-deploy").shell(step("apply", "apply", "pulumi up", CELL)).stdout
     project.configure(CELL, retention=None)
     project.up(CELL)
     assert f"{groups + 1} updated" in said, "the log groups, and the provider that assumes no role"
