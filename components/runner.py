@@ -194,7 +194,7 @@ class Runner(pulumi.ComponentResource):
                     ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
                     [args.setup.repository_arn],
                 ),
-                *self._state(),
+                *state_access(args.stack, args.setup.state_bucket, args.setup.state_key_arns),
             ),
             opts=self._child,
         )
@@ -237,23 +237,6 @@ class Runner(pulumi.ComponentResource):
                 },
             ),
         ]  # fmt: skip
-
-    def _state(self) -> list[Statement]:
-        """Own state to write, the cell's to read; paths of the state backend in `docs/reaching-a-cluster.md`."""
-        args = self._args
-        bucket = f"arn:aws:s3:::{args.setup.state_bucket}"
-        folder = f"{bucket}/.pulumi"
-        read = [f"{folder}/meta.yaml", f"{folder}/stacks/{PROJECT}/*"]
-        own = [
-            f"{folder}/stacks/{PROJECT}/{args.stack}.json*",
-            *(f"{folder}/{kind}/{PROJECT}/{args.stack}/*" for kind in ("history", "backups", "locks/organization")),
-        ]
-        return [
-            allow("FindState", ["s3:ListBucket"], [bucket], when={"StringLike": {"s3:prefix": [".pulumi/*"]}}),
-            allow("ReadState", ["s3:GetObject"], read),
-            allow("OwnState", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], own),
-            allow("StateKeys", ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"], list(args.setup.state_key_arns)),
-        ]
 
     def _project(
         self, logs: cloudwatch.LogGroup, group: ec2.SecurityGroup, role: iam.Role, allowed: iam.RolePolicy
@@ -317,6 +300,28 @@ class Runner(pulumi.ComponentResource):
             access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[entry]),
         )
+
+
+def state_access(stack: str, bucket: str, key_arns: Sequence[str], *, writes: bool = True) -> list[Statement]:
+    """The project's state to read and, with `writes`, the stack's own to change; previews take no lock
+    (pulumi 3.259, `backend/diy`). Paths of the state backend: `docs/reaching-a-cluster.md`."""
+    arn = f"arn:aws:s3:::{bucket}"
+    folder = f"{arn}/.pulumi"
+    found = [
+        allow("FindState", ["s3:ListBucket"], [arn], when={"StringLike": {"s3:prefix": [".pulumi/*"]}}),
+        allow("ReadState", ["s3:GetObject"], [f"{folder}/meta.yaml", f"{folder}/stacks/{PROJECT}/*"]),
+    ]
+    keys = ["kms:Decrypt"]
+    if writes:
+        own = [
+            f"{folder}/stacks/{PROJECT}/{stack}.json*",
+            *(f"{folder}/{kind}/{PROJECT}/{stack}/*" for kind in ("history", "backups", "locks/organization")),
+        ]
+        found.append(allow("OwnState", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], own))
+        keys += ["kms:Encrypt", "kms:GenerateDataKey"]
+    if key_arns:
+        found.append(allow("StateKeys", keys, list(key_arns)))
+    return found
 
 
 def buildspec(stack: str, secrets_provider: str) -> str:

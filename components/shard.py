@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_aws import cloudwatch, rds, secretsmanager
@@ -105,9 +106,10 @@ class Shard(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._lasting = pulumi.ResourceOptions(parent=self, protect=args.settings.protected)
         self._tags = tags(DataClass.PAYMENTS, jurisdiction=args.settings.jurisdiction)
-        # Write-only on both sides: neither state nor plan ever holds it, and a new value at each run changes nothing
-        # until the version does.
-        password = pulumi.Output.secret(secrets.token_urlsafe(PASSWORD_BYTES))
+        # Write-only on both sides: a new value at each run changes nothing until the version does. A preview has none:
+        # the next run would not fit a saved plan that held one, and the engine would print both.
+        value: Any = pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else secrets.token_urlsafe(PASSWORD_BYTES)
+        password: pulumi.Output[str] = pulumi.Output.secret(value)
         log_groups = dict(zip(LOG_EXPORTS, self._log_groups(), strict=True))
         cluster = self._cluster(password, list(log_groups.values()))
         instances = [self._instance(cluster, *place) for place in self._places()]

@@ -133,4 +133,5 @@ def tags(
 
 
 OWN_IDENTITY = "PAYMENT_CELL_RUNNER"
-"""Environment variable of the cell's runner: the cluster is entered with its own role, not as the deploy role."""
+"""Environment variable of whoever has the role already that it is meant to have, and so does not assume the account's
+deploy role: the cell's runner, and the workflows in `.github/` (`docs/workflows.md`)."""

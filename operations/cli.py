@@ -21,11 +21,12 @@ from operations.declared import declared_stacks, disarm_file, new_cell_files
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
 from operations.graph import Drawing, stack_graph, write_graph
-from operations.iam import Role, characters, policies, target
+from operations.iam import Role, StateStore, characters, policies, target
 from operations.output import Format, show, talk
 from operations.plan import cells_of, known_stack
 from operations.project import Project
 from operations.summary import in_rows, inventory, overview, stack_status
+from operations.trust import trust_policy
 from operations.upgrade.apply import plan_data, prepare, remarks, shown
 from operations.upgrade.apply import upgrade as take_steps
 from operations.upgrade.steps import Target
@@ -221,10 +222,21 @@ def graph(
 def iam(
     stack: Stack,
     role: Annotated[Role, typer.Option(help="Whose policies.")] = Role.DEPLOY,
+    trust: Annotated[str | None, typer.Option(help="Add the trust policy for workflows: github:OWNER/REPO.")] = None,
+    state_bucket: Annotated[str | None, typer.Option(help="Of the state. Left out: the cell's runner's.")] = None,
+    state_key: Annotated[list[str] | None, typer.Option(help="ARN of a KMS key of the state; may repeat.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """The policies of the role that deploys a cell or an account, of one that only looks, or the boundary."""
-    found = policies(role, target(load_fleet(Project.find().stacks_folder), stack))
+    if state_key and state_bucket is None:
+        raise CellError("--state-key: of which bucket? add --state-bucket", ExitCode.CONFIGURATION)
+    state = StateStore(bucket=state_bucket, key_arns=state_key or ()) if state_bucket is not None else None
+    of = target(load_fleet(Project.find().stacks_folder), stack, state)
+    found = dict(policies(role, of))
+    if of.state is None and role in {Role.DEPLOY, Role.READ_ONLY}:
+        console.print("no access to state: add --state-bucket and --state-key", markup=False)
+    if trust is not None:
+        found.update([trust_policy(role, of, trust)])
     rows = [{"name": name, "characters": characters(body), "document": body} for name, body in found.items()]
     show(rows, output, columns=("name", "characters"))
     if output is Format.TABLE:

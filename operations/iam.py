@@ -5,6 +5,7 @@ stack's own resources, where AWS knows resources of the action (`catalogue/deplo
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import Any
 import catalogue
 from components.boundary import ACCOUNT, BOUNDARY_PREFIX, MAX_CHARACTERS, boundary, boundary_arn, boundary_name
 from components.iam import Condition, Statement, deny, document
+from components.runner import state_access
 from operations.errors import CellError, ExitCode
 from stacks.fleet import Fleet
 from stacks.models import AccountSettings
@@ -50,11 +52,32 @@ OPENS_BOUNDARY = (
 )  # fmt: skip
 """What changes a boundary; the account's stack does, a cell never."""
 
-READS = ("Describe", "Get", "List")
+READS = ("BatchGet", "Describe", "Get", "List", "View")
 """First words of actions that change nothing."""
 
 DATA = frozenset({"secretsmanager:GetSecretValue"})
-"""Reads that would show a secret; a refresh of the resource needs the deploy role."""
+"""Reads that show a secret: the drift job leaves out resources that need them; the deploy role refreshes those."""
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_KEY = re.compile(r"arn:aws:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StateStore:
+    """Where the project's state is kept."""
+
+    bucket: str
+    """Name of the S3 bucket."""
+    key_arns: Sequence[str] = ()
+    """KMS keys of the bucket's objects and of the stacks' secrets."""
+
+    def __post_init__(self) -> None:
+        if not _BUCKET.fullmatch(self.bucket):
+            raise CellError(f"--state-bucket: {self.bucket!r} is not the name of an S3 bucket", ExitCode.CONFIGURATION)
+        for arn in self.key_arns:
+            if not _KEY.fullmatch(arn):
+                message = f"--state-key: {arn!r} is no key -> write arn:aws:kms:REGION:ACCOUNT:key/ID, no alias"
+                raise CellError(message, ExitCode.CONFIGURATION)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +90,10 @@ class Target:
     regions: Sequence[str]
     jurisdiction: str
     """Whose boundary its roles carry; `account` for an account's stack."""
+    state: StateStore | None
+    """None: not known, and then no policy reaches it."""
+    has_runner: bool
+    """Of a cell: a build project inside its network runs its workloads stack."""
 
     def fill(self, templates: Iterable[str]) -> list[str]:
         """ARNs of templates, one a region where they name one."""
@@ -79,19 +106,30 @@ class Target:
         )
 
 
-def target(fleet: Fleet, stack: str) -> Target:
-    """Raises CellError where the stack is neither a cell nor an account."""
+def target(fleet: Fleet, stack: str, state: StateStore | None = None) -> Target:
+    """`state` left out: its cell's runner's. Raises CellError where the stack is neither a cell nor an account."""
+    runner = None
     if stack in fleet.accounts:
         settings: AccountSettings = fleet.accounts[stack]
         regions, kind, jurisdiction = fleet.regions_of(stack), "account", ACCOUNT
     elif stack in fleet.cells:
         plan = fleet.plan(stack)
         settings, regions = fleet.account_of(stack), (plan.region,)
-        kind, jurisdiction = "cell", plan.jurisdiction
+        kind, jurisdiction, runner = "cell", plan.jurisdiction, plan.runner
     else:
         known = ", ".join(sorted([*fleet.accounts, *fleet.cells]))
         raise CellError(f"{stack}: no cell and no account of stacks/ -> use one of {known}", ExitCode.STACK_NOT_FOUND)
-    return Target(stack=stack, kind=kind, account_id=settings.account_id, regions=regions, jurisdiction=jurisdiction)
+    if state is None and runner is not None:
+        state = StateStore(bucket=runner.state_bucket, key_arns=runner.state_key_arns)
+    return Target(
+        stack=stack,
+        kind=kind,
+        account_id=settings.account_id,
+        regions=regions,
+        jurisdiction=jurisdiction,
+        state=state,
+        has_runner=runner is not None,
+    )
 
 
 def needed(kind: str) -> frozenset[str]:
@@ -112,7 +150,7 @@ def policies(role: Role, of: Target) -> Mapping[str, Mapping[str, Any]]:
             return _split(f"payment-cell-deploy-{of.stack}", deploy_statements(of))
         case Role.READ_ONLY:
             reads = {a for a in needed(of.kind) if a.partition(":")[2].startswith(READS)} - DATA
-            return _split(f"payment-cell-read-{of.stack}", _scoped(reads, of))
+            return _split(f"payment-cell-read-{of.stack}", [*_scoped(reads, of), *_state(of, writes=False)])
         case Role.CONNECT:
             return _split(f"payment-cell-connect-{of.stack}", session_statements(of))
         case Role.BOUNDARY:
@@ -124,7 +162,11 @@ def policies(role: Role, of: Target) -> Mapping[str, Mapping[str, Any]]:
 def deploy_statements(of: Target) -> list[Statement]:
     """All that the deploy role is allowed for one stack."""
     actions = needed(of.kind)
-    return [*_scoped(actions - BOUNDED, of), *_roles(of, actions & BOUNDED), *_handed_on(of)]
+    found = [*_scoped(actions - BOUNDED, of), *_roles(of, actions & BOUNDED), *_handed_on(of), *_state(of, writes=True)]
+    if of.has_runner:
+        project = of.fill(["arn:aws:codebuild:{region}:{account}:project/{prefix}-runner"])
+        found.append(_allow("RunWorkloads", ["codebuild:BatchGetBuilds", "codebuild:StartBuild"], project))
+    return found
 
 
 def session_statements(of: Target) -> list[Statement]:
@@ -195,6 +237,10 @@ def _handed_on(of: Target) -> list[Statement]:
             "ServiceLinkedRoles", ["iam:CreateServiceLinkedRole"], own, {"StringEquals": {"iam:AWSServiceName": linked}}
         ),
     ]
+
+
+def _state(of: Target, *, writes: bool) -> list[Statement]:
+    return [] if of.state is None else state_access(of.stack, of.state.bucket, of.state.key_arns, writes=writes)
 
 
 def _allow(sid: str, actions: Sequence[str], resources: Sequence[str], when: Condition | None = None) -> Statement:

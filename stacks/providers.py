@@ -17,20 +17,27 @@ def aws_provider(
     stack: str, account: AccountSettings, region: str, environment: Environment, *, cell: str | None = None
 ) -> aws.Provider:
     """One provider a stack: it refuses another account than the configured one, assumes the account's deploy role where
-    there is one, and puts the tags that are the same everywhere on every resource. Components name regions themselves.
+    there is one and `OWN_IDENTITY` does not say otherwise, and puts the tags that are the same everywhere on every
+    resource. Components name regions themselves.
     """
     constant = {TagKey.ENVIRONMENT.value: environment.value}
     if cell is not None:
         constant[TagKey.CELL.value] = cell
+    role_arn = assumed_role(account.deploy_role_arn)
     # A plain dictionary would reach the provider untranslated: the SDK turns this argument into JSON as it stands.
-    role = aws.ProviderAssumeRoleArgs(role_arn=account.deploy_role_arn, session_name=f"payment-cell-{stack}")
+    role = aws.ProviderAssumeRoleArgs(role_arn=role_arn, session_name=f"payment-cell-{stack}")
     return aws.Provider(
         stack,
         region=region,
         allowed_account_ids=[account.account_id],
-        assume_roles=[role] if account.deploy_role_arn else None,
+        assume_roles=[role] if role_arn else None,
         default_tags={"tags": constant},
     )
+
+
+def assumed_role(deploy_role_arn: str | None) -> str | None:
+    """The role that the providers assume: none for a caller that is its role already, such as a workflow's."""
+    return None if OWN_IDENTITY in os.environ else deploy_role_arn
 
 
 def kubernetes_provider(stack: str, cell: pulumi.StackReference, deploy_role_arn: str | None) -> kubernetes.Provider:
@@ -39,7 +46,6 @@ def kubernetes_provider(stack: str, cell: pulumi.StackReference, deploy_role_arn
     It is told apart from others by the cluster's ARN: the same cluster behind a tunnel keeps its objects. The cell's
     runner enters with its own role, everybody else as the account's deploy role.
     """
-    role_arn = None if OWN_IDENTITY in os.environ else deploy_role_arn
     return kubernetes.Provider(
         stack,
         kubeconfig=pulumi.Output.json_dumps(
@@ -48,7 +54,7 @@ def kubernetes_provider(stack: str, cell: pulumi.StackReference, deploy_role_arn
                 region=cell.require_output("region"),
                 endpoint=cell.require_output("clusterEndpoint"),
                 certificate_authority=cell.require_output("clusterCertificateAuthority"),
-                role_arn=role_arn,
+                role_arn=assumed_role(deploy_role_arn),
                 tunnel=os.environ.get(TUNNEL_VARIABLE),
             ),
             sort_keys=True,

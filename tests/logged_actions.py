@@ -32,11 +32,16 @@ class Log:
         path = home / "logs" / "access.log"
         return cls(path=path, begin=path.stat().st_size if path.exists() else 0)
 
-    def actions(self) -> frozenset[str]:
-        """IAM actions of all calls. Raises LookupError for a call that no operation explains."""
+    def text(self) -> str:
+        """The lines as they stand."""
         with self.path.open() as file:
             file.seek(self.begin)
-            calls = {(found["service"], found["call"]) for line in file if (found := _LINE.fullmatch(line.rstrip()))}
+            return file.read()
+
+    def actions(self) -> frozenset[str]:
+        """IAM actions of all calls. Raises LookupError for a call that no operation explains."""
+        lines = self.text().splitlines()
+        calls = {(found["service"], found["call"]) for line in lines if (found := _LINE.fullmatch(line))}
         return frozenset(name for service, call in calls for name in actions_of(service, call)) - FREE
 
 

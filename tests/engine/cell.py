@@ -92,10 +92,10 @@ class Project:
         """`cell ARGUMENTS`, which has to end with `code`."""
         return self._run(str(self.folder / "bin" / "cell"), *arguments, code=code, env=env or {})
 
-    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
-        """`command` in a bash of the copy with `cell` on its PATH."""
+    def shell(self, command: str, *, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """`command` in a bash of the copy with `cell` on its PATH; it has to end with `code`."""
         path = f"{self.folder / 'bin'}:{self.env['PATH']}"
-        return self._run("bash", "-c", command, code=0, env={"PATH": path})
+        return self._run("bash", "-c", command, code=code, env={"PATH": path})
 
     def pulumi(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """`pulumi ARGUMENTS`, which has to end with `code`."""

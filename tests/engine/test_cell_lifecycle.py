@@ -5,16 +5,18 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
-from cell import DEVELOPMENT_ACCOUNT, Aws, Project, Resource, changes, own_sandbox
+import yaml
+from cell import DEVELOPMENT_ACCOUNT, ROOT, Aws, Project, Resource, changes, own_sandbox
 from drifts import DRIFTS, Drift
 from finders import elsewhere, missing, names_of
 from inventory import LISTS, inventory
 from logged_actions import Log
 from policy_evaluator import like
 
+from components.vocabulary import OWN_IDENTITY
 from operations.health import PARTS
 from operations.iam import Role, needed, policies, target
 from sandbox.aws.permissions import asked_by_preconditions
@@ -89,6 +91,91 @@ def test_every_role_carries_the_boundary_that_the_account_made(world: World) -> 
     roles = [r for r in world.project.resources(CELL) if r.type == "aws:iam/role:Role"]
     carried = {iam.get_role(RoleName=r.id)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] for r in roles}
     assert carried == {made}
+
+
+def as_role(world: World, role: str) -> Project:
+    """The project in the hands of somebody who has a role of the account, as a job of `.github/workflows` does."""
+    keys = world.aws.sandbox.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::{DEVELOPMENT_ACCOUNT}:role/{role}", RoleSessionName="workflow"
+    )["Credentials"]
+    session = {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+        OWN_IDENTITY: "true",
+    }
+    sandbox = world.project.sandbox
+    return Project(world.project.folder, replace(sandbox, env={**sandbox.env, **session}))
+
+
+@pytest.fixture
+def reader(world: World) -> Iterator[Project]:
+    """The project in the hands of the read-only role, which is gone after the test."""
+    iam, name = world.aws.client("iam", REGION), "payment-cell-read"
+    trusted = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    yield as_role(world, name)
+    iam.delete_role(RoleName=name)
+
+
+def step(workflow: str, job: str, word: str, stack: str) -> str:
+    """The one step of a job that has a word in its script, as GitHub's machine runs it after the set-up."""
+    steps = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yaml").read_text())["jobs"][job]["steps"]
+    (found,) = (step for step in steps if word in step.get("run", ""))
+    variables = {"STACK": stack, **found.get("env", {})}
+    exported = "".join(f"export {name}={value}\n" for name, value in variables.items())
+    return f'set -eo pipefail\nexport PATH="$PWD/.venv/bin:$PATH"\n{exported}{found["run"]}'
+
+
+def state_of(project: Project) -> dict[str, bytes]:
+    """Every file of the state's backend."""
+    folder = project.sandbox.home / "state"
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("stack", STACKS[:2])
+def test_the_drift_job_reads_what_the_read_only_role_may_and_writes_nothing(
+    world: World, reader: Project, stack: str
+) -> None:
+    before, log = state_of(reader), Log.since_now(reader.sandbox.home)
+    reader.shell(step("drift", "drift", "pulumi refresh", stack))
+    asked, said = log.actions(), log.text()
+    of = target(load_fleet(world.project.folder / "stacks"), stack)
+    allowed = {
+        name for body in policies(Role.READ_ONLY, of).values() for row in body["Statement"] for name in row["Action"]
+    }
+    assert len(asked) > 30
+    assert sorted(asked - allowed) == []
+    assert "AssumeRole" not in said
+    assert state_of(reader) == before
+
+
+def test_the_drift_job_fails_where_something_drifted(world: World, reader: Project) -> None:
+    sqs = world.aws.client("sqs", REGION)
+    url = world.project.resource(CELL, f"{CELL}-tax", "Queue").id
+    was = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "3599"})
+    done = reader.shell(step("drift", "drift", "pulumi refresh", CELL), code=1)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=was)
+    assert f"dev-tax: visibilityTimeoutSeconds {was['VisibilityTimeout']} -> 3599" in done.stdout
+    assert "1 resources drifted" in done.stderr
+
+
+def test_a_plan_of_the_read_only_role_is_what_the_deploy_role_applies(world: World, reader: Project) -> None:
+    project = world.project
+    groups = sum(resource.type.endswith(":LogGroup") for resource in project.resources(CELL))
+    project.configure(CELL, retention={"logDays": 14})
+    before, log = state_of(project), Log.since_now(project.sandbox.home)
+
+    reader.shell(step("apply", "plan", "pulumi preview", CELL))
+    assert state_of(project) == before
+    assert "AssumeRole" not in log.text()
+
+    said = as_role(world, "payment-cell-deploy").shell(step("apply", "apply", "pulumi up", CELL)).stdout
+    project.configure(CELL, retention=None)
+    project.up(CELL)
+    assert f"{groups + 1} updated" in said, "the log groups, and the provider that assumes no role"
 
 
 ASK = """

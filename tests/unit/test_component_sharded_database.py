@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pulumi
 import pytest
 from mocks import Registered, assert_children_of_components, assert_regional, is_unknown, run
 from pulumi.runtime import rpc
@@ -230,6 +231,12 @@ def test_the_master_password_is_write_only_and_the_same_in_cluster_and_secret(da
         assert len(password) >= 40
         passwords.add(password)
     assert len(passwords) == 4
+
+
+def test_a_preview_has_no_password_so_that_its_plan_fits_any_run() -> None:
+    preview = made(preview=True)
+    assert pulumi.contains_unknowns(preview.one(CLUSTER, "test-s00").inputs["masterPasswordWo"])
+    assert pulumi.contains_unknowns(preview.one(VERSION, "test-s00-master").inputs["secretStringWo"])
 
 
 def test_a_new_password_version_reaches_both() -> None:

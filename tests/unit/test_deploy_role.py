@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from permissions import text
-from policy_evaluator import Call, Decision, decide_all
+from policy_evaluator import Call, Decision, decide, decide_all
 from service_authorization import actions
 from test_all_policies import STACKS, made
 from test_stacks import ACCOUNT_OUTPUTS
@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 import catalogue
 from components.boundary import MAX_CHARACTERS
 from operations.cli import app
-from operations.errors import CellError
-from operations.iam import DATA, NEVER, Role, Target, characters, needed, policies, target
+from operations.errors import CellError, ExitCode
+from operations.iam import DATA, NEVER, Role, StateStore, Target, characters, needed, policies, target
+from operations.trust import trust_policy
 from sandbox.aws.permissions import action, permissions
 from sandbox.aws.table import entries
 from stacks.fleet import Fleet, load_fleet
@@ -153,8 +154,9 @@ def test_the_read_only_role_changes_nothing_and_sees_no_secret(fleet: Fleet) -> 
     for stack in ("dev", "account"):
         bodies = policies(Role.READ_ONLY, target(fleet, stack)).values()
         names = {name for body in bodies for statement in body["Statement"] for name in statement["Action"]}
-        assert names
-        assert {actions()[name].access for name in names} <= {"Read", "List"}
+        assert len(names) > 50
+        # Opens the state, of the keys that are named.
+        assert {actions()[name].access for name in names - {"kms:Decrypt"}} <= {"Read", "List"}
         assert names.isdisjoint(DATA)
 
 
@@ -210,3 +212,118 @@ def test_the_command_prints_documents_as_data() -> None:
     assert row["name"] == "payment-cell-boundary-eu"
     assert row["document"]["Version"] == "2012-10-17"
     assert row["characters"] == characters(row["document"])
+
+
+STATE = StateStore(bucket="acme-state", key_arns=("arn:aws:kms:eu-west-1:111122223333:key/1234",))
+
+
+def on_state(fleet: Fleet, role: Role, name: str, path: str) -> Decision:
+    bodies = policies(role, target(fleet, "dev", STATE)).values()
+    return decide_all(bodies, Call(action=name, resource=f"arn:aws:s3:::acme-state{path}"))
+
+
+def test_both_roles_read_the_projects_state_and_only_the_deploy_role_writes_its_stacks_own(fleet: Fleet) -> None:
+    stacks = "/.pulumi/stacks/payment-cell"
+    for role in (Role.READ_ONLY, Role.DEPLOY):
+        for path in ("/.pulumi/meta.yaml", f"{stacks}/dev.json", f"{stacks}/account-dev.json"):
+            assert on_state(fleet, role, "s3:GetObject", path) is Decision.ALLOWED, path
+        assert on_state(fleet, role, "s3:GetObject", "/.pulumi/stacks/other/dev.json") is Decision.NOT_ALLOWED
+    locks = "/.pulumi/locks/organization/payment-cell"
+    for path in (f"{stacks}/dev.json", f"{locks}/dev/1.json", "/.pulumi/history/payment-cell/dev/1.json"):
+        assert on_state(fleet, Role.DEPLOY, "s3:PutObject", path) is Decision.ALLOWED, path
+        assert on_state(fleet, Role.READ_ONLY, "s3:PutObject", path) is Decision.NOT_ALLOWED, path
+    assert on_state(fleet, Role.DEPLOY, "s3:PutObject", f"{stacks}/account-dev.json") is Decision.NOT_ALLOWED
+
+
+def test_the_read_only_role_decrypts_with_the_states_keys_and_encrypts_nothing(fleet: Fleet) -> None:
+    (key,) = STATE.key_arns
+    for role, written in ((Role.READ_ONLY, Decision.NOT_ALLOWED), (Role.DEPLOY, Decision.ALLOWED)):
+        bodies = policies(role, target(fleet, "dev", STATE)).values()
+        assert decide_all(bodies, Call(action="kms:Decrypt", resource=key)) is Decision.ALLOWED
+        assert decide_all(bodies, Call(action="kms:GenerateDataKey", resource=key)) is written
+        other = key.replace("1234", "5678")
+        assert decide_all(bodies, Call(action="kms:Decrypt", resource=other)) is Decision.NOT_ALLOWED
+
+
+def test_state_that_is_not_named_is_in_no_policy(fleet: Fleet) -> None:
+    assert "/.pulumi/" not in json.dumps(policies(Role.DEPLOY, target(fleet, "account")))
+
+
+def test_the_runner_of_a_cell_says_where_state_is_and_is_started_by_the_deploy_role(fleet: Fleet) -> None:
+    dev, declared = target(fleet, "dev"), fleet.plan("dev").runner
+    assert declared is not None
+    assert dev.state == StateStore(bucket=declared.state_bucket, key_arns=declared.state_key_arns)
+    project = "arn:aws:codebuild:{}:{}:project/{}"
+    start = Call(action="codebuild:StartBuild", resource=project.format("eu-west-1", "210987654321", "dev-runner"))
+    other = Call(action=start.action, resource=project.format("eu-west-1", "210987654321", "dev-other"))
+    assert verdict(dev, start) is Decision.ALLOWED
+    assert verdict(dev, start, Role.READ_ONLY) is Decision.NOT_ALLOWED
+    assert verdict(dev, other) is Decision.NOT_ALLOWED
+
+
+def test_no_role_starts_builds_where_a_cell_has_no_runner(fleet: Fleet) -> None:
+    project = "arn:aws:codebuild:eu-west-1:123456789012:project/eu-west-1-runner"
+    assert fleet.plan("eu-west-1").runner is None
+    start = Call(action="codebuild:StartBuild", resource=project)
+    assert verdict(target(fleet, "eu-west-1"), start) is Decision.NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--state-bucket", "No_Bucket"], "--state-bucket: 'No_Bucket' is not the name of an S3 bucket"),
+        (["--state-bucket", "acme", "--state-key", "alias/x"], "--state-key: 'alias/x' is no key -> write arn:aws:kms"),
+        (["--state-key", STATE.key_arns[0]], "--state-key: of which bucket? add --state-bucket"),
+        (["--trust", "gitlab:acme/cells"], "--trust: 'gitlab:acme/cells' is not github:OWNER/REPOSITORY"),
+        (["--trust", "github:acme/*"], "--trust: 'github:acme/*' is not github:OWNER/REPOSITORY"),
+        (["--trust", "github:acme/cells", "--role", "boundary"], "no workflow assumes a boundary role"),
+    ],
+)
+def test_an_option_that_makes_no_policy_is_refused(options: list[str], said: str) -> None:
+    result = CliRunner().invoke(app, ["iam", "dev", *options])
+    assert isinstance(result.exception, CellError)
+    assert result.exception.code is ExitCode.CONFIGURATION
+    assert said in str(result.exception)
+
+
+PROVIDER = "arn:aws:iam::210987654321:oidc-provider/token.actions.githubusercontent.com"
+
+
+def trusted(role: str, subject: str, *, audience: str = "sts.amazonaws.com", provider: str = PROVIDER) -> Decision:
+    """What the trust policy that `cell iam dev --trust github:acme/cells` prints says of a token."""
+    result = CliRunner().invoke(app, ["iam", "dev", "--role", role, "--trust", "github:acme/cells", "-o", "json"])
+    assert result.exit_code == 0, result.output
+    (body,) = (row["document"] for row in json.loads(result.stdout) if row["name"].startswith("payment-cell-trust-"))
+    claims = {f"token.actions.githubusercontent.com:{key}": text for key, text in (("aud", audience), ("sub", subject))}
+    return decide(body, Call(action="sts:AssumeRoleWithWebIdentity", principal=provider, context=claims))
+
+
+def test_the_read_only_role_is_for_pull_requests_and_the_main_branch() -> None:
+    for event in ("pull_request", "ref:refs/heads/main"):
+        assert trusted("read-only", f"repo:acme/cells:{event}") is Decision.ALLOWED
+    for event in ("ref:refs/heads/topic", "environment:production", "ref:refs/tags/main"):
+        assert trusted("read-only", f"repo:acme/cells:{event}") is Decision.NOT_ALLOWED
+
+
+def test_the_deploy_role_is_for_what_was_approved() -> None:
+    assert trusted("deploy", "repo:acme/cells:environment:production") is Decision.ALLOWED
+    for event in ("pull_request", "ref:refs/heads/main", "environment:test"):
+        assert trusted("deploy", f"repo:acme/cells:{event}") is Decision.NOT_ALLOWED
+
+
+def test_a_repository_with_an_immutable_subject_is_named_with_its_numbers(fleet: Fleet) -> None:
+    _name, body = trust_policy(Role.DEPLOY, target(fleet, "dev"), "github:acme@123/cells@456")
+    claims = {
+        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+        "token.actions.githubusercontent.com:sub": "repo:acme@123/cells@456:environment:production",
+    }
+    call = Call(action="sts:AssumeRoleWithWebIdentity", principal=PROVIDER, context=claims)
+    assert decide(body, call) is Decision.ALLOWED
+
+
+def test_no_other_repository_audience_or_provider_gets_a_role() -> None:
+    for role, event in (("deploy", "environment:production"), ("read-only", "pull_request")):
+        mine = f"repo:acme/cells:{event}"
+        assert trusted(role, f"repo:somebody/cells:{event}") is Decision.NOT_ALLOWED
+        assert trusted(role, mine, audience="https://github.com/acme") is Decision.NOT_ALLOWED
+        assert trusted(role, mine, provider=PROVIDER.replace("token.actions", "evil")) is Decision.NOT_ALLOWED

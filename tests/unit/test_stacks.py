@@ -81,6 +81,18 @@ def test_each_provider_is_bound_to_its_account(eu_west_1: Registered, fleet: Fle
     assert provider["region"] == "eu-west-1"
 
 
+def test_a_runner_acts_as_itself_and_changes_nothing_else_of_the_provider(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed = made("account-dev", fleet, {})
+    monkeypatch.setenv("PAYMENT_CELL_RUNNER", "true")
+    alone = made("account-dev", fleet, {})
+    inputs = dict(deployed.one(PROVIDER).inputs)
+    assert fleet.accounts["account-dev"].deploy_role_arn in inputs.pop("assumeRoles")
+    assert alone.one(PROVIDER).inputs == inputs
+    assert json.loads(inputs["allowedAccountIds"]) == [fleet.accounts["account-dev"].account_id]
+
+
 def test_every_resource_gets_cell_and_environment_from_the_provider(eu_west_1: Registered) -> None:
     tags = json.loads(eu_west_1.one(PROVIDER).inputs["defaultTags"])["tags"]
     assert tags == {TagKey.CELL: "eu-west-1", TagKey.ENVIRONMENT: Environment.PRODUCTION}
