@@ -25,7 +25,7 @@ from operations.iam import Role, characters, policies, target
 from operations.output import Format, show, talk
 from operations.plan import Kind, known_stack
 from operations.project import Project
-from operations.summary import inventory, overview, stack_status
+from operations.summary import inventory, overview, stack_status, unheard
 from operations.upgrade.apply import plan_data, prepare, remarks, shown
 from operations.upgrade.apply import upgrade as take_steps
 from operations.upgrade.steps import Target
@@ -152,6 +152,7 @@ def status(
     session = _session()
     found = stack_status(session.engine, stack, datetime.now(UTC).date())
     found["health"] = health(session, stack)
+    found["unheard"] = unheard(session.engine.resources(stack), session.declared[stack])
     if drift:
         found["drift"] = deploy.drift(session, stack)
     if output is Format.TABLE:
