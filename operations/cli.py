@@ -241,10 +241,11 @@ def new(
     account: Annotated[str, typer.Option(help="The stack of the account that holds the cell.")] = "account",
     domain: Annotated[str | None, typer.Option(help="The cell's own DNS name.")] = None,
     peak: Annotated[int, typer.Option(help="Peak payments a second.")] = DEFAULT_PEAK,
+    copy_vault: Annotated[str | None, typer.Option(help="ARN of the vault for copies; production needs one.")] = None,
 ) -> None:
     """Write the stack files of a new cell: a valid start, short enough to read."""
     name = cell_name(region, environment)
-    for path in new_cell_files(Project.find(), region, name, environment, account, domain, peak):
+    for path in new_cell_files(Project.find(), region, name, environment, account, domain, peak, copy_vault):
         console.print(f"wrote {path}", soft_wrap=True)
 
 
