@@ -33,6 +33,7 @@ RECORDER, CHANNEL, STATUS = (
     "aws:cfg/deliveryChannel:DeliveryChannel",
     "aws:cfg/recorderStatus:RecorderStatus",
 )
+SCANNING = "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration"
 DETECTORS = (
     "aws:guardduty/detector:Detector",
     "aws:securityhub/account:Account",
@@ -40,6 +41,7 @@ DETECTORS = (
     "aws:ebs/encryptionByDefault:EncryptionByDefault",
     "aws:ebs/defaultKmsKey:DefaultKmsKey",
     "aws:backup/regionSettings:RegionSettings",
+    SCANNING,
 )
 ACCOUNT_WIDE = (
     "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
@@ -276,6 +278,13 @@ def test_aws_backup_may_take_aurora_in_each_region(account: Registered) -> None:
     for settings in account.of("aws:backup/regionSettings:RegionSettings").values():
         assert settings.inputs["resourceTypeOptInPreference"] == {"Aurora": True, "DynamoDB": True}
         assert settings.ignore_changes == ("resourceTypeOptInPreference",)
+
+
+def test_every_image_that_is_pushed_is_scanned_in_each_region(account: Registered) -> None:
+    for scanning in account.of(SCANNING).values():
+        (rule,) = scanning.inputs["rules"]
+        assert rule["scanFrequency"] == "SCAN_ON_PUSH"
+        assert rule["repositoryFilters"] == [{"filter": "*", "filterType": "WILDCARD"}]
 
 
 def test_passwords_are_long_and_not_used_again(account: Registered) -> None:
