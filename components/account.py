@@ -221,6 +221,7 @@ class Account(pulumi.ComponentResource):
                 FindingsArgs(
                     region=region,
                     account_id=args.account_id,
+                    jurisdiction=args.regions[region],
                     key_arn=guardrails.audit_key_arn,
                     subscribers=args.alarm_subscribers,
                     topic=topics.get(region),

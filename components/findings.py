@@ -54,6 +54,7 @@ class FindingsArgs:
 
     region: str
     account_id: str
+    jurisdiction: str
     key_arn: pulumi.Input[str]
     """Encrypts the topic; its policy has to let events.amazonaws.com use it."""
     subscribers: Mapping[str, str] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class Findings(pulumi.ComponentResource):
                 region=args.region,
                 account_id=args.account_id,
                 key_arn=args.key_arn,
+                jurisdiction=args.jurisdiction,
                 subscribers=args.subscribers,
                 from_rules=True,
             ),

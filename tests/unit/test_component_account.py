@@ -218,6 +218,8 @@ def test_findings_of_each_region_go_to_a_topic_of_that_region(account: Registere
             assert target.inputs["rule"].startswith(target.name)
             assert target.inputs["arn"] == f"arn:aws:sns:{region}:{ACCOUNT}:{topic}"
             assert f"{TOPIC_POLICY} {topic}" in account.waits_for(target)
+    findings = account.one(TOPIC, topics["us-east-1"]).inputs["tags"]
+    assert findings["payment-cell:jurisdiction"] == "us", "data of the United States, wherever the account is at home"
     readers = {(s.inputs["region"], s.inputs["endpoint"]) for s in account.of(SUBSCRIPTION).values()}
     assert readers == {(region, "sec@example.com") for region in ARGS.regions}
 
