@@ -14,9 +14,11 @@ from pulumi_aws import cloudtrail, cloudwatch, iam, s3
 
 from components.account_alarms import AccountAlarms, AccountAlarmsArgs
 from components.account_baseline import AccountBaseline, AccountBaselineArgs, SecurityContact
+from components.alarm_topic import AlarmTopic
 from components.base import type_token
 from components.boundary import ACCOUNT, boundary, boundary_name, bounded
 from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
+from components.findings import Findings, FindingsArgs
 from components.iam import Statement, allow, from_source, policy, service, trust
 from components.regional_guardrails import RegionalGuardrails, RegionalGuardrailsArgs
 from components.vocabulary import DataClass, tags
@@ -106,6 +108,9 @@ class Account(pulumi.ComponentResource):
     load_balancer_log_buckets: Mapping[str, pulumi.Output[str]]
     """Region -> bucket."""
     alarm_topic_arn: pulumi.Output[str] | None
+    unconfirmed: pulumi.Output[list[str]]
+    """Subscribers that SNS sends nothing to, with the region of the topic: each is confirmed by itself. Filled by
+    `cell refresh`."""
     boundary_arns: Mapping[str, pulumi.Output[str]]
     """Jurisdiction, or `account` for the account's own roles -> permissions boundary."""
 
@@ -121,7 +126,10 @@ class Account(pulumi.ComponentResource):
         }
         self._baseline()
         self.trail_arn, log_group = self._watched()
-        self.alarm_topic_arn = None if log_group is None else self._alarms(log_group).topic_arn
+        alarms = None if log_group is None else self._alarms(log_group)
+        self.alarm_topic_arn = None if alarms is None else alarms.topic_arn
+        topics = {} if alarms is None else {args.home_region: alarms.topic}
+        self.unconfirmed = _unconfirmed(topics | self._findings(topics))
         self.load_balancer_log_buckets = {
             region: guardrails.load_balancer_log_bucket for region, guardrails in self.regions.items()
         }
@@ -129,6 +137,7 @@ class Account(pulumi.ComponentResource):
             {
                 "trailArn": self.trail_arn,
                 "alarmTopicArn": self.alarm_topic_arn,
+                "unconfirmed": self.unconfirmed,
                 "loadBalancerLogBuckets": self.load_balancer_log_buckets,
             }
         )
@@ -201,6 +210,27 @@ class Account(pulumi.ComponentResource):
             ),
             self._child,
         )
+
+    def _findings(self, topics: Mapping[str, AlarmTopic]) -> dict[str, AlarmTopic]:
+        """Region -> topic of its findings. What an organisation's detectors find is read by its administrator account
+        (https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_organizations.html)."""
+        args = self._args
+        return {
+            region: Findings(
+                f"{self._prefix}-{region}",
+                FindingsArgs(
+                    region=region,
+                    account_id=args.account_id,
+                    jurisdiction=args.regions[region],
+                    key_arn=guardrails.audit_key_arn,
+                    subscribers=args.alarm_subscribers,
+                    topic=topics.get(region),
+                ),
+                self._child,
+            ).topic
+            for region, guardrails in self.regions.items()
+            if args.creates and guardrails.audit_key_arn is not None
+        }
 
     @property
     def _audit_key(self) -> pulumi.Output[str]:
@@ -342,3 +372,10 @@ class Account(pulumi.ComponentResource):
             # CloudTrail tries bucket and log group when the trail is made.
             opts=pulumi.ResourceOptions(parent=self, protect=args.protected, depends_on=[*bucket.ready, writes]),
         )
+
+
+def _unconfirmed(topics: Mapping[str, AlarmTopic]) -> pulumi.Output[list[str]]:
+    """`security@example.com (us-east-1)`, of the topics by region."""
+    return pulumi.Output.from_input({region: topic.unconfirmed for region, topic in topics.items()}).apply(
+        lambda found: sorted(f"{name} ({region})" for region, names in found.items() for name in names)
+    )

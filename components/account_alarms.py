@@ -207,20 +207,25 @@ class AccountAlarmsArgs:
 class AccountAlarms(pulumi.ComponentResource):
     """Topic, and a metric filter with its alarm for each row of `TRAIL_ALARMS`. Creation: seconds."""
 
+    topic: AlarmTopic
     topic_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: AccountAlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        topic = AlarmTopic(
+        self.topic = AlarmTopic(
             name,
             AlarmTopicArgs(
-                region=args.region, account_id=args.account_id, key_arn=args.key_arn, subscribers=args.subscribers
+                region=args.region,
+                account_id=args.account_id,
+                key_arn=args.key_arn,
+                subscribers=args.subscribers,
+                from_rules=True,
             ),
             self._child,
         )
-        self.topic_arn = topic.arn
+        self.topic_arn = self.topic.arn
         for row in TRAIL_ALARMS:
             self._alarm(row)
         self.register_outputs({"topicArn": self.topic_arn})

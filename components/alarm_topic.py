@@ -23,6 +23,8 @@ class AlarmTopicArgs:
     account_id: str
     key_arn: pulumi.Input[str]
     """Its policy has to let cloudwatch.amazonaws.com use it, else alarms are lost without a trace."""
+    jurisdiction: str | None = None
+    """Where it may lie, in a stack of several jurisdictions: the account's."""
     subscribers: Mapping[str, str] = field(default_factory=dict)
     """Endpoint -> protocol: `{"oncall@example.com": "email"}`. A person has to confirm."""
     tickets: bool = False
@@ -68,7 +70,7 @@ class AlarmTopic(pulumi.ComponentResource):
             kms_master_key_id=args.key_arn,
             # Version 2 signs with SHA-256; the default is SHA-1.
             signature_version=2,
-            tags=tags(DataClass.INTERNAL),
+            tags=tags(DataClass.INTERNAL, jurisdiction=args.jurisdiction),
             opts=self._child,
         )
         sns.TopicPolicy(

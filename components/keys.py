@@ -84,7 +84,7 @@ KEYS: Final[Mapping[KeyUse, KeySpec]] = {
     KeyUse.AUDIT: KeySpec(
         data_class=DataClass.CONFIDENTIAL,
         via=("s3",),
-        deliver=("cloudtrail", "config", "delivery.logs", "logs", "cloudwatch"),
+        deliver=("cloudtrail", "config", "delivery.logs", "logs", "cloudwatch", "events"),
     ),
     KeyUse.BACKUP: KeySpec(data_class=DataClass.PAYMENTS, via=("backup",), grants=True),
     KeyUse.SUBJECTS: KeySpec(data_class=DataClass.PERSONAL, multi_region=True),

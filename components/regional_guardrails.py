@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import accessanalyzer, backup, cfg, ebs, guardduty, securityhub
+from pulumi_aws import accessanalyzer, backup, cfg, ebs, ecr, guardduty, securityhub
 
 from components.base import type_token
 from components.buckets import PrivateBucket, PrivateBucketArgs
@@ -49,8 +49,8 @@ class RegionalGuardrailsArgs:
 
 
 class RegionalGuardrails(pulumi.ComponentResource):
-    """Config, GuardDuty, Security Hub, access analyzer, defaults of EBS and AWS Backup, Config and load-balancer log
-    buckets.
+    """Config, GuardDuty, Security Hub, access analyzer, defaults of EBS, AWS Backup and ECR, Config and load-balancer
+    log buckets.
 
     Creation: seconds.
     """
@@ -100,7 +100,7 @@ class RegionalGuardrails(pulumi.ComponentResource):
         return keys.arns
 
     def _defaults(self, volume_key_arn: pulumi.Output[str]) -> None:
-        """What holds for volumes and backups that name nothing else."""
+        """What holds for volumes, backups and images that name nothing else."""
         region = self._args.region
         ebs.EncryptionByDefault(self._prefix, region=region, enabled=True, opts=self._child)
         ebs.DefaultKmsKey(self._prefix, region=region, key_arn=volume_key_arn, opts=self._child)
@@ -110,6 +110,20 @@ class RegionalGuardrails(pulumi.ComponentResource):
             resource_type_opt_in_preference=dict.fromkeys(BACKED_UP, True),
             # AWS answers with every type it knows, new ones too, and changes only those that are named.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["resourceTypeOptInPreference"]),
+        )
+
+        ecr.RegistryScanningConfiguration(
+            self._prefix,
+            region=region,
+            # ENHANCED is Amazon Inspector's, which an account switches on and pays for by image.
+            scan_type="BASIC",
+            rules=[
+                {
+                    "scan_frequency": "SCAN_ON_PUSH",
+                    "repository_filters": [{"filter": "*", "filter_type": "WILDCARD"}],
+                }
+            ],
+            opts=self._child,
         )
 
     def _load_balancer_logs(self) -> PrivateBucket:

@@ -158,7 +158,7 @@ _TABLE: tuple[tuple[str, Subject, str, tuple[tuple[str, str, str], ...]], ...] =
         "AWS/EKS",
         Subject.CLUSTER,
         f"{_DOCS}/eks/latest/userguide/cloudwatch.html",
-        (("scheduler_pending_pods", "Count", "Maximum"), ("apiserver_request_total_5XX", "Count", "Sum")),
+        (("scheduler_pending_pods", "Count", "Sum"), ("apiserver_request_total_5XX", "Count", "Sum")),
     ),
     (
         "AWS/RDS",
@@ -220,12 +220,14 @@ _TABLE: tuple[tuple[str, Subject, str, tuple[tuple[str, str, str], ...]], ...] =
         (("Invocations", "Count", "Sum"), ("FailedInvocations", "Count", "Sum")),
     ),
 )
-"""(namespace, subject, documentation, ((name, unit, statistic), ...)); pages read 2026-11-23 where `UNREAD` does not
-say otherwise."""
+"""(namespace, subject, documentation, ((name, unit, statistic), ...)); pages read 2026-11-23. Those of certificates,
+NAT gateways, Aurora, its proxies, Kinesis and SQS were read 2026-11-28 in the sources that AWS publishes
+(github.com/awsdocs, which may be older than the page): names, units and dimensions are as here; `Role` is on
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/dimensions.html."""
 
-UNREAD = frozenset({"AWS/CertificateManager", "AWS/NATGateway", "AWS/EKS", "AWS/RDS", "AWS/Kinesis", "AWS/SQS"})
-"""`verified: false`: namespaces whose page was not at hand on 2026-11-23. In a live account ask
-`aws cloudwatch list-metrics --namespace ...` once the cell has traffic."""
+UNREAD = frozenset({"AWS/EKS"})
+"""`verified: false`: the page has the names and units (read 2026-11-28) and says Sum of both, but no dimension. In a
+live account ask `aws cloudwatch list-metrics --namespace AWS/EKS` once the cell has traffic."""
 
 LOGINS_REFUSED = Metric(
     namespace="PaymentCell/Logins",

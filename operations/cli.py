@@ -25,7 +25,7 @@ from operations.iam import Role, StateStore, characters, policies, target
 from operations.output import Format, show, talk
 from operations.plan import cells_of, known_stack
 from operations.project import Project
-from operations.summary import in_rows, inventory, overview, stack_status
+from operations.summary import in_rows, inventory, overview, stack_status, unheard
 from operations.trust import trust_policy
 from operations.upgrade.apply import plan_data, prepare, remarks, shown
 from operations.upgrade.apply import upgrade as take_steps
@@ -153,6 +153,7 @@ def status(
 
     session = _session()
     found = stack_status(session.engine, stack, datetime.now(UTC).date()) | live(session, stack)
+    found["unheard"] = unheard(session.engine.resources(stack), session.declared[stack])
     if drift:
         found["drift"] = deploy.drift(session, stack)
     show(in_rows(found) if output is Format.TABLE else found, output)
@@ -251,10 +252,11 @@ def new(
     account: Annotated[str, typer.Option(help="The stack of the account that holds the cell.")] = "account",
     domain: Annotated[str | None, typer.Option(help="The cell's own DNS name.")] = None,
     peak: Annotated[int, typer.Option(help="Peak payments a second.")] = DEFAULT_PEAK,
+    copy_vault: Annotated[str | None, typer.Option(help="ARN of the vault for copies; production needs one.")] = None,
 ) -> None:
     """Write the stack files of a new cell: a valid start, short enough to read."""
     name = cell_name(region, environment)
-    for path in new_cell_files(Project.find(), region, name, environment, account, domain, peak):
+    for path in new_cell_files(Project.find(), region, name, environment, account, domain, peak, copy_vault):
         console.print(f"wrote {path}", soft_wrap=True)
 
 

@@ -51,7 +51,14 @@ def disarm_file(project: Project, stack: str) -> None:
 
 
 def new_cell_files(
-    project: Project, region: str, name: str, environment: Environment, account: str, domain: str | None, peak: int
+    project: Project,
+    region: str,
+    name: str,
+    environment: Environment,
+    account: str,
+    domain: str | None,
+    peak: int,
+    copy_vault: str | None,
 ) -> list[Path]:
     """Writes the stack files of a new cell and its workloads; nothing is written unless all of it is valid.
 
@@ -61,8 +68,16 @@ def new_cell_files(
     if region not in catalogue.regions():
         hint = f"did you mean {near}?" if (near := nearest(region, catalogue.regions())) else "name one of its regions"
         raise CellError(f"{region} is not a region of catalogue/regions.yaml; {hint}", ExitCode.CONFIGURATION)
+    if environment is Environment.PRODUCTION and copy_vault is None:
+        raise CellError(
+            "production needs a vault in another account: give --copy-vault (docs/components/backups.md), or write the "
+            "file by hand with backups.noCopyReason",
+            ExitCode.CONFIGURATION,
+        )
     texts = {
-        name: render_cell(region, account=account, environment=environment, peak=peak, domain=domain),
+        name: render_cell(
+            region, account=account, environment=environment, peak=peak, domain=domain, copy_vault_arn=copy_vault
+        ),
         name + WORKLOADS_SUFFIX: render_workloads(name),
     }
     paths = {project.stack_file(stack): text for stack, text in texts.items()}

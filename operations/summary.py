@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from components.vocabulary import Environment
 from operations.engine import Engine
 from operations.events import COMPONENT_TYPE_PREFIX, type_and_name
 from operations.plan import Declared, Kind
@@ -17,6 +18,7 @@ NOT_EMULATED = "__notEmulated"
 _BUCKET = "aws:s3/bucket:Bucket"
 _KEY = "aws:kms/key:Key"
 _OBJECT_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+_TOPIC, _SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
 HISTORY = 100
 """Operations of a stack among which its last refresh is looked for."""
 
@@ -148,9 +150,30 @@ def overview(engine: Engine, stacks: Iterable[str], declared: Mapping[str, Decla
         lines.append(f"{stack}: {len(own)} resources ({parts})")
         if missing := _not_emulated(own):
             lines.append(f"  not emulated here, inputs checked only: {len(missing)} ({', '.join(missing)})")
+        lines += [f"  warning: {text}" for text in unheard(resources, declared[stack])]
         if declared[stack].kind is Kind.CELL:
             lines.append(f"  next: cell status {stack} · cell outputs {stack} · cell preview {stack}")
     return lines
+
+
+def unheard(resources: Sequence[Mapping[str, Any]], stack: Declared) -> list[str]:
+    """Alarms of a stack that nobody hears: production without a subscriber, and subscribers who have not confirmed.
+
+    A refresh renews what the resources say, the stack's outputs wait for the next update.
+    """
+    name, found = stack.name, []
+    subscribed = [resource["outputs"] for resource in resources if resource["type"] == _SUBSCRIPTION]
+    topics = any(resource["type"] == _TOPIC for resource in resources)
+    if stack.environment == Environment.PRODUCTION and topics and not subscribed:
+        found.append(
+            f"alarms of {name} have no subscriber: add contactEmail to its account's stack file, run `cell up`"
+        )
+    if waiting := sorted({f"{o['endpoint']} ({o['region']})" for o in subscribed if o.get("pendingConfirmation")}):
+        found.append(
+            f"alarms of {name} do not reach {', '.join(waiting)}: confirm what SNS has sent there, "
+            f"then run `cell refresh {name}`"
+        )
+    return found
 
 
 def _cloud_resources(resources: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

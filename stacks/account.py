@@ -58,5 +58,6 @@ def run(stack: str, settings: AccountSettings) -> Mapping[str, pulumi.Input[obje
         "accountId": settings.account_id,
         "trailArn": account.trail_arn,
         "alarmTopicArn": account.alarm_topic_arn,
+        "unconfirmedAlarmSubscribers": account.unconfirmed,
         "loadBalancerLogBuckets": account.load_balancer_log_buckets,
     }

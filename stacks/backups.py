@@ -21,17 +21,21 @@ _DEFAULTS = MappingProxyType(
 )
 """Production alone has a lock that becomes final: two weeks to find a wrong number, then nobody shortens a backup."""
 
+_WAIVER = "no_copy_reason"
+
 Note = Callable[[str, str | int | float | bool, str, str, str], None]
 """(name, value, unit, formula, source)"""
 
 
 def backups(settings: CellSettings, note: Note) -> BackupSpec:
     """The defaults of the environment, with what the file says in their place."""
-    own = {key: value for key, value in settings.backups.model_dump().items() if value is not None}
+    own = {key: value for key, value in settings.backups.model_dump(exclude={_WAIVER}).items() if value is not None}
     spec = replace(_DEFAULTS[settings.environment], **own)
     for name, value in asdict(spec).items():
         if value is not None:
             unit = "days" if name.endswith("_days") else "vault"
             formula = unit if name in own else f"default of {settings.environment}"
             note(f"backups.{to_camel(name)}", value, unit, formula, "setting" if name in own else "stacks/backups.py")
+    if settings.backups.no_copy_reason is not None:
+        note(f"backups.{to_camel(_WAIVER)}", settings.backups.no_copy_reason, "reason", "no copies", "setting")
     return spec

@@ -169,9 +169,15 @@ class Fleet:
             yield self.stacks[blamed].problem(key, rule, fix)
 
     def _backups(self) -> Iterator[Problem]:
-        """Copies in the account that they are to survive, and backups that are kept shorter than more frequent ones."""
+        """Production without copies, copies in the account that they are to survive, and backups that are kept shorter
+        than more frequent ones."""
         for name, cell in self.cells.items():
             arn, account = cell.backups.copy_vault_arn, self.accounts.get(cell.account)
+            production, waived = cell.environment is Environment.PRODUCTION, cell.backups.no_copy_reason is not None
+            if production and arn is None and not waived:
+                rule = "production has no copy of its backups in another account (control BCK-03)"
+                fix = "name a vault there, or give backups.noCopyReason"
+                yield self.stacks[name].problem("backups.copyVaultArn", rule, fix)
             if arn is not None and account is not None and arn.split(":")[4] == account.account_id:
                 rule = f"is a vault of {cell.account}, the cell's own account"
                 yield self.stacks[name].problem("backups.copyVaultArn", rule, "name a vault of another account")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 import catalogue
 from stacks.model_base import Settings
@@ -31,6 +31,7 @@ TrailArn = Annotated[
 LogGroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/#-]{1,512}$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[0-9][0-9 ()-]{5,23}$")]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=20, max_length=200)]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=254)]
 
 GUARDRAIL_RULES = MappingProxyType(
@@ -82,3 +83,12 @@ class BackupSettings(Settings):
     copy_vault_arn: VaultArn | None = Field(
         default=None, description="Vault in another account and the same jurisdiction that gets a copy of each backup."
     )
+    no_copy_reason: Reason | None = Field(
+        default=None, description="Production without copyVaultArn: why, and who answers for it."
+    )
+
+    @model_validator(mode="after")
+    def _copies_or_a_reason(self) -> Self:
+        if self.copy_vault_arn is not None and self.no_copy_reason is not None:
+            raise ValueError("noCopyReason: backups are copied to copyVaultArn -> remove one of the two")
+        return self

@@ -25,10 +25,15 @@ def render_cell(
     environment: Environment = Environment.PRODUCTION,
     peak: int = DEFAULT_PEAK,
     domain: str | None = None,
+    copy_vault_arn: str | None = None,
 ) -> str:
-    """A cell's stack file. Raises CatalogueError where the region is not in the catalogue."""
+    """A cell's stack file, valid for production where a vault for copies is named.
+
+    Raises CatalogueError where the region is not in the catalogue.
+    """
     entry = catalogue.region(region)
     name = cell_name(region, environment)
+    copies = f"    backups:\n      copyVaultArn: {copy_vault_arn}\n" if copy_vault_arn else ""
     return (
         f"{SCHEMA_HEADER}"
         f"# {entry.name}. Everything left out follows from these lines: cell config explain {name}\n"
@@ -39,6 +44,7 @@ def render_cell(
         f"    account: {account}\n"
         f"    peakPaymentsPerSecond: {peak}\n"
         f"    domain: {domain or f'{name}.cell.example.com'}\n"
+        f"{copies}"
     )
 
 

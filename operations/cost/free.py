@@ -38,6 +38,7 @@ FREE: Mapping[str, str] = MappingProxyType(
             "aws:ebs/defaultKmsKey:DefaultKmsKey",
             "aws:ebs/encryptionByDefault:EncryptionByDefault",
             "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+            "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration",
             "aws:ecr/repositoryPolicy:RepositoryPolicy",
             "aws:eks/accessEntry:AccessEntry",
             "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",

@@ -154,6 +154,9 @@ FINDERS: dict[str, Find] = {
     "ecr/lifecyclePolicy:LifecyclePolicy": find(
         "ecr.get_lifecycle_policy", "lifecyclePolicyText", repositoryName="{repository}"
     ),
+    "ecr/registryScanningConfiguration:RegistryScanningConfiguration": find(
+        "ecr.get_registry_scanning_configuration", "scanningConfiguration.rules[?scanFrequency=='SCAN_ON_PUSH']"
+    ),
     "ecr/repository:Repository": find("ecr.describe_repositories", "repositories", repositoryNames=["{name}"]),
     "ecr/repositoryPolicy:RepositoryPolicy": find(
         "ecr.get_repository_policy", "policyText", repositoryName="{repository}"
@@ -288,6 +291,7 @@ SETTINGS = frozenset(
     {
         "backup/regionSettings:RegionSettings",
         "ebs/encryptionByDefault:EncryptionByDefault",
+        "ecr/registryScanningConfiguration:RegistryScanningConfiguration",
         "iam/accountPasswordPolicy:AccountPasswordPolicy",
         "securityhub/account:Account",
     }

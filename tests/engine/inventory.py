@@ -68,7 +68,10 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
         ("list_users", {}, "Users[].Arn"),
         ("get_account_password_policy", {}, "PasswordPolicy.MinimumPasswordLength"),
     ),
-    "ecr": (("describe_repositories", {}, "repositories[].repositoryName"),),
+    "ecr": (
+        ("describe_repositories", {}, "repositories[].repositoryName"),
+        ("get_registry_scanning_configuration", {}, "scanningConfiguration.rules[].scanFrequency"),
+    ),
     "kinesis": (("list_streams", {}, "StreamNames[]"),),
     "kms": (("list_aliases", {}, "Aliases[?!starts_with(AliasName, 'alias/aws/')].AliasName"),),
     "logs": (

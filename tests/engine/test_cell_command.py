@@ -236,6 +236,7 @@ def test_new_cell_is_valid_at_once_and_replaces_nothing(project: Project) -> Non
     assert project.data("config", "explain", "eu-north-1-staging")["cell"] == "eu-north-1-staging"
     again = project.cell("new", "eu-north-1", "--environment", "staging", code=CONFIGURATION)
     assert "exists already" in again.stderr
+    assert "--copy-vault" in project.cell("new", "eu-north-1", code=CONFIGURATION).stderr
     assert "did you mean eu-west-1?" in project.cell("new", "eu-west-11", code=CONFIGURATION).stderr
 
 

@@ -53,3 +53,18 @@ def test_a_registry_comes_up_changes_and_goes(sandbox: Sandbox) -> None:
         client.set_repository_policy(repositoryName="cell/gateway", policyText=open_)
         repairs(made, drifts=2)
     assert client.describe_repositories()["repositories"] == []
+
+
+def test_what_a_registry_scans_changes_and_goes_back_to_the_default(sandbox: Sandbox) -> None:
+    client = sandbox.client("ecr")
+
+    def scanning(version: int) -> None:
+        filters = [{"filter": name, "filter_type": "WILDCARD"} for name in ("*", "cell/*")[:version]]
+        rule = {"scan_frequency": "SCAN_ON_PUSH", "repository_filters": filters}
+        ecr.RegistryScanningConfiguration("registry", scan_type="BASIC", rules=[rule])
+
+    with stack(sandbox, lambda: scanning(1)) as made:
+        comes_up_and_changes(made, scanning, update=1)
+        client.put_registry_scanning_configuration(scanType="BASIC", rules=[])
+        repairs(made, drifts=1)
+    assert client.get_registry_scanning_configuration()["scanningConfiguration"]["rules"] == []

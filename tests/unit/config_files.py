@@ -16,6 +16,7 @@ CELL = """config:
     account: account
     peakPaymentsPerSecond: 100
     domain: one.example.com
+    backups: {noCopyReason: no other account in these tests}
 """
 
 

@@ -4,7 +4,7 @@ does not exist, and no role without its boundary. Whatever a component adds is j
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,10 +15,15 @@ from test_stacks import ACCOUNT_OUTPUTS, STACKS, made
 
 from components.boundary import ACCOUNT, MAX_CHARACTERS, boundary, boundary_arn, boundary_name
 from components.iam import UNSCOPABLE, document
+from components.vocabulary import Compute
+from stacks import cell
 from stacks.fleet import Fleet, load_fleet
+from stacks.guardrail_models import AdoptedSettings, BackupSettings
+from stacks.models import ClusterSettings
 
 DECLARED = ("account", "account-dev", "eu-west-1", "us-east-1", "dev")
-"""Stacks whose policies are looked at: of each kind, in production and development, in two jurisdictions."""
+"""Stacks whose policies are looked at, besides `variants`: of each kind, in production and development, in two
+jurisdictions."""
 
 STANDS_FOR_ITS_RESOURCE = frozenset({"aws:kms/key:Key"})
 """`*` in a key policy is the key (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html)."""
@@ -84,7 +89,30 @@ def fleet() -> Fleet:
 
 @pytest.fixture(scope="module")
 def stacks(fleet: Fleet) -> dict[str, Registered]:
-    return {stack: made(stack, fleet, ACCOUNT_OUTPUTS) for stack in DECLARED}
+    return {stack: made(stack, fleet, ACCOUNT_OUTPUTS) for stack in DECLARED} | variants(fleet)
+
+
+def variants(fleet: Fleet) -> dict[str, Registered]:
+    """The same stacks as other settings make them: `<stack>, <what is other>`."""
+    auto = ClusterSettings(compute=Compute.AUTO)
+    adopted = AdoptedSettings(trail_log_group="org-trail", load_balancer_log_buckets={"eu-west-1": "org-lb-logs"})
+    uncopied = BackupSettings(no_copy_reason="the copies of these tests are elsewhere")
+    found = {
+        "eu-west-1, auto": made("eu-west-1", fleet, ACCOUNT_OUTPUTS, cluster=auto, backups=uncopied),
+        "dev, auto": made("dev", fleet, ACCOUNT_OUTPUTS, cluster=auto),
+        "account, adopt": made("account", fleet, ACCOUNT_OUTPUTS, guardrails="adopt", adopted=adopted),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cell, "load_fleet", lambda _folder: organisation(fleet))
+        found["eu-west-1, organisation"] = made("eu-west-1", fleet, ACCOUNT_OUTPUTS)
+    return found
+
+
+def organisation(fleet: Fleet) -> Fleet:
+    """The fleet, its production account in an organisation."""
+    account = fleet.stacks["account"]
+    settings = account.settings.model_copy(update={"organization_id": "o-a1b2c3d4e5"})
+    return replace(fleet, stacks={**fleet.stacks, "account": replace(account, settings=settings)})
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +135,10 @@ def documents(inputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def allows(declared: list[Declared]) -> list[Declared]:
     return [one for one in declared if one.statement["Effect"] == "Allow"]
+
+
+def in_one_organisation(one: Declared) -> bool:
+    return "aws:ResourceOrgID" in one.statement.get("Condition", {}).get("StringEquals", {})
 
 
 def test_policies_of_every_kind_are_looked_at(declared: list[Declared]) -> None:
@@ -134,14 +166,16 @@ def test_no_allow_has_a_wildcard_where_a_resource_is_known(declared: list[Declar
 
 
 def test_no_allow_leaves_account_or_region_open(declared: list[Declared]) -> None:
-    """Where an ARN has the part at all: those of S3 have neither, those of IAM no region."""
+    """Where an ARN has the part at all: those of S3 have neither, those of IAM no region. An organisation's registry
+    may be in any of its accounts: an account is open only where a condition names the organisation of the resource."""
     found = [
         f"{one}: {resource}"
         for one in allows(declared)
         for resource in one.resources
-        if resource != "*" and "*" in "".join(resource.split(":", 5)[1:5])
+        if resource != "*" and "*" in "".join(resource.split(":", 5)[1 : 4 if in_one_organisation(one) else 5])
     ]
     assert found == []
+    assert any(in_one_organisation(one) for one in declared)
 
 
 def test_every_action_exists(declared: list[Declared]) -> None:
@@ -209,8 +243,8 @@ def test_policies_fit_into_the_sizes_that_iam_takes(stacks: dict[str, Registered
 
 
 def test_every_role_carries_the_boundary_of_its_jurisdiction(stacks: dict[str, Registered], fleet: Fleet) -> None:
-    for stack, registered in stacks.items():
-        roles = registered.of(ROLE)
+    for variant, registered in stacks.items():
+        stack, roles = variant.partition(",")[0], registered.of(ROLE)
         key = ACCOUNT if stack in fleet.accounts else fleet.plan(stack).jurisdiction
         assert roles or stack == "account-dev"
         for role in roles.values():

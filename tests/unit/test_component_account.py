@@ -1,15 +1,18 @@
 """What an account holds once: trail, recorders, detectors, log buckets."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from answers import answers
 from mocks import GLOBAL_SERVICES, Registered, assert_children_of_components, run
+from moto.events.models import EventPattern
 
 from components.account import Account, AccountArgs, Adopted, Guardrails
 from components.account_alarms import TRAIL_ALARMS
 from components.account_baseline import AccountBaselineArgs, SecurityContact
 from components.buckets import ObjectLock
+from components.findings import FINDINGS
 
 ACCOUNT = "123456789012"
 ARGS = AccountArgs(
@@ -30,6 +33,7 @@ RECORDER, CHANNEL, STATUS = (
     "aws:cfg/deliveryChannel:DeliveryChannel",
     "aws:cfg/recorderStatus:RecorderStatus",
 )
+SCANNING = "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration"
 DETECTORS = (
     "aws:guardduty/detector:Detector",
     "aws:securityhub/account:Account",
@@ -37,6 +41,7 @@ DETECTORS = (
     "aws:ebs/encryptionByDefault:EncryptionByDefault",
     "aws:ebs/defaultKmsKey:DefaultKmsKey",
     "aws:backup/regionSettings:RegionSettings",
+    SCANNING,
 )
 ACCOUNT_WIDE = (
     "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
@@ -45,6 +50,8 @@ ACCOUNT_WIDE = (
     "aws:budgets/budget:Budget",
 )
 FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm"
+RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
+SUBSCRIPTION, TOPIC_POLICY = "aws:sns/topicSubscription:TopicSubscription", "aws:sns/topicPolicy:TopicPolicy"
 LOG_GROUP, TOPIC = "aws:cloudwatch/logGroup:LogGroup", "aws:sns/topic:Topic"
 
 
@@ -169,7 +176,7 @@ def test_every_alarm_of_the_benchmark_reads_the_trail_and_reaches_the_topic(acco
     filters, alarms = account.of(FILTER), account.of(ALARM)
     assert set(filters) == set(alarms) == {f"account-{row.key}" for row in TRAIL_ALARMS}
     assert len(filters) == 15
-    (topic,) = account.of(TOPIC).values()
+    topic = account.one(TOPIC, "account-alarms")
     for name, alarm in alarms.items():
         counted = filters[name].inputs
         assert counted["logGroupName"] == "/payment-cell/account/trail"
@@ -192,11 +199,63 @@ def test_the_alarms_together_watch_what_the_benchmark_lists() -> None:
 
 
 def test_the_alarm_topic_is_encrypted_and_has_a_reader(account: Registered) -> None:
-    assert account.one(TOPIC).inputs["kmsMasterKeyId"].endswith(":account-eu-west-1-audit")
-    subscription = account.one("aws:sns/topicSubscription:TopicSubscription").inputs
+    assert account.one(TOPIC, "account-alarms").inputs["kmsMasterKeyId"].endswith(":account-eu-west-1-audit")
+    subscription = account.one(SUBSCRIPTION, "account-sec@example.com").inputs
     assert (subscription["endpoint"], subscription["protocol"]) == ("sec@example.com", "email")
     delivers = account.one("aws:kms/key:Key", "account-eu-west-1-audit").statement("DeliverCloudwatch")
     assert delivers["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+
+
+def test_findings_of_each_region_go_to_a_topic_of_that_region(account: Registered) -> None:
+    topics = {"eu-west-1": "account-alarms", "us-east-1": "account-us-east-1-alarms"}
+    assert set(account.of(TOPIC)) == set(topics.values())
+    assert len(account.of(RULE)) == len(ARGS.regions) * len(FINDINGS)
+    for region, topic in topics.items():
+        assert account.one(TOPIC, topic).inputs["kmsMasterKeyId"].endswith(f":account-{region}-audit")
+        for key in FINDINGS:
+            target = account.one(TARGET, f"account-{region}-{key}")
+            assert account.one(RULE, target.name).inputs["region"] == target.inputs["region"] == region
+            assert target.inputs["rule"].startswith(target.name)
+            assert target.inputs["arn"] == f"arn:aws:sns:{region}:{ACCOUNT}:{topic}"
+            assert f"{TOPIC_POLICY} {topic}" in account.waits_for(target)
+    findings = account.one(TOPIC, topics["us-east-1"]).inputs["tags"]
+    assert findings["payment-cell:jurisdiction"] == "us", "data of the United States, wherever the account is at home"
+    readers = {(s.inputs["region"], s.inputs["endpoint"]) for s in account.of(SUBSCRIPTION).values()}
+    assert readers == {(region, "sec@example.com") for region in ARGS.regions}
+
+
+def test_findings_that_are_grave_new_and_not_suppressed_page_once(account: Registered) -> None:
+    def pages(event: dict[str, Any]) -> list[str]:
+        # An event has one finding in a list, which EventBridge looks into and this matcher does not.
+        rules = {key: account.one(RULE, f"account-us-east-1-{key}").inputs["eventPattern"] for key in FINDINGS}
+        return [key for key, pattern in rules.items() if EventPattern.load(pattern).matches_event(event)]
+
+    def found(severity: float) -> dict[str, Any]:
+        return {"source": "aws.guardduty", "detail-type": "GuardDuty Finding", "detail": {"severity": severity}}
+
+    def imported(**changed: Any) -> dict[str, Any]:
+        finding = {
+            "Severity": {"Label": "HIGH"}, "Workflow": {"Status": "NEW"}, "RecordState": "ACTIVE",
+            "ProductName": "Security Hub", **changed,
+        }  # fmt: skip
+        kind = "Security Hub Findings - Imported"
+        return {"source": "aws.securityhub", "detail-type": kind, "detail": {"findings": finding}}
+
+    assert [pages(found(severity)) for severity in (6.9, 7, 9.5)] == [[], ["guardduty"], ["guardduty"]]
+    assert pages(imported()) == pages(imported(Severity={"Label": "CRITICAL"})) == ["security-hub"]
+    for change in (
+        {"Severity": {"Label": "MEDIUM"}},
+        {"Workflow": {"Status": "SUPPRESSED"}},
+        {"RecordState": "ARCHIVED"},
+        {"ProductName": "GuardDuty"},
+    ):
+        assert pages(imported(**change)) == [], change
+
+
+def test_an_unconfirmed_subscriber_is_named_with_the_region_of_its_topic(account: Registered) -> None:
+    unconfirmed = account.one("payment-cell:components:Account").outputs["unconfirmed"]
+    assert unconfirmed == ["sec@example.com (eu-west-1)", "sec@example.com (us-east-1)"]
+    assert made(ADOPTED).one("payment-cell:components:Account").outputs["unconfirmed"] == []
 
 
 def test_the_trail_delivers_to_an_encrypted_log_group_it_may_write(account: Registered) -> None:
@@ -221,6 +280,13 @@ def test_aws_backup_may_take_aurora_in_each_region(account: Registered) -> None:
     for settings in account.of("aws:backup/regionSettings:RegionSettings").values():
         assert settings.inputs["resourceTypeOptInPreference"] == {"Aurora": True, "DynamoDB": True}
         assert settings.ignore_changes == ("resourceTypeOptInPreference",)
+
+
+def test_every_image_that_is_pushed_is_scanned_in_each_region(account: Registered) -> None:
+    for scanning in account.of(SCANNING).values():
+        (rule,) = scanning.inputs["rules"]
+        assert rule["scanFrequency"] == "SCAN_ON_PUSH"
+        assert rule["repositoryFilters"] == [{"filter": "*", "filterType": "WILDCARD"}]
 
 
 def test_passwords_are_long_and_not_used_again(account: Registered) -> None:
@@ -257,7 +323,8 @@ def test_spending_is_announced_before_the_budget_is_gone(account: Registered) ->
 
 def test_what_an_organisation_made_is_adopted_and_not_made_again() -> None:
     account = made(ADOPTED)
-    for type_ in (TRAIL, RECORDER, CHANNEL, FILTER, TOPIC, LOG_GROUP, "aws:kms/key:Key", *DETECTORS, *ACCOUNT_WIDE[:2]):
+    kept = (TRAIL, RECORDER, CHANNEL, FILTER, TOPIC, RULE, LOG_GROUP, "aws:kms/key:Key", *DETECTORS, *ACCOUNT_WIDE[:2])
+    for type_ in kept:
         assert account.of(type_) == {}, type_
     assert set(account.of(BUCKET)) == {"account-eu-west-1-lb-logs", "account-us-east-1-lb-logs"}
 

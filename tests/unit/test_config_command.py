@@ -44,7 +44,7 @@ def test_check_reports_all_files_at_once_with_the_code_for_configuration(project
     lines = result.stdout.splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("region: eu-west-9 is not a region")
-    assert lines[0].endswith("(stacks/Pulumi.one.yaml:7)")
+    assert lines[0].endswith("(stacks/Pulumi.one.yaml:8)")
     assert all("Pulumi." in line for line in lines)
 
 
@@ -54,7 +54,7 @@ def test_problems_are_data_for_programs(project: Path) -> None:
     assert result.exit_code == ExitCode.CONFIGURATION
     [problem] = json.loads(result.stdout)
     assert problem["file"] == "stacks/Pulumi.one.yaml"
-    assert (problem["line"], problem["key"], problem["fix"]) == (8, "shards.count", "use 4 or 8")
+    assert (problem["line"], problem["key"], problem["fix"]) == (9, "shards.count", "use 4 or 8")
 
 
 def test_check_of_one_stack_leaves_the_others_out(project: Path) -> None:

@@ -16,6 +16,12 @@ from stacks.settings import load_stack_file
 STACKS = Path(__file__).parents[2] / "stacks"
 
 
+def copies(region: str, environment: Environment) -> str | None:
+    """The vault that a new production cell is given."""
+    arn = f"arn:aws:backup:{region}:210987654321:backup-vault:copies"
+    return arn if environment is Environment.PRODUCTION else None
+
+
 def problems_of_list(folder: Path) -> list[Problem]:
     with pytest.raises(ConfigError) as caught:
         load_fleet(folder)
@@ -66,7 +72,7 @@ def test_a_new_cell_of_any_region_and_environment_is_valid(
 ) -> None:
     name = cell_name(region, environment)
     write(tmp_path, "account", render_account("123456789012", region, "oncall@example.com"))
-    write(tmp_path, name, render_cell(region, environment=environment))
+    write(tmp_path, name, render_cell(region, environment=environment, copy_vault_arn=copies(region, environment)))
     write(tmp_path, name + WORKLOADS_SUFFIX, render_workloads(name))
     assert set(load_fleet(tmp_path).cells) == {name}
 
@@ -76,7 +82,8 @@ def test_new_cells_of_all_regions_and_environments_stand_side_by_side(tmp_path: 
         text = render_account(f"12345678901{number}", "eu-west-1", "oncall@example.com")
         write(tmp_path, f"account-{number}", text)
         for region in catalogue.regions():
-            text = render_cell(region, environment=environment, account=f"account-{number}")
+            vault = copies(region, environment)
+            text = render_cell(region, environment=environment, account=f"account-{number}", copy_vault_arn=vault)
             write(tmp_path, cell_name(region, environment), text)
     assert len(load_fleet(tmp_path).cells) == len(catalogue.regions()) * len(Environment)
 
@@ -92,7 +99,7 @@ def test_a_cell_without_its_account_and_workloads_without_their_cell_are_refused
     write(tmp_path, "two-workloads", "config:\n  payment-cell:workloads:\n    cell: two\n")
     problems = problems_of(tmp_path)
     assert set(problems) == {"one:account", "two-workloads:cell"}
-    assert (problems["one:account"].nearest, problems["one:account"].line) == ("account", 7)
+    assert (problems["one:account"].nearest, problems["one:account"].line) == ("account", 8)
 
 
 def test_workloads_are_named_after_their_cell(tmp_path: Path) -> None:
@@ -169,7 +176,7 @@ def test_a_folder_without_stack_files_says_how_to_begin(tmp_path: Path) -> None:
 def test_a_lower_shard_count_than_the_published_is_refused_at_its_line(tmp_path: Path) -> None:
     stack = load_stack_file(write(tmp_path, "one", cell(shards="{count: 4}")))
     [problem] = published_problems(stack, first_map(8).to_json())
-    assert (problem.key, problem.line) == ("shards.count", 8)
+    assert (problem.key, problem.line) == ("shards.count", 9)
     assert "below the published" in problem.rule
     assert published_problems(stack, first_map(4).to_json()) == []
     assert published_problems(stack, first_map(2).to_json(), slots_may_move=True) == []
@@ -191,6 +198,18 @@ def test_backups_are_not_copied_into_the_account_that_they_are_to_survive(tmp_pa
     assert load_fleet(tmp_path).plan("one").backups.copy_vault_arn
 
 
+def test_production_is_copied_to_another_account_or_says_why_not(tmp_path: Path) -> None:
+    write(fleet(tmp_path), "one", cell(backups=""))
+    problem = problems_of(tmp_path)["one:backups.copyVaultArn"]
+    assert "BCK-03" in problem.rule
+    assert "backups.noCopyReason" in problem.fix
+    write(tmp_path, "one", cell(environment="staging", backups=""))
+    assert load_fleet(tmp_path).plan("one").backups.copy_vault_arn is None
+    write(tmp_path, "one", cell())
+    told = {row.name: row.value for row in load_fleet(tmp_path).plan("one").derived}
+    assert told["backups.noCopyReason"] == "no other account in these tests"
+
+
 def test_rarer_backups_are_kept_as_long_as_more_frequent_ones(tmp_path: Path) -> None:
-    write(fleet(tmp_path), "one", cell(backups="{weeklyDays: 30}"))
+    write(fleet(tmp_path), "one", cell(backups="{weeklyDays: 30, noCopyReason: no other account in these tests}"))
     assert "fewer than the 35" in problems_of(tmp_path)["one:backups.weeklyDays"].rule

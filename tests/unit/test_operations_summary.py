@@ -3,7 +3,11 @@
 from datetime import date
 from typing import Any
 
-from operations.summary import by_component, drift_seen, in_rows, kept
+import pytest
+
+from components.vocabulary import Environment
+from operations.plan import Declared, Kind
+from operations.summary import by_component, drift_seen, in_rows, kept, unheard
 
 CELL = "urn:pulumi:x::payment-cell::payment-cell:components:PaymentCell::x"
 LOG = "urn:pulumi:x::payment-cell::payment-cell:components:PaymentCell$payment-cell:components:EventLog::x"
@@ -64,3 +68,29 @@ def test_a_status_at_a_glance_has_a_row_a_part_and_a_version() -> None:
         "drift": ["aws:sqs/queue:Queue one-tax: delaySeconds 0 -> 5"],
     }
     assert in_rows({"health": "not observed: x", "drift": []}) == {"health": "not observed: x", "drift": "none"}
+
+
+TOPIC = resource("aws:sns/topic:Topic", "t")
+
+
+def subscription(*, pending: bool) -> dict[str, Any]:
+    outputs = {"endpoint": "sec@example.com", "region": "us-east-1", "pendingConfirmation": pending}
+    return resource("aws:sns/topicSubscription:TopicSubscription", "s", outputs=outputs)
+
+
+@pytest.mark.parametrize("kind", [Kind.ACCOUNT, Kind.CELL])
+def test_alarms_of_production_without_a_subscriber_are_warned_of(kind: Kind) -> None:
+    production = Declared(name="x", kind=kind, environment=Environment.PRODUCTION)
+    development = Declared(name="x", kind=kind, environment=Environment.DEVELOPMENT)
+    (warning,) = unheard([TOPIC], production)
+    assert "alarms of x have no subscriber" in warning
+    assert unheard([TOPIC], development) == []
+    assert unheard([], production) == [], "nothing that could ring"
+
+
+def test_a_subscriber_who_has_not_confirmed_is_warned_of_until_a_refresh_sees_it() -> None:
+    stack = Declared(name="x", kind=Kind.ACCOUNT, environment=Environment.PRODUCTION)
+    (warning,) = unheard([TOPIC, subscription(pending=True)], stack)
+    assert "do not reach sec@example.com (us-east-1)" in warning
+    assert "cell refresh x" in warning
+    assert unheard([TOPIC, subscription(pending=False)], stack) == []

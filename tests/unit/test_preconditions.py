@@ -85,7 +85,7 @@ def ask(token: str, props: Mapping[str, Any], account: Account, *, op: Op = Op.C
 
 
 def test_there_are_rows_enough_and_each_has_an_id_of_its_own() -> None:
-    assert len(PRECONDITIONS) >= 45
+    assert len(PRECONDITIONS) >= 80
     assert len({row.id for row in PRECONDITIONS}) == len(PRECONDITIONS)
 
 

@@ -42,6 +42,7 @@ def test_the_engines_own_object_gives_the_same_settings(tmp_path: Path) -> None:
         "account": "account",
         "peakPaymentsPerSecond": 100,
         "domain": "one.example.com",
+        "backups": {"noCopyReason": "no other account in these tests"},
     }
     assert parse_settings("cell", data) == load_stack_file(write(tmp_path, "one", CELL)).settings
 
@@ -111,6 +112,15 @@ def test_the_message_names_key_value_rule_fix_and_place(tmp_path: Path) -> None:
             "us-east-1 is outside jurisdiction eu",
         ),
         ({"backups": "{copyVaultArn: copies}"}, "backups.copyVaultArn", "not the ARN of a backup vault"),
+        ({"backups": "{noCopyReason: later}"}, "backups.noCopyReason", "20"),
+        (
+            {
+                "backups": "{copyVaultArn: 'arn:aws:backup:eu-west-1:210987654321:backup-vault:copies', "
+                "noCopyReason: no other account in these tests}"
+            },
+            "backups.noCopyReason",
+            "are copied to copyVaultArn",
+        ),
         ({"backups": "{coolingOffDays: 2}"}, "backups.coolingOffDays", "less than 3"),
         ({"backups": "{dailyDays: 0}"}, "backups.dailyDays", "less than 1"),
         ({"shards": "{count: 2, readers: 0}"}, "shards.readers", "without a standby"),
@@ -251,7 +261,7 @@ def test_a_secret_in_plain_text_is_refused_and_never_repeated(tmp_path: Path, li
 
 def test_a_secret_in_a_comment_is_refused(tmp_path: Path) -> None:
     problem = the_problem(tmp_path, CELL + "# old key: AKIA" + "IOSFODNN7EXAMPLE\n")
-    assert problem.line == 8
+    assert problem.line == 9
 
 
 def test_what_pulumi_encrypted_is_no_secret_in_plain_text(tmp_path: Path) -> None:
@@ -285,13 +295,13 @@ def test_a_file_that_is_no_stack_file_is_refused(tmp_path: Path, text: str, rule
 def test_two_kinds_in_one_file_are_refused(tmp_path: Path) -> None:
     problem = the_problem(tmp_path, CELL + "  payment-cell:workloads:\n    cell: one\n")
     assert "second kind" in problem.rule
-    assert problem.line == 8
+    assert problem.line == 9
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     problem = the_problem(tmp_path, CELL + "    zones: 2\n    zones: 3\n")
-    assert (problem.key, problem.line) == ("zones", 9)
-    assert "first in line 8" in problem.rule
+    assert (problem.key, problem.line) == ("zones", 10)
+    assert "first in line 9" in problem.rule
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

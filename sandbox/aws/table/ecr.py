@@ -1,13 +1,18 @@
-"""ECR repositories with their lifecycle and access policies. Images are nobody's declaration and not emulated."""
+"""ECR repositories with their lifecycle and access policies, and what a registry scans. Images are not emulated."""
 
 from typing import Any
 
 from sandbox.aws.provider.calls import code, json_text, or_none, tagging, without_none
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
-from sandbox.aws.provider.shapes import tag_list, tag_map
+from sandbox.aws.provider.shapes import outputs, request, tag_list, tag_map
 from sandbox.aws.table.parts import only_item
 
 REPOSITORY = "aws:ecr/repository:Repository"
+SCANNING = "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration"
+
+NO_SCANNING: dict[str, Any] = {"scanType": "BASIC", "rules": []}
+"""Of a registry that nobody has configured
+(https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutRegistryScanningConfiguration.html)."""
 
 
 def _encryption(props: Props) -> dict[str, Any] | None:
@@ -99,7 +104,34 @@ def _read_policy(ctx: Context, name: str, _last: Props) -> Props | None:
     return found and {"repository": name, "registryId": found["registryId"], "policy": found["policyText"]}
 
 
+# ---- aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration
+
+
+def _put_scanning(ctx: Context, props: Props) -> str:
+    asked = request("ecr", "PutRegistryScanningConfiguration", {"rules": [], **props})
+    ctx.client("ecr").put_registry_scanning_configuration(**asked)
+    return ctx.account_id
+
+
+def _read_scanning(ctx: Context, registry: str, _last: Props) -> Props | None:
+    """Never None: ECR has one of its own for each registry."""
+    found = ctx.client("ecr").get_registry_scanning_configuration()["scanningConfiguration"]
+    return outputs(SCANNING, found) | {"registryId": registry}
+
+
+def _delete_scanning(ctx: Context, _id: str, _last: Props) -> None:
+    ctx.client("ecr").put_registry_scanning_configuration(**NO_SCANNING)
+
+
 TYPES = [
+    ResourceType(
+        token=SCANNING,
+        service="ecr",
+        create=_put_scanning,
+        read=_read_scanning,
+        update=lambda ctx, _id, _old, new: (_put_scanning(ctx, new), None)[1],
+        delete=_delete_scanning,
+    ),
     ResourceType(
         token=REPOSITORY,
         service="ecr",
