@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 import pytest
 from answers import answers
 from mocks import Registered, assert_children_of_components, assert_regional, is_unknown, run
+from policy_evaluator import Call, Decision, decide
 
 from components.addresses import address_plan
 from components.alarm_topic import AlarmTopicArgs
@@ -252,3 +253,14 @@ def test_another_account_decrypts_only_what_it_copies() -> None:
     assert allowed["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
     grants = cell.one("aws:kms/key:Key", "test-payments").statement("GrantToOtherAccount")
     assert grants["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+
+    def may(action: str, account: str) -> set[str]:
+        role = f"arn:aws:iam::{account}:role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup"
+        context = {"kms:CallerAccount": account, "kms:GrantIsForAWSResource": "true", "aws:PrincipalArn": role}
+        call = Call(action=action, principal=role, context=context)
+        keys = cell.of("aws:kms/key:Key").items()
+        return {name for name, key in keys if decide(key.document(), call) is Decision.ALLOWED}
+
+    for action in ("kms:Decrypt", "kms:CreateGrant"):
+        assert may(action, "210987654321") == {"test-backup", "test-payments"}
+        assert may(action, "999999999999") == set()
