@@ -28,7 +28,7 @@ from operations.upgrade.checks import (
 )
 from operations.upgrade.live import ClusterApi, Unreachable, cluster_api
 from operations.upgrade.running import PARAMETERS, Running, running
-from operations.upgrade.steps import MAY_CHANGE, Kind, Step, Target, plan_upgrade
+from operations.upgrade.steps import DRAINS, IN_CLUSTER, MAY_CHANGE, Kind, Step, Target, plan_upgrade
 from stacks.fleet import WORKLOADS_SUFFIX, load_fleet
 from stacks.models import CellSettings
 from stacks.problems import ConfigError
@@ -56,7 +56,7 @@ def prepare(session: Session, cell: str, target: Target) -> Prepared:
     assert isinstance(settings, CellSettings)
     declared = chosen_versions(settings.versions)
     steps = plan_upgrade(now, declared, target)
-    if not any(step.kind in (Kind.CONTROL_PLANE, Kind.NODES) for step in steps):
+    if not any(step.kind in IN_CLUSTER for step in steps):
         return Prepared(steps=steps)
     goal = target.kubernetes or declared.kubernetes
     findings = removed_in_objects(kubernetes_objects(_workloads(session, cell)), goal)
@@ -95,7 +95,7 @@ def upgrade(session: Session, cell: str, target: Target, consent: Consent) -> li
 def _refuse(cell: str, prepared: Prepared) -> None:
     """Raises CellError where the next steps would fail or break what runs."""
     reasons = [str(finding) for finding in prepared.findings if finding.blocks]
-    if any(step.kind is Kind.NODES for step in prepared.steps):
+    if any(step.kind in DRAINS for step in prepared.steps):
         reasons += [str(stuck) for stuck in prepared.stuck]
     if prepared.unchecked:
         reasons.append(f"removed APIs and PodDisruptionBudgets could not be checked: {prepared.unchecked}")
