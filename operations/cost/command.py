@@ -27,7 +27,7 @@ def cost_report(project: Project, stack: str, declared: Mapping[str, Declared], 
     """Prices what a stack declares. Raises CellError where that cannot be said."""
     subject = known_stack(stack, declared)
     if subject.kind is Kind.WORKLOADS:
-        fix = f"its objects run on the node groups of {subject.needs}: run `cell cost {subject.needs}`"
+        fix = f"its objects run on the nodes of {subject.needs}: run `cell cost {subject.needs}`"
         raise CellError(f"{stack} has no cost of its own; {fix}", ExitCode.CONFIGURATION)
     file = load_stack_file(project.stack_file(stack))
     region, usage = home_and_usage(file)

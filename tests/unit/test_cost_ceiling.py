@@ -175,7 +175,7 @@ def test_an_accounts_stack_has_no_ceiling(project: Project) -> None:
 @pytest.mark.parametrize(
     ("stack", "settings", "replica", "message"),
     [
-        ("one-workloads", {}, False, "has no cost of its own; its objects run on the node groups of one"),
+        ("one-workloads", {}, False, "has no cost of its own; its objects run on the nodes of one"),
         ("one", {"region": "sa-east-1"}, False, "no prices for sa-east-1, only for eu-west-1, us-east-1"),
         ("one", {"recoveryRegion": "none"}, True, "has no recovery region, so nothing would be replicated"),
     ],
