@@ -5,6 +5,7 @@ step names. Then the plan is made anew from the state: a run that was killed goe
 again.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from operations.upgrade.steps import DRAINS, IN_CLUSTER, MAY_CHANGE, Kind, Step,
 from stacks.fleet import WORKLOADS_SUFFIX, load_fleet
 from stacks.models import CellSettings
 from stacks.problems import ConfigError
+from stacks.providers import TUNNEL_VARIABLE
 from stacks.settings import NAMESPACE, load_stack_file
 from stacks.versions import chosen_versions
 
@@ -190,7 +192,8 @@ def _workloads(session: Session, cell: str) -> list[dict[str, Any]]:
 
 def _api(session: Session, cell: str) -> ClusterApi:
     account = load_fleet(session.project.stacks_folder).account_of(cell)
-    return cluster_api(session.engine.outputs(cell), account.deploy_role_arn)
+    tunnel = os.environ.get(TUNNEL_VARIABLE)
+    return cluster_api(cell, session.engine.outputs(cell), account.deploy_role_arn, tunnel)
 
 
 def _stuck(api: ClusterApi) -> list[Stuck]:
