@@ -15,8 +15,16 @@ from record import SECRET_MARK, STATES, packed, read_state, trimmed
 
 from conftest import Sandbox
 
-CELL = "dev"
 RELEASES = sorted(path.name for path in STATES.iterdir())
+CELLS = [
+    (path.parent.name, path.name.removesuffix(".json.gz"))
+    for path in sorted(STATES.glob("*/*.json.gz"))
+    if not path.name.startswith("account")
+]
+"""(release, cell) of each fixture; those of accounts hold the outputs that cells read."""
+
+PROTECTED = {"dev": 0, "eu-west-1": 60}
+"""Cell -> protected resources that its fixture has at least: a cell of production protects what holds data."""
 
 STATEFUL = frozenset(
     {
@@ -42,8 +50,10 @@ HARMLESS = frozenset({"same", "update", "refresh", "read"})
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("release", RELEASES)
-def test_todays_program_replaces_nothing_that_holds_data(release: str, sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("release", "cell"), CELLS)
+def test_todays_program_replaces_nothing_that_holds_data(
+    release: str, cell: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
     project = Project.copy(sandbox, tmp_path / "project")
     for path in sorted((STATES / release).glob("*.json.gz")):
         stack = path.name.removesuffix(".json.gz")
@@ -58,7 +68,7 @@ def test_todays_program_replaces_nothing_that_holds_data(release: str, sandbox: 
 
     log = tmp_path / "events.json"
     try:
-        project.pulumi("preview", "--stack", CELL, f"--event-log={log}")
+        project.pulumi("preview", "--stack", cell, f"--event-log={log}")
         steps = {
             event["resourcePreEvent"]["metadata"]["urn"]: event["resourcePreEvent"]["metadata"]
             for event in events(log)
@@ -68,9 +78,11 @@ def test_todays_program_replaces_nothing_that_holds_data(release: str, sandbox: 
         for path in (STATES / release).glob("*.json.gz"):
             project.pulumi("stack", "rm", path.name.removesuffix(".json.gz"), "--force", "--yes", "--preserve-config")
 
-    rows = {row["urn"]: row for row in read_state(STATES / release / f"{CELL}.json.gz")["deployment"]["resources"]}
+    rows = {row["urn"]: row for row in read_state(STATES / release / f"{cell}.json.gz")["deployment"]["resources"]}
     kept = {urn for urn, row in rows.items() if row["type"] in STATEFUL or row.get("protect")}
     assert len(kept) >= 25, "the fixture holds too little to say anything"
+    protected = {urn for urn, row in rows.items() if row.get("protect")}
+    assert len(protected) >= PROTECTED[cell], "the fixture has lost what production protects"
     assert kept <= steps.keys(), f"the engine said nothing of {kept - steps.keys()}"
     assert {urn: steps[urn]["op"] for urn in kept if steps[urn]["op"] not in HARMLESS} == {}
 
