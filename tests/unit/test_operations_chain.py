@@ -141,7 +141,7 @@ def test_an_auto_mode_cell_has_an_unavoidable_chain_of_its_own() -> None:
     nat = "aws:ec2/natGateway:NatGateway"
     assert [step.type for step in found.longest.steps if step.time] == [nat, *UNAVOIDABLE_IN_AUTO_MODE[1:]]
     assert found.longest.seconds == found.unavoidable.seconds + times[nat].typical_s
-    slower = times | {FIRST_NODE: times[FIRST_NODE].model_copy(update={"typical_s": 1000})}
+    slower = {**times, FIRST_NODE: times[FIRST_NODE].model_copy(update={"typical_s": 1000})}
     later = timing(graph_of(made), slower)
     assert later.longest.seconds == found.longest.seconds - times[FIRST_NODE].typical_s + 1000
 
