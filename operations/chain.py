@@ -6,7 +6,7 @@ catalogue/creation_times.yaml. Types without one count as nothing and are named.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
@@ -21,6 +21,13 @@ UNAVOIDABLE: Final = (
 )
 """What no cell can do side by side: network, control plane, nodes, and the first workload on them. That is the
 cluster's DNS, which every other workload needs and which EKS installs as an add-on."""
+
+CLUSTER, NODE_GROUP, ADD_ON = UNAVOIDABLE[1:]
+FIRST_NODE: Final = "kubernetes:karpenter.sh/v1:NodePool"
+
+UNAVOIDABLE_IN_AUTO_MODE: Final = (UNAVOIDABLE[0], CLUSTER, FIRST_NODE, ADD_ON)
+"""The same with EKS Auto Mode, where a node pool launches the first node once a workload waits for it: AWS's own pool,
+for the metrics server (components/auto_mode.py)."""
 
 NOT_TIMED: Final = "not timed"
 COMPUTED: Final = "computed from published creation times, not measured"
@@ -70,7 +77,7 @@ class Timing:
 
     longest: Chain
     unavoidable: Chain
-    """Without steps where the graph has no node group."""
+    """Without steps where the graph has no cluster."""
     not_timed: Mapping[str, int]
     """Type without a published time -> how many there are."""
 
@@ -83,17 +90,36 @@ class Timing:
 def timing(resources: Sequence[Resource], times: Mapping[str, CreationTime]) -> Timing:
     """Longest and unavoidable chain of a graph. Raises ValueError where resources wait for each other."""
     cloud = [resource for resource in resources if resource.cloud]
-    timed_nodes = any(resource.type == UNAVOIDABLE[2] for resource in cloud)
+    types = {resource.type for resource in cloud}
+    unavoidable, longest = Chain(steps=()), longest_chain(resources, times)
+    if NODE_GROUP in types:
+        unavoidable = unavoidable_chain(times)
+    elif CLUSTER in types:  # a cluster without node groups is one in Auto Mode
+        unavoidable = unavoidable_chain(times, UNAVOIDABLE_IN_AUTO_MODE)
+        longest = _with_first_node(resources, times)
     return Timing(
-        longest=longest_chain(resources, times),
-        unavoidable=unavoidable_chain(times) if timed_nodes else Chain(steps=()),
+        longest=longest,
+        unavoidable=unavoidable,
         not_timed=dict(sorted(Counter(one.type for one in cloud if one.type not in times).items())),
     )
 
 
-def unavoidable_chain(times: Mapping[str, CreationTime]) -> Chain:
+def unavoidable_chain(times: Mapping[str, CreationTime], types: Sequence[str] = UNAVOIDABLE) -> Chain:
     """The floor, from the same table."""
-    return Chain(steps=tuple(Step(type=type_, name="", time=times.get(type_)) for type_ in UNAVOIDABLE))
+    return Chain(steps=tuple(Step(type=type_, name="", time=times.get(type_)) for type_ in types))
+
+
+def _with_first_node(resources: Sequence[Resource], times: Mapping[str, CreationTime]) -> Chain:
+    """The longest chain in Auto Mode: an add-on is there once a node is, which no resource of the stack stands for."""
+    node, add_on = times[FIRST_NODE], times[ADD_ON]
+    together = add_on.model_copy(update={"typical_s": node.typical_s + add_on.typical_s})
+    steps: list[Step] = []
+    for step in longest_chain(resources, {**times, ADD_ON: together}).steps:
+        if step.type == ADD_ON:
+            steps += [Step(type=FIRST_NODE, name="first node", time=node), replace(step, time=add_on)]
+        else:
+            steps.append(step)
+    return Chain(steps=tuple(steps))
 
 
 def longest_chain(resources: Sequence[Resource], times: Mapping[str, CreationTime]) -> Chain:

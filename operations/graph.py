@@ -168,7 +168,7 @@ def _summary(graph: StackGraph) -> str:
     parts += [f"without {name}, which is not deployed" for name in graph.unknown]
     types = ", ".join(f"{short_type(kind)} {count}" for kind, count in graph.timing.not_timed.items())
     lines = [
-        f"ratio of both: {ratio:.2f}" if ratio is not None else "no unavoidable chain: this stack has no nodes",
+        f"ratio of both: {ratio:.2f}" if ratio is not None else "no unavoidable chain: this stack has no cluster",
         f"the region takes at least {_minutes(sum(graph.region.values()))} ({', '.join(parts)}), {COMPUTED}",
         f"{NOT_TIMED}, counted as 0 s: {types or 'nothing'}",
     ]

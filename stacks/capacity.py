@@ -41,7 +41,8 @@ INTERFACE_ENDPOINTS, GATEWAY_ENDPOINTS = 18, 2
 """VPC endpoints of a cell (components/endpoints.py)."""
 
 SECURITY_GROUPS = 6
-"""Interface endpoints, load balancer, databases and proxies, the VPC's default one, and one that EKS makes."""
+"""Interface endpoints, load balancer, databases and proxies, the VPC's default one, and one that EKS makes.
+A runner has one more (components/runner.py)."""
 
 LARGEST_SECURITY_GROUP = 2
 """Rules in one direction of the group that has most: the load balancer's two ports, the databases' two callers. What
@@ -153,6 +154,7 @@ def _count_quotas(
     instances = sum(1 + shard.readers for shard in shards)
     largest = max(groups, key=lambda name: groups[name].maximum)
     pipes = sum(consumer.ordered for consumer in consumers) + any(not consumer.ordered for consumer in consumers)
+    runners = int(settings.runner is not None)
     vcpus = {name: group.maximum * _vcpus(group) for name, group in groups.items()}
     each = " + ".join(f"{name} {count}" for name, count in vcpus.items())
     wanted = {
@@ -170,7 +172,7 @@ def _count_quotas(
         "internet-gateways": (1, "one a cell"),
         "interface-endpoints-per-vpc": (INTERFACE_ENDPOINTS, "one for each service that the cell calls"),
         "gateway-endpoints": (GATEWAY_ENDPOINTS, "S3 and DynamoDB"),
-        "security-groups": (SECURITY_GROUPS, "endpoints, edge, databases, proxies, default, cluster"),
+        "security-groups": (SECURITY_GROUPS + runners, "endpoints, edge, databases, proxies, default, cluster, runner"),
         "security-group-rules": (LARGEST_SECURITY_GROUP, "the largest group of the cell"),
         "load-balancers": (1, "the edge's"),
         "eks-node-groups": (len(groups), ", ".join(groups)),

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import catalogue
+from components.vocabulary import Compute
 from stacks.models import CellSettings
 from stacks.plan import CellPlan
 from stacks.problems import ConfigError, Problem
 from stacks.settings import StackFile
+from stacks.versions import installed
 
 NOTICE_DAYS = 90
 """Days before an end of support from which a preview warns: a quarter, in which each cell has maintenance windows."""
@@ -38,7 +40,7 @@ class InUse:
 
     kubernetes: str
     nodes: Mapping[str, str]
-    """Node group -> Kubernetes version."""
+    """Node group -> Kubernetes version; empty in Auto Mode."""
     addons: Mapping[str, str]
     """Add-on -> version."""
     shards: Mapping[str, str]
@@ -71,11 +73,12 @@ class Deadline:
 
 
 def declared(plan: CellPlan) -> InUse:
-    """What a plan has the cell run."""
+    """What a plan has the cell run. Auto Mode has no node groups: its nodes have the control plane's version."""
+    groups = plan.node_groups if plan.compute is Compute.MANAGED else ()
     return InUse(
         kubernetes=plan.kubernetes_version,
-        nodes=dict.fromkeys(plan.node_groups, plan.node_version),
-        addons=plan.addons,
+        nodes=dict.fromkeys(groups, plan.node_version),
+        addons=installed(plan.addons, plan.compute),
         shards={shard.id: plan.shard_versions.get(shard.id, plan.engine_version) for shard in plan.shards},
         ca=plan.ca_identifier,
     )
@@ -116,8 +119,9 @@ def _ends(in_use: InUse) -> Iterator[_Entry]:
     yield "control plane", in_use.kubernetes, "versions.kubernetes", of_kubernetes(in_use.kubernetes), kubernetes.source
     for version, groups in _by_version(in_use.nodes).items():
         yield f"nodes ({groups})", version, "versions.nodes", of_kubernetes(version), kubernetes.source
-    image = known.node_image
-    yield "node image", image.name, "", image.until, image.source
+    if in_use.nodes:  # AWS chooses the image of Auto Mode's nodes
+        image = known.node_image
+        yield "node image", image.name, "", image.until, image.source
     for name, version in sorted(in_use.addons.items()):
         goes_with = [
             m for m, addons in known.addons.versions.items() if name in addons and addons[name].version == version

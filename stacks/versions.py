@@ -10,6 +10,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 import catalogue
+from components.auto_mode import ADD_ONS as AUTO_MODE_ADD_ONS
+from components.vocabulary import Compute
 from stacks.model_base import Day, Settings, ShardId
 
 
@@ -77,6 +79,11 @@ class VersionSettings(Settings):
 def minor_of(version: str) -> int:
     """The second number of a version: 36 of 1.36, 7 of 17.7."""
     return int(version.split(".")[1])
+
+
+def installed(addons: Mapping[str, str], compute: Compute) -> dict[str, str]:
+    """Of the catalogue's add-ons, those that a cell installs: in Auto Mode AWS runs what the others do."""
+    return {name: addons[name] for name in addons if compute is Compute.MANAGED or name in AUTO_MODE_ADD_ONS}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

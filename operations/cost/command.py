@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-import catalogue
 from operations.cost.ceiling import home_and_usage
 from operations.cost.estimate import estimate
 from operations.cost.replica import replica_estimate
@@ -27,17 +26,12 @@ def cost_report(project: Project, stack: str, declared: Mapping[str, Declared], 
     """Prices what a stack declares. Raises CellError where that cannot be said."""
     subject = known_stack(stack, declared)
     if subject.kind is Kind.WORKLOADS:
-        fix = f"its objects run on the node groups of {subject.needs}: run `cell cost {subject.needs}`"
+        fix = f"its objects run on the nodes of {subject.needs}: run `cell cost {subject.needs}`"
         raise CellError(f"{stack} has no cost of its own; {fix}", ExitCode.CONFIGURATION)
     file = load_stack_file(project.stack_file(stack))
     region, usage = home_and_usage(file)
-    priced = catalogue.prices().regions()
-    if region is None or region not in priced:
-        raise CellError(
-            f"{stack}: catalogue/prices.yaml has no prices for {region}, only for {', '.join(priced)}; "
-            "add them there with their sources",
-            ExitCode.CONFIGURATION,
-        )
+    if region is None:
+        raise CellError(f"{stack} has no region of its own, so nothing says its prices", ExitCode.CONFIGURATION)
     settings = file.settings if isinstance(file.settings, CellSettings) else None
     recovery = derive(stack, settings).recovery_region if settings else None
     if replica and recovery is None:

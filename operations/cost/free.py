@@ -97,7 +97,9 @@ FREE: Mapping[str, str] = MappingProxyType(
 )
 """Type -> why it costs nothing by itself."""
 
-FREE_PREFIXES: Mapping[str, str] = MappingProxyType({"kubernetes:": "runs on the node groups, which are charged"})
+FREE_PREFIXES: Mapping[str, str] = MappingProxyType(
+    {"kubernetes:": "runs on the nodes, which are charged with the cell"}
+)
 
 NOT_PRICED: Mapping[str, str] = MappingProxyType(
     {

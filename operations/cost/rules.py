@@ -24,6 +24,9 @@ IO_OPTIMIZED = 1.3
 ARCHIVE_SUFFIX = "-archive"
 """Ends the name of the bucket that the event log is written to; what others hold depends on use (components/)."""
 
+AUTO_MODE_DISK_GIB = 50
+"""Volume of an Auto Mode node (components/auto_nodes.py)."""
+
 SHARD = "aws:rds/cluster:Cluster"
 INSTANCE = "aws:rds/clusterInstance:ClusterInstance"
 
@@ -74,8 +77,16 @@ def _hours(price: str, count: float = 1, what: str = "") -> Charge:
     return Charge(price=price, quantity=count * HOURS, formula=f"{count:g}{what} * {HOURS} h")
 
 
-def _cluster(_resource: Resource, _context: Context) -> Iterator[Charge]:
+def _cluster(resource: Resource, context: Context) -> Iterator[Charge]:
     yield _hours("eks.cluster")
+    if not (resource.inputs.get("computeConfig") or {}).get("enabled"):
+        return
+    # Auto Mode makes nodes as pods need them: no resource declares how many, the cell's sizing does.
+    for kind, nodes in context.usage.auto_nodes.items():
+        yield _hours(f"ec2.{kind}", nodes, " nodes")
+        yield _hours(f"eks.auto.{kind}", nodes, " nodes")
+        disks = f"{nodes:g} nodes of {kind} * {AUTO_MODE_DISK_GIB} GiB"
+        yield Charge(price="ebs.gp3", quantity=nodes * AUTO_MODE_DISK_GIB, formula=disks)
 
 
 def _node_group(resource: Resource, context: Context) -> Iterator[Charge]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import catalogue
+from components.vocabulary import Compute
 from stacks.plan import CellPlan
 
 HOURS = 730
@@ -50,6 +53,10 @@ class Usage:
     flow_log_gb: float = 0.0
     waf_log_gb: float = 0.0
     control_plane_log_gb: float = 0.0
+    auto_nodes: Mapping[str, int] = field(default_factory=dict)
+    """Instance type -> nodes that Auto Mode runs; empty where node groups do, which say so themselves"""
+    auto_nodes_minimum: Mapping[str, int] = field(default_factory=dict)
+    """The same for a replica that takes no payment"""
     months_stored: float = 12.0
     assumptions: tuple[str, ...] = ()
     """Each quantity's origin, in words with its numbers."""
@@ -64,6 +71,7 @@ def usage_of(plan: CellPlan) -> Usage:
     row_bytes_a_day = mean * 86_400 * w["row_bytes_per_payment"]
     event_gb = events * w["event_bytes"] / _GB
     ordered = sum(consumer.ordered for consumer in plan.consumers)
+    groups = plan.node_groups.values() if plan.compute is Compute.AUTO else ()
     return Usage(
         payments=payments / _MILLION,
         events=events / _MILLION,
@@ -83,6 +91,8 @@ def usage_of(plan: CellPlan) -> Usage:
         flow_log_gb=payments * w["flow_log_bytes_per_payment"] / _GB,
         waf_log_gb=requests * w["waf_log_bytes_per_request"] / _GB,
         control_plane_log_gb=w["control_plane_log_gb"],
+        auto_nodes=_by_type((group.instance_types[0], group.desired) for group in groups),
+        auto_nodes_minimum=_by_type((group.instance_types[0], group.minimum) for group in groups),
         months_stored=w["months_stored"],
         assumptions=(
             f"{mean:,.1f} payments/s all month: the peak of {plan.peak_payments_per_second:,} / {w['peak_to_mean']:g} "
@@ -90,7 +100,8 @@ def usage_of(plan: CellPlan) -> Usage:
             f"{w['events_per_payment']:g} events of {w['event_bytes']:,.0f} bytes, {w['api_requests_per_payment']:g} "
             f"API requests and {w['database_ios_per_payment']:g} database I/Os a payment (catalogue/workload.yaml)",
             f"stored data as after {w['months_stored']:g} months, or after its retention where that is shorter",
-            f"a month has {HOURS} hours; node groups stand at their desired size",
+            f"a month has {HOURS} hours; node groups stand at their desired size"
+            + (", and Auto Mode runs as many nodes as they would have" if groups else ""),
         ),
     )
 
@@ -103,8 +114,16 @@ def warm(usage: Usage) -> Usage:
         archive_gb=usage.archive_gb,
         archive_months=usage.archive_months,
         control_plane_log_gb=usage.control_plane_log_gb,
+        auto_nodes=usage.auto_nodes_minimum,
         months_stored=usage.months_stored,
     )
+
+
+def _by_type(nodes: Iterable[tuple[str, int]]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for kind, count in nodes:
+        counts[kind] += count
+    return dict(counts)
 
 
 def _lcus(mean: float) -> float:

@@ -5,6 +5,7 @@ step names. Then the plan is made anew from the state: a run that was killed goe
 again.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,10 +29,11 @@ from operations.upgrade.checks import (
 )
 from operations.upgrade.live import ClusterApi, Unreachable, cluster_api
 from operations.upgrade.running import PARAMETERS, Running, running
-from operations.upgrade.steps import MAY_CHANGE, Kind, Step, Target, plan_upgrade
+from operations.upgrade.steps import DRAINS, IN_CLUSTER, MAY_CHANGE, Kind, Step, Target, plan_upgrade
 from stacks.fleet import WORKLOADS_SUFFIX, load_fleet
 from stacks.models import CellSettings
 from stacks.problems import ConfigError
+from stacks.providers import TUNNEL_VARIABLE
 from stacks.settings import NAMESPACE, load_stack_file
 from stacks.versions import chosen_versions
 
@@ -56,7 +58,7 @@ def prepare(session: Session, cell: str, target: Target) -> Prepared:
     assert isinstance(settings, CellSettings)
     declared = chosen_versions(settings.versions)
     steps = plan_upgrade(now, declared, target)
-    if not any(step.kind in (Kind.CONTROL_PLANE, Kind.NODES) for step in steps):
+    if not any(step.kind in IN_CLUSTER for step in steps):
         return Prepared(steps=steps)
     goal = target.kubernetes or declared.kubernetes
     findings = removed_in_objects(kubernetes_objects(_workloads(session, cell)), goal)
@@ -95,7 +97,7 @@ def upgrade(session: Session, cell: str, target: Target, consent: Consent) -> li
 def _refuse(cell: str, prepared: Prepared) -> None:
     """Raises CellError where the next steps would fail or break what runs."""
     reasons = [str(finding) for finding in prepared.findings if finding.blocks]
-    if any(step.kind is Kind.NODES for step in prepared.steps):
+    if any(step.kind in DRAINS for step in prepared.steps):
         reasons += [str(stuck) for stuck in prepared.stuck]
     if prepared.unchecked:
         reasons.append(f"removed APIs and PodDisruptionBudgets could not be checked: {prepared.unchecked}")
@@ -190,7 +192,8 @@ def _workloads(session: Session, cell: str) -> list[dict[str, Any]]:
 
 def _api(session: Session, cell: str) -> ClusterApi:
     account = load_fleet(session.project.stacks_folder).account_of(cell)
-    return cluster_api(session.engine.outputs(cell), account.deploy_role_arn)
+    tunnel = os.environ.get(TUNNEL_VARIABLE)
+    return cluster_api(cell, session.engine.outputs(cell), account.deploy_role_arn, tunnel)
 
 
 def _stuck(api: ClusterApi) -> list[Stuck]:

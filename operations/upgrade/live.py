@@ -3,22 +3,42 @@
 import base64
 import json
 import shutil
+import socket
 import ssl
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from http.client import HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
 
-from stacks.providers import kubeconfig
+from operations.connect import Cluster, config
 
 TIMEOUT_S = 15
 """Seconds for one answer. A private endpoint that cannot be reached from here does not answer at all."""
 
 
+OK = 200
+
+
 class Unreachable(Exception):
     """The API server does not answer, or not to this caller; the text says which."""
+
+
+class _Connection(HTTPSConnection):
+    """HTTPS to a server that may stand behind another name than its certificate's."""
+
+    def __init__(self, host: str, port: int | None, context: ssl.SSLContext, certified: str | None) -> None:
+        super().__init__(host, port, timeout=TIMEOUT_S, context=context)
+        self._verifying, self._certified = context, certified
+
+    def connect(self) -> None:
+        if self._certified is None:
+            return super().connect()
+        plain = socket.create_connection((self.host, self.port), TIMEOUT_S)
+        # The name is asked for (SNI) and the certificate has to be for it: the context verifies both.
+        self.sock = self._verifying.wrap_socket(plain, server_hostname=self._certified)
+        return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,21 +48,25 @@ class ClusterApi:
     url: str
     context: ssl.SSLContext
     token: str
+    certified: str | None = None
+    """Host that the server's certificate names, where that is not the URL's: the URL is a tunnel's near end then."""
 
     def text(self, path: str) -> str:
         """The answer to a GET. Raises Unreachable."""
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.token}"})
-        # Proxies of the environment are not for an endpoint inside of the VPC.
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.context)
-        )
+        near = urlsplit(self.url)
+        # Not through proxies of the environment: they are not for an endpoint inside of the VPC.
+        connection = _Connection(str(near.hostname), near.port, self.context, self.certified)
         try:
-            with opener.open(request, timeout=TIMEOUT_S) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as error:
-            raise Unreachable(f"GET {path}: the API server answers {error.code} {error.reason}") from None
-        except OSError as error:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+            answer = connection.getresponse()
+            body = answer.read().decode()
+        except (OSError, HTTPException) as error:
             raise Unreachable(f"{self.url} cannot be reached from here: {error}") from None
+        finally:
+            connection.close()
+        if answer.status != OK:
+            raise Unreachable(f"GET {path}: the API server answers {answer.status} {answer.reason}")
+        return body
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """The objects of a collection. Raises Unreachable."""
@@ -50,22 +74,14 @@ class ClusterApi:
         return found
 
 
-def cluster_api(outputs: Mapping[str, Any], role_arn: str | None) -> ClusterApi:
+def cluster_api(cell: str, outputs: Mapping[str, Any], role_arn: str | None, tunnel: str | None = None) -> ClusterApi:
     """The API server of a cell, from its stack's outputs, entered with `aws eks get-token` as the workloads stack does.
 
-    Raises Unreachable where no token is to be had.
+    `tunnel`: `HOST:PORT` of the near end of a way there, as `cell connect` sets it. Raises Unreachable where no token
+    is to be had, CellError where the cell is not up.
     """
-    config = cast(
-        dict[str, Any],
-        kubeconfig(
-            name=outputs["clusterName"],
-            region=outputs["region"],
-            endpoint=outputs["clusterEndpoint"],
-            certificate_authority=outputs["clusterCertificateAuthority"],
-            role_arn=role_arn,
-        ),
-    )
-    login, cluster = config["users"][0]["user"]["exec"], config["clusters"][0]["cluster"]
+    entered = config(Cluster.of(cell, outputs, role_arn), tunnel)
+    login, cluster = entered["users"][0]["user"]["exec"], entered["clusters"][0]["cluster"]
     program = shutil.which(login["command"])
     if program is None:
         raise Unreachable(f"{login['command']} is not on PATH: it makes the token for the cluster")
@@ -77,4 +93,5 @@ def cluster_api(outputs: Mapping[str, Any], role_arn: str | None) -> ClusterApi:
         url=cluster["server"],
         context=ssl.create_default_context(cadata=authority),
         token=json.loads(done.stdout)["status"]["token"],
+        certified=cluster.get("tls-server-name"),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.vocabulary import Compute
 from operations.errors import CellError, ExitCode
 from stacks.support import InUse
 
@@ -27,10 +28,12 @@ class Running:
     cell: str
     kubernetes: str
     nodes: Mapping[str, str]
-    """Node group -> Kubernetes version."""
+    """Node group -> Kubernetes version; empty in Auto Mode."""
     addons: Mapping[str, str]
     shards: Mapping[str, str]
     """Shard -> engine version."""
+    compute: Compute = Compute.MANAGED
+    """Who runs the nodes."""
     global_members: frozenset[str] = frozenset()
     """Shards that are members of a global cluster."""
     flagged: frozenset[str] = frozenset()
@@ -50,14 +53,15 @@ State = Sequence[Mapping[str, Any]]
 
 def running(cell: str, resources: State, workloads: State = ()) -> Running:
     """What the cell runs. Raises CellError where its stack holds no cluster: it is not up."""
-    clusters = [outputs["version"] for _name, outputs in _of(CLUSTER, resources)]
+    clusters = [outputs for _name, outputs in _of(CLUSTER, resources)]
     if not clusters:
         raise CellError(f"{cell} is not up: there is nothing to upgrade; run `cell up {cell}`", ExitCode.CONFIGURATION)
     part = f"{cell}-"
     pinned = [version for _name, outputs in _of(NAMESPACE, workloads) if (version := _pin(outputs))]
     return Running(
         cell=cell,
-        kubernetes=str(clusters[0]),
+        kubernetes=str(clusters[0]["version"]),
+        compute=Compute.AUTO if (clusters[0].get("computeConfig") or {}).get("enabled") else Compute.MANAGED,
         nodes={name.removeprefix(part): outputs["version"] for name, outputs in _of(NODE_GROUP, resources)},
         addons={outputs["addonName"]: outputs["addonVersion"] for _name, outputs in _of(ADD_ON, resources)},
         shards={

@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 import catalogue
+from components.vocabulary import Compute
 from operations.errors import CellError, ExitCode
 from operations.upgrade import running as types
 from operations.upgrade.running import Running, number
-from stacks.versions import CellVersions
+from stacks.versions import CellVersions, installed
 
 EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 AURORA = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide"
@@ -20,6 +21,7 @@ class Kind(StrEnum):
     """What a step changes."""
 
     CONTROL_PLANE = "control plane"
+    AUTO_MODE = "control plane and Auto Mode nodes"
     ADD_ONS = "add-ons"
     NODES = "nodes"
     WORKLOADS = "workloads"
@@ -33,6 +35,11 @@ INTERRUPTION: Mapping[Kind, tuple[str, str]] = MappingProxyType(
         Kind.CONTROL_PLANE: (
             "none for pods; API servers are replaced one by one and clients reconnect; cannot be paused or undone",
             f"{EKS}/update-cluster.html",
+        ),
+        Kind.AUTO_MODE: (
+            "API servers are replaced one by one and clients reconnect; then AWS replaces the nodes by itself, within "
+            "the disruption budgets of node pools and pods: each pod moves once; cannot be paused or undone",
+            f"{EKS}/auto-upgrade.html",
         ),
         Kind.ADD_ONS: (
             "none meant: agents restart node by node, CoreDNS keeps a replica by its PodDisruptionBudget",
@@ -66,6 +73,7 @@ _SHARD_TYPES = frozenset({types.SHARD, types.INSTANCE, types.GLOBAL})
 MAY_CHANGE: Mapping[Kind, frozenset[str]] = MappingProxyType(
     {
         Kind.CONTROL_PLANE: frozenset({types.CLUSTER}),
+        Kind.AUTO_MODE: frozenset({types.CLUSTER}),
         Kind.ADD_ONS: frozenset({types.ADD_ON}),
         Kind.NODES: frozenset({types.NODE_GROUP}),
         Kind.WORKLOADS: frozenset({types.NAMESPACE}),
@@ -75,6 +83,13 @@ MAY_CHANGE: Mapping[Kind, frozenset[str]] = MappingProxyType(
     }
 )
 """Kind -> types of which a step's preview may change resources; anything else is not this upgrade's business."""
+
+
+DRAINS = frozenset({Kind.AUTO_MODE, Kind.NODES})
+"""Kinds in which pods have to leave their nodes: a PodDisruptionBudget that lets none go stands in the way."""
+
+IN_CLUSTER = DRAINS | {Kind.CONTROL_PLANE}
+"""Kinds before which the API server is asked what stands in the way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,22 +161,32 @@ def _check(now: Running, declared: CellVersions, target: Target) -> None:
 
 
 def _kubernetes(now: Running, goal: str) -> Iterator[Step]:
-    addons = catalogue.versions().addons
+    catalogued = catalogue.versions().addons
+    auto = now.compute is Compute.AUTO
+
+    def addons(version: str) -> dict[str, str]:
+        return installed(catalogued.of(version), now.compute)
+
     first, last = number(now.kubernetes)[1], number(goal)[1]
     before = min([now.kubernetes, *now.nodes.values()], key=number)
     for minor in range(first, last + 1):
         version = f"1.{minor}"
+        wanted = addons(version)
+        running = addons(f"1.{minor - 1}") if minor > first else dict(now.addons)
+        changed = sorted(name for name in wanted if running.get(name) != wanted[name])
         if minor > first:
             yield Step(
                 name=f"control plane to {version}",
-                kind=Kind.CONTROL_PLANE,
-                touches=(f"EKS cluster {now.cell}",),
-                settings={"kubernetes": version, "addons": before, "nodes": before},
+                kind=Kind.AUTO_MODE if auto else Kind.CONTROL_PLANE,
+                touches=(f"EKS cluster {now.cell}", *(("all nodes",) if auto else ())),
+                settings={
+                    "kubernetes": version,
+                    "addons": before if changed else None,
+                    "nodes": None if auto else before,
+                },
             )
-        wanted = addons.of(version)
-        running = addons.of(f"1.{minor - 1}") if minor > first else dict(now.addons)
-        if changed := sorted(name for name in wanted if running.get(name) != wanted[name]):
-            lag = None if before == version else before
+        if changed:
+            lag = None if auto or before == version else before
             yield Step(
                 name=f"add-ons of {version}",
                 kind=Kind.ADD_ONS,

@@ -11,13 +11,15 @@ import pytest
 import catalogue
 from catalogue.load import DIRECTORY, read
 from catalogue.model import Prices
+from components.auto_nodes import AutoNodesArgs
 from operations.cost.estimate import Estimate, difference, estimate
 from operations.cost.free import FREE, FREE_PREFIXES, NOT_PRICED
 from operations.cost.replica import replica_estimate, warm_resources
 from operations.cost.report import Report, as_data, component_rows, notes, rows
 from operations.cost.resources import Resource
-from operations.cost.rules import PRICED, Context
+from operations.cost.rules import AUTO_MODE_DISK_GIB, PRICED, Context
 from operations.cost.usage import Usage, usage_of, warm
+from stacks import workloads
 from stacks.models import CellSettings
 from stacks.sizing import derive
 
@@ -41,6 +43,8 @@ USE = Usage(
     flow_log_gb=20,
     waf_log_gb=30,
     control_plane_log_gb=100,
+    auto_nodes={"m7g.large": 3, "t4g.large": 2},
+    auto_nodes_minimum={"m7g.large": 1},
 )
 
 
@@ -177,7 +181,8 @@ def test_every_rule_has_a_case_and_every_price_a_use() -> None:
     assert {subject.type for subject, _, _ in CASES} == set(PRICED)
     charged = {price for _, _, expected in CASES for price in expected}
     types = catalogue.instances()
-    by_instance = {f"ec2.{name}" for name in types.nodes.types} | {f"aurora.{name}" for name in types.databases.types}
+    by_instance = {f"{of}.{name}" for name in types.nodes.types for of in ("ec2", "eks.auto")}
+    by_instance |= {f"aurora.{name}" for name in types.databases.types}
     replication = {"aurora.replicated-write", "transfer.region"}
     assert set(catalogue.prices().prices) == charged | by_instance | replication
 
@@ -303,6 +308,33 @@ def test_the_use_of_a_cell_follows_from_its_peak() -> None:
     assert "the peak of 1,000 / 4" in one.assumptions[0]
 
 
+AUTO_CLUSTER = resource("aws:eks/cluster:Cluster", component="Cluster", computeConfig={"enabled": True})
+
+
+def test_the_nodes_of_auto_mode_are_priced_with_its_fee_and_their_disks() -> None:
+    found = {line.price: line for line in estimate([AUTO_CLUSTER], USE, "eu-west-1").items()}
+    assert found["ec2.m7g.large"].usd == pytest.approx(3 * 730 * 0.0910)
+    assert found["eks.auto.m7g.large"].usd == pytest.approx(3 * 730 * 0.01092)
+    assert found["ec2.t4g.large"].usd == pytest.approx(2 * 730 * 0.0736)
+    assert found["ebs.gp3"].quantity == 5 * 50
+    assert not found["eks.auto.m7g.large"].verified
+    standby = estimate([AUTO_CLUSTER], warm(USE), "eu-west-1")
+    assert {line.price: line.quantity for line in standby.lines}["ec2.m7g.large"] == 730
+    assert estimate([resource("aws:eks/cluster:Cluster")], USE, "eu-west-1").usd == pytest.approx(73)
+
+
+def test_auto_mode_is_priced_at_the_size_that_its_node_groups_would_have() -> None:
+    managed, auto = (derive("x", settings(cluster={"compute": compute})) for compute in ("managed", "auto"))
+    assert usage_of(managed).auto_nodes == {}
+    groups = auto.node_groups.values()
+    assert sum(usage_of(auto).auto_nodes.values()) == sum(group.desired for group in groups) > 0
+    assert "Auto Mode runs as many nodes" in usage_of(auto).assumptions[-1]
+    pools = AutoNodesArgs(
+        cell="x", role_name="r", subnet_ids=[], security_group_id="s", volume_key_arn="k", pools=workloads.pools(auto)
+    )
+    assert pools.disk_gib == AUTO_MODE_DISK_GIB
+
+
 def test_a_short_retention_makes_the_archive_small() -> None:
     short = usage_of(derive("x", settings(retention={"archiveDays": 73})))
     long = usage_of(derive("x", settings()))
@@ -342,5 +374,5 @@ def test_data_for_programs_has_each_line_with_its_source() -> None:
     data = as_data(report)
     assert math.isclose(sum(line["usd"] for line in data["lines"]), data["usd"], abs_tol=0.01)
     assert all(line["source"].startswith("https://") and line["formula"] for line in data["lines"])
-    assert {entry["why"] for entry in data["free"]} >= {"runs on the node groups, which are charged"}
+    assert {entry["why"] for entry in data["free"]} >= {"runs on the nodes, which are charged with the cell"}
     assert "replica" not in data

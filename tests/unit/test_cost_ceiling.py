@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import config_files
 import pytest
 
+from operations.cost import command
 from operations.cost.ceiling import as_data, in_words, preview_cost, refuse_above_ceiling
 from operations.cost.command import cost_report
 from operations.declared import declared_stacks
@@ -172,11 +174,23 @@ def test_an_accounts_stack_has_no_ceiling(project: Project) -> None:
     refuse_above_ceiling(project, "account", cost)
 
 
+def test_a_cell_in_a_region_without_prices_lists_each_charge_as_not_priced(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(project, region="sa-east-1")
+    previewed = SimpleNamespace(reading=reading_of(step(NODES, "create", None, group(2))))
+    monkeypatch.setattr(command, "preview_from_nothing", lambda *_: previewed)
+    found = cost_report(project, "one", declared_stacks(project), replica=False).estimate
+    assert not found.complete
+    assert found.not_priced["ec2.t4g.large"] == "not priced in sa-east-1 (catalogue/prices.yaml)"
+    (line,) = found.lines
+    assert (line.quantity, line.unit_usd) == (2 * 730, None)
+
+
 @pytest.mark.parametrize(
     ("stack", "settings", "replica", "message"),
     [
-        ("one-workloads", {}, False, "has no cost of its own; its objects run on the node groups of one"),
-        ("one", {"region": "sa-east-1"}, False, "no prices for sa-east-1, only for eu-west-1, us-east-1"),
+        ("one-workloads", {}, False, "has no cost of its own; its objects run on the nodes of one"),
         ("one", {"recoveryRegion": "none"}, True, "has no recovery region, so nothing would be replicated"),
     ],
 )

@@ -10,7 +10,8 @@ from mocks import Recorded
 
 import catalogue
 from catalogue import CreationTime
-from operations.chain import UNAVOIDABLE, longest_chain, timing, unavoidable_chain
+from components.vocabulary import Compute
+from operations.chain import FIRST_NODE, UNAVOIDABLE, UNAVOIDABLE_IN_AUTO_MODE, longest_chain, timing, unavoidable_chain
 from operations.resources import Resource, from_plan, from_state, waits_for
 
 MAX_RATIO = 1.05
@@ -129,6 +130,24 @@ def test_a_cells_longest_chain_stays_near_the_unavoidable_one(args: Any) -> None
     assert 1 <= found.ratio <= MAX_RATIO, [step.row() for step in found.longest.steps]
     timed = [step.type for step in found.longest.steps if step.time]
     assert timed == [UNAVOIDABLE[1], UNAVOIDABLE[3], UNAVOIDABLE[2], UNAVOIDABLE[3]]
+
+
+def test_an_auto_mode_cell_has_an_unavoidable_chain_of_its_own() -> None:
+    times = catalogue.creation_times()
+    made = payment_cell.made(replace(payment_cell.DEVELOPMENT, compute=Compute.AUTO))
+    found = timing(graph_of(made), times)
+    assert [step.type for step in found.unavoidable.steps] == list(UNAVOIDABLE_IN_AUTO_MODE)
+    # AWS's own pool launches nodes with the cluster, so the cluster waits for their way out, not the nodes alone.
+    nat = "aws:ec2/natGateway:NatGateway"
+    assert [step.type for step in found.longest.steps if step.time] == [nat, *UNAVOIDABLE_IN_AUTO_MODE[1:]]
+    assert found.longest.seconds == found.unavoidable.seconds + times[nat].typical_s
+    slower = {**times, FIRST_NODE: times[FIRST_NODE].model_copy(update={"typical_s": 1000})}
+    later = timing(graph_of(made), slower)
+    assert later.longest.seconds == found.longest.seconds - times[FIRST_NODE].typical_s + 1000
+
+
+def test_a_stack_without_a_cluster_has_no_unavoidable_chain() -> None:
+    assert timing([slow("a")], TIMES).unavoidable.steps == ()
 
 
 def test_an_edge_that_aws_does_not_need_would_be_noticed() -> None:

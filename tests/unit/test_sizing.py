@@ -158,3 +158,16 @@ def test_settings_replace_what_would_follow_and_are_named_as_the_source() -> Non
 
 def test_plans_are_equal_for_equal_settings() -> None:
     assert plan() == plan()
+
+
+def test_the_runner_has_a_security_group_of_its_own() -> None:
+    runner = {
+        "image": f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/payment-cell@sha256:{'0' * 64}",
+        "stateBucket": "payment-cell-state",
+        "stateKeyArns": ["arn:aws:kms:eu-west-1:123456789012:key/0f2c7a54-6f0b-4d1e-9a53-2c8e5b7d9e10"],
+    }
+    without, having = (
+        next(cap.demand for cap in case.caps if cap.dimension == "security-groups")
+        for case in (plan(), plan(runner=runner))
+    )
+    assert having == without + 1

@@ -153,3 +153,15 @@ def test_a_plan_declares_what_its_settings_choose(tmp_path: Path) -> None:
     in_use = declared(load_fleet(tmp_path).plan("one"))
     assert (in_use.kubernetes, set(in_use.nodes.values()), in_use.shards["s00"]) == ("1.36", {"1.35"}, "17.9")
     assert in_use.addons["kube-proxy"].startswith("v1.36.")
+
+
+def test_an_auto_mode_cell_has_no_deadline_of_what_aws_runs_for_it(tmp_path: Path) -> None:
+    write(fleet(tmp_path), "one", cell(cluster="{compute: auto}", versions="{kubernetes: '1.36', nodes: '1.35'}"))
+    found = [d.what for d in deadlines(declared(load_fleet(tmp_path).plan("one")), datetime.date(2026, 11, 23))]
+    assert found == [
+        "control plane",
+        "add-on metrics-server",
+        "Aurora PostgreSQL (s00, s01)",
+        "Aurora PostgreSQL, major",
+        "database CA",
+    ]

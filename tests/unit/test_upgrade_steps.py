@@ -7,11 +7,12 @@ import pytest
 from config_files import cell, write
 
 import catalogue
+from components.vocabulary import Compute
 from operations.errors import CellError, ExitCode
 from operations.events import Reading
 from operations.upgrade.apply import unexpected, write_versions
 from operations.upgrade.running import Running, running
-from operations.upgrade.steps import Kind, Step, Target, plan_upgrade
+from operations.upgrade.steps import DRAINS, Kind, Step, Target, plan_upgrade
 from stacks.problems import ConfigError
 from stacks.settings import load_stack_file
 from stacks.versions import CellVersions, VersionSettings, chosen_versions
@@ -24,6 +25,9 @@ NOW = Running(
     addons=ADDONS.of("1.34"),
     shards={"s00": "17.7", "s01": "17.7"},
     pinned="1.34",
+)
+AUTO = dataclasses.replace(
+    NOW, compute=Compute.AUTO, nodes={}, addons={"metrics-server": ADDONS.of("1.34")["metrics-server"]}
 )
 DECLARED = chosen_versions(VersionSettings(kubernetes="1.34", aurora="17.7"))
 
@@ -92,6 +96,37 @@ def test_a_run_that_was_cut_anywhere_goes_on_where_it_was() -> None:
         assert plan(now, declared, **wanted)[0] == step
         now = after(now, step)
         assert plan(now, declared, **wanted)[:1] == steps[number : number + 1]
+
+
+def test_an_auto_mode_cell_that_runs_what_is_wanted_has_no_step() -> None:
+    assert plan(AUTO) == ()
+
+
+def test_in_auto_mode_the_control_plane_takes_the_nodes_with_it() -> None:
+    first, second, workloads = plan(AUTO, kubernetes="1.36")
+    assert [first.name, second.name, workloads.kind] == [
+        "control plane to 1.35",
+        "control plane to 1.36",
+        Kind.WORKLOADS,
+    ]
+    assert first.kind in DRAINS, "budgets that let no pod go are looked for"
+    assert first.touches == ("EKS cluster one", "all nodes")
+    # The metrics server has one version for all three, so nothing lags and no setting of it is left in the file.
+    assert first.settings == {"kubernetes": "1.35", "addons": None, "nodes": None}
+
+
+def test_the_one_add_on_of_auto_mode_is_brought_to_the_catalogues() -> None:
+    old = dataclasses.replace(AUTO, addons={"metrics-server": "v0.7.0-eksbuild.1"})
+    (step,) = plan(old)
+    assert step.touches == (f"metrics-server {ADDONS.of('1.34')['metrics-server']}",)
+    assert step.settings == {"kubernetes": "1.34", "addons": None, "nodes": None}
+
+
+def test_auto_mode_is_read_from_the_state() -> None:
+    kind = "aws:eks/cluster:Cluster"
+    urn = f"urn:pulumi:one::p::{kind}::one"
+    row = {"type": kind, "urn": urn, "outputs": {"version": "1.36", "computeConfig": {"enabled": True}}}
+    assert running("one", [row]).compute is Compute.AUTO
 
 
 def test_nodes_that_lag_come_before_the_next_control_plane() -> None:

@@ -15,8 +15,19 @@ from record import SECRET_MARK, STATES, packed, read_state, trimmed
 
 from conftest import Sandbox
 
-CELL = "dev"
 RELEASES = sorted(path.name for path in STATES.iterdir())
+CELLS = [
+    (path.parent.name, path.name.removesuffix(".json.gz"))
+    for path in sorted(STATES.glob("*/*.json.gz"))
+    if not path.name.startswith("account")
+]
+"""(release, cell) of each fixture; those of accounts hold the outputs that cells read."""
+
+PROTECTED = {"eu-west-1": 60}
+"""Cell of production -> protected resources that its fixture has at least; a development cell protects nothing."""
+
+ADD_ON_IMAGES = "602401143452"
+"""AWS's own account with the images of EKS add-ons (https://docs.aws.amazon.com/eks/latest/userguide/add-ons-images.html)."""
 
 STATEFUL = frozenset(
     {
@@ -42,8 +53,10 @@ HARMLESS = frozenset({"same", "update", "refresh", "read"})
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("release", RELEASES)
-def test_todays_program_replaces_nothing_that_holds_data(release: str, sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("release", "cell"), CELLS)
+def test_todays_program_replaces_nothing_that_holds_data(
+    release: str, cell: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
     project = Project.copy(sandbox, tmp_path / "project")
     for path in sorted((STATES / release).glob("*.json.gz")):
         stack = path.name.removesuffix(".json.gz")
@@ -58,7 +71,7 @@ def test_todays_program_replaces_nothing_that_holds_data(release: str, sandbox: 
 
     log = tmp_path / "events.json"
     try:
-        project.pulumi("preview", "--stack", CELL, f"--event-log={log}")
+        project.pulumi("preview", "--stack", cell, f"--event-log={log}")
         steps = {
             event["resourcePreEvent"]["metadata"]["urn"]: event["resourcePreEvent"]["metadata"]
             for event in events(log)
@@ -68,9 +81,11 @@ def test_todays_program_replaces_nothing_that_holds_data(release: str, sandbox: 
         for path in (STATES / release).glob("*.json.gz"):
             project.pulumi("stack", "rm", path.name.removesuffix(".json.gz"), "--force", "--yes", "--preserve-config")
 
-    rows = {row["urn"]: row for row in read_state(STATES / release / f"{CELL}.json.gz")["deployment"]["resources"]}
+    rows = {row["urn"]: row for row in read_state(STATES / release / f"{cell}.json.gz")["deployment"]["resources"]}
     kept = {urn for urn, row in rows.items() if row["type"] in STATEFUL or row.get("protect")}
     assert len(kept) >= 25, "the fixture holds too little to say anything"
+    protected = {urn for urn, row in rows.items() if row.get("protect")}
+    assert len(protected) >= PROTECTED.get(cell, 0), "the fixture has lost what production protects"
     assert kept <= steps.keys(), f"the engine said nothing of {kept - steps.keys()}"
     assert {urn: steps[urn]["op"] for urn in kept if steps[urn]["op"] not in HARMLESS} == {}
 
@@ -100,7 +115,7 @@ def test_a_fixture_holds_no_secret_and_nobodys_real_account(release: str) -> Non
         accounts = {
             match for value in strings(state) for match in re.findall(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):", value)
         }
-        assert accounts <= {"210987654321", "123456789012"}
+        assert accounts <= {"210987654321", "123456789012", ADD_ON_IMAGES}
 
 
 def test_recording_leaves_out_secrets_and_times_and_gives_the_same_bytes() -> None:
