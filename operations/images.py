@@ -21,8 +21,8 @@ PLATFORM = "linux/arm64"
 """Nodes and the runner's builds are Graviton: `catalogue/instances.yaml`, `ARM_CONTAINER`."""
 
 BUILDERS = (("docker", "info"), ("podman", "info"), ("buildah", "version"))
-"""Builder and what succeeds where it can build: a docker client alone cannot. Docker writes archives with the containerd
-image store or a docker-container builder only (https://docs.docker.com/build/exporters/oci-docker/)."""
+"""Builder and what succeeds where it can build: a docker client alone cannot. Docker writes archives with the
+containerd image store or a docker-container builder only (https://docs.docker.com/build/exporters/oci-docker/)."""
 
 
 @dataclass(frozen=True, kw_only=True)
