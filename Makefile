@@ -3,6 +3,7 @@
 #   make test    style, types, import rules and all tests
 #   make bench   ratios of speed and memory; quiet machine, about 10 minutes
 #   make docs    the generated parts of docs/; tests say when they are old
+#   make images  images to digests where a builder runs, else the digests that are declared
 #   make lock    requirements.lock from pyproject.toml
 #   make permissions   catalogue/permissions.yaml from the stacks and the provider
 #   make clean   the sandbox and what tools have left in the checkout; built programs stay in ~/.cache/payment-cell
@@ -18,7 +19,7 @@ SLOW = engine or kubernetes or dataplane
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL = up
-.PHONY: up test bench checks style types unit docs lock permissions clean
+.PHONY: up test bench checks style types unit docs images lock permissions clean
 
 up:
 	@$(BOOTSTRAP)
@@ -52,6 +53,10 @@ docs:
 	@$(BIN)/python -m sandbox.aws.preconditions.documentation > docs/preconditions.md
 	@$(BIN)/cell config schema > docs/schema/stack.json
 	@$(BIN)/python tests/unit/component_pictures.py
+
+images:
+	@$(BOOTSTRAP)
+	@$(BIN)/python -m operations.images
 
 lock:
 	@$(BOOTSTRAP)

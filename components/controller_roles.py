@@ -9,10 +9,10 @@ import pulumi
 from components.base import type_token
 from components.iam import allow, policy
 from components.pod_identity import PodIdentity, PodIdentityArgs
+from components.vocabulary import Controller
 
 NAMESPACE = "controllers"
-BALANCER, AUTOSCALER = "load-balancer", "autoscaler"
-"""Names of the controllers: service account, workload, image and repository."""
+BALANCER, AUTOSCALER = Controller.BALANCER.value, Controller.AUTOSCALER.value
 
 BALANCER_READS: Final = (
     "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",

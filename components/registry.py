@@ -49,6 +49,11 @@ class RegistryArgs:
             raise ValueError(f"registry.kept_releases: {self.kept_releases} is outside 2..1000: a rollback needs one")
 
 
+def image_of(account_id: str, region: str, cell: str, program: str, digest: str) -> str:
+    """A program's image in its cell's registry, by digest `sha256:<hex>`."""
+    return f"{account_id}.dkr.ecr.{region}.amazonaws.com/{cell}/{program}@{digest}"
+
+
 class Registry(pulumi.ComponentResource):
     """Repositories with immutable tags, scanned on push, encrypted with an own key.
 

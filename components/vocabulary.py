@@ -42,6 +42,18 @@ class Compute(StrEnum):
     """EKS Auto Mode: AWS starts, patches and ends nodes, and runs CNI, DNS, volumes and target registration."""
 
 
+class Controller(StrEnum):
+    """Programs that a cluster with managed compute runs itself. In Auto Mode AWS runs both, outside the cluster.
+
+    The value is the name of service account, workload, image and repository.
+    """
+
+    AUTOSCALER = "autoscaler"
+    """Starts and ends nodes. Not: what adds pods to a workload."""
+    BALANCER = "load-balancer"
+    """Registers pods with the edge's target group. Not: the load balancer, which is the edge's."""
+
+
 class Tier(StrEnum):
     """Kinds of subnet, by what they reach. Not a data class: a data subnet is a place, its stores carry classes.
 

@@ -48,7 +48,10 @@ SURGE = "25%"
 
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 
-IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}")
+IMAGE = re.compile(
+    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/(?P<cell>[a-z0-9-]+)/(?P<program>[a-z0-9._-]+)@sha256:[0-9a-f]{64}"
+)
+"""Of a cell's registry (`components.registry.image_of`): nodes pull from nowhere else."""
 _CPU, _MEMORY, _NAME = re.compile(r"\d+m?"), re.compile(r"\d+(Mi|Gi)"), re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -74,7 +77,7 @@ class WorkloadArgs:
     """Of the Deployment, service account, service and policies; also what others write in `needs`."""
     namespace: str
     image: str
-    """`registry/name@sha256:<digest>`: a tag can be moved."""
+    """Of the cell's own registry, by digest: `components.registry.image_of` writes it."""
     replicas: int
     """Pods, or the least number of them where `scaling` is given."""
     cpu: str
@@ -113,8 +116,10 @@ class WorkloadArgs:
         at = f"workload.{self.name}"
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{at}: {self.name!r} is no name; use a-z, 0-9 and '-', a letter first, at most 40 long")
-        if not IMAGE.fullmatch(self.image):
-            raise ValueError(f"{at}.image: {self.image!r} names no digest; write registry/name@sha256:<64 hex digits>")
+        found = IMAGE.fullmatch(self.image)
+        if found is None or found["cell"] != self.cell:
+            form = f"<account>.dkr.ecr.<region>.amazonaws.com/{self.cell}/<program>@sha256:<64 hex digits>"
+            raise ValueError(f"{at}.image: {self.image!r} is no digest of the cell's own registry; write {form}")
         if self.priority not in PRIORITIES:
             raise ValueError(f"{at}.priority: {self.priority!r} is unknown; choose from {', '.join(PRIORITIES)}")
         if self.replicas < 1 or (self.scaling and self.replicas > self.scaling.maximum):

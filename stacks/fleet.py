@@ -14,7 +14,7 @@ from itertools import combinations
 from pathlib import Path
 
 import catalogue
-from components.vocabulary import Compute, Environment
+from components.vocabulary import Compute, Controller, Environment
 from contracts.shard_map import ShardMapError, parse
 from contracts.shard_plan import check_successor
 from stacks.capacity import COUNTED, GRANTED
@@ -114,12 +114,22 @@ class Fleet:
         return [name for name in self.cells if name not in self.broken]
 
     def _controllers(self) -> Iterator[Problem]:
-        """Auto Mode brings the controllers itself; a second one would fight it."""
+        """Auto Mode brings the controllers itself, and a second one would fight it. Without Auto Mode nobody else
+        registers pods with the edge and starts nodes: production has both."""
         for name, workloads in self.workloads.items():
             cell = self.cells.get(workloads.cell)
-            if workloads.controllers and cell is not None and cell.cluster.compute is Compute.AUTO:
+            if cell is None or name in self.broken:
+                continue
+            compute, missing = cell.cluster.compute, sorted(set(Controller) - workloads.images.keys())
+            if compute is Compute.AUTO and workloads.images:
                 rule = f"are part of Auto Mode, which {workloads.cell} has (cluster.compute: auto)"
-                yield self.stacks[name].problem("controllers", rule, "leave controllers out")
+                yield self.stacks[name].problem("images", rule, "leave images out")
+            elif compute is Compute.MANAGED and cell.environment is Environment.PRODUCTION and missing:
+                rule = (
+                    f"lacks {listed(missing)}: production cell {workloads.cell} would register no pod or start no node"
+                )
+                fix = "add each as <controller>: sha256:<64 hex digits>, or set cluster.compute: auto"
+                yield self.stacks[name].problem("images", rule, fix)
 
     def _references(self) -> Iterator[Problem]:
         for name, cell in self.cells.items():

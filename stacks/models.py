@@ -21,7 +21,7 @@ from pydantic import (
 
 import catalogue
 from components.addresses import SERVICE_CIDR
-from components.vocabulary import Compute, Environment
+from components.vocabulary import Compute, Controller, Environment
 from contracts.shard_map import ShardMapError, slot_of
 from contracts.shard_plan import Change, ChangeKind, declared_map, equal_counts, nearest_counts
 from stacks.guardrail_models import (
@@ -71,6 +71,12 @@ def _quota(name: str) -> str:
     return name
 
 
+def _program(name: str) -> str:
+    if name not in list(Controller):
+        raise ValueError(f"is no program of a workloads stack: nothing would use it -> use {', '.join(Controller)}")
+    return name
+
+
 def _network(text: str) -> str:
     try:
         network = IPv4Network(text)
@@ -114,6 +120,7 @@ RecoveryRegion = Annotated[str, AfterValidator(_recovery_region)]
 JurisdictionName = Annotated[str, AfterValidator(_jurisdiction)]
 NodeTypeName = Annotated[str, AfterValidator(_node_type)]
 DatabaseTypeName = Annotated[str, AfterValidator(_database_type)]
+ProgramName = Annotated[str, AfterValidator(_program)]
 QuotaName = Annotated[str, AfterValidator(_quota)]
 ClientNetwork = Annotated[str, AfterValidator(_client_network)]
 VpcNetwork = Annotated[str, AfterValidator(_vpc_network)]
@@ -124,8 +131,8 @@ OrganizationId = Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$"
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")]
 Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,63}$", max_length=200)]
 HostedZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{1,31}$")]
-Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$")]
-"""``registry/name@sha256:<64 hex digits>``; a tag can be moved, a digest cannot."""
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+"""Of an image's manifest; a tag can be moved, a digest cannot."""
 EcrImage = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$"),
@@ -148,9 +155,9 @@ PATTERN_RULES = MappingProxyType(
             "write 123456789012.dkr.ecr.eu-west-1.amazonaws.com/name@sha256:... with 64 hex digits",
         ),
         _pattern(KeyArn): ("is not the ARN of a KMS key", "write arn:aws:kms:REGION:ACCOUNT:key/ID, no alias"),
-        _pattern(Image): (
-            "does not name an image by its digest",
-            "write registry/name@sha256:<64 hex digits>: a tag can be moved",
+        _pattern(Digest): (
+            "is not the digest of an image",
+            "write sha256:<64 hex digits>: a tag can be moved, and the registry is the cell's own",
         ),
         _pattern(ShardId): ("is not a shard id", "use s00 to s999"),
         _pattern(WordKey): ("is not a name", "use a-z, 0-9 and -, a letter first, at most 20 characters"),
@@ -440,19 +447,9 @@ class WorkloadsSettings(Settings):
     """The Kubernetes objects of one cell."""
 
     cell: StackName = Field(description="Name of the cell's stack.")
-    images: dict[WordKey, Image] = Field(default_factory=dict, description="program -> image by digest.")
-    controllers: tuple[Literal["autoscaler", "load-balancer"], ...] = Field(
-        default=(), description="Controllers that the cluster runs itself, each with an image in images."
+    images: dict[ProgramName, Digest] = Field(
+        default_factory=dict, description="program -> digest in the cell's registry; the controllers named here run."
     )
-
-    @model_validator(mode="after")
-    def _controllers_have_images(self) -> Self:
-        if missing := sorted(set(self.controllers) - self.images.keys()):
-            raise ValueError(
-                f"controllers: {missing[0]} has no image by digest -> push it to the cell's registry and add "
-                f"images.{missing[0]}: registry/name@sha256:<64 hex digits>"
-            )
-        return self
 
 
 KINDS: dict[str, type[AccountSettings] | type[CellSettings] | type[WorkloadsSettings]] = {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import catalogue
-from components.vocabulary import Environment
+from components.vocabulary import Controller, Environment
 
 DEFAULT_PEAK = 100
 """payments/s of a new cell: within the default quotas of every region."""
+
+PLACEHOLDER = "sha256:" + "0" * 64
+"""Digest of no image: stands where the real one is known only once somebody has pushed it."""
 
 SCHEMA_HEADER = "# yaml-language-server: $schema=../docs/schema/stack.json\n"
 """First line of a stack file: editors complete and check it."""
@@ -50,7 +53,15 @@ def render_cell(
 
 def render_workloads(cell: str) -> str:
     """The stack file of a cell's Kubernetes objects."""
-    return f"{SCHEMA_HEADER}config:\n  payment-cell:workloads:\n    cell: {cell}\n"
+    images = "".join(f"      {controller}: {PLACEHOLDER}\n" for controller in Controller)
+    return (
+        f"{SCHEMA_HEADER}"
+        "config:\n"
+        "  payment-cell:workloads:\n"
+        f"    cell: {cell}\n"
+        "    # Placeholders: mirror each image to the cell's registry and put its digest here (make images).\n"
+        f"    images:\n{images}"
+    )
 
 
 def render_account(account_id: str, home_region: str, contact_email: str) -> str:

@@ -19,6 +19,7 @@ from components.custom_types import BALANCING, CustomTypes
 from components.declared_policies import DeclaredPolicies
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
 from components.reachability import BANKS, DNS, Blocks, Party, Policy, Port
+from components.registry import image_of
 from components.vocabulary import Compute, KeyUse, Tier
 from components.workload import WorkloadArgs, declared_matrix
 from components.workloads import NamespaceArgs, Workloads, WorkloadsArgs
@@ -141,7 +142,7 @@ def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[ob
     types = CustomTypes(settings.cell, plan.compute, opts)
     if plan.compute is Compute.AUTO:
         AutoNodes(settings.cell, auto_nodes_args(settings.cell, plan, cell), opts)
-    running = controllers_args(settings, plan, cell, types)
+    running = controllers_args(settings, plan, fleet.account_of(settings.cell).account_id, cell, types)
     if running.images:
         Controllers(settings.cell, running, workloads.namespaces[CONTROLLERS], opts)
     GatewayBinding(
@@ -176,15 +177,18 @@ def auto_nodes_args(name: str, plan: CellPlan, cell: pulumi.StackReference) -> A
 
 
 def controllers_args(
-    settings: WorkloadsSettings, plan: CellPlan, cell: pulumi.StackReference, types: CustomTypes
+    settings: WorkloadsSettings, plan: CellPlan, account_id: str, cell: pulumi.StackReference, types: CustomTypes
 ) -> ControllersArgs:
-    """The controllers that the settings name, with their images."""
+    """The controllers whose images the settings name, from the cell's registry."""
     return ControllersArgs(
         cell=settings.cell,
         region=plan.region,
         cluster_name=cell.require_output("clusterName"),
         vpc_id=cell.require_output("vpcId"),
-        images={name: settings.images[name] for name in settings.controllers},
+        images={
+            name: image_of(account_id, plan.region, settings.cell, name, digest)
+            for name, digest in sorted(settings.images.items())
+        },
         parties={party.name: party for party in outside(plan)},
         replicas=min(2, len(plan.zone_ids)),
         after=list(types.types.values()),

@@ -23,6 +23,7 @@ from components.custom_types import CustomTypes
 from components.declared_policies import DeclaredPolicies
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
 from components.reachability import BANKS, Blocks, Party, Port, rule
+from components.registry import image_of
 from components.scaling import CpuScaling, QueueScaling
 from components.vocabulary import Compute
 from components.workload import Probe, Workload, WorkloadArgs, declared_matrix
@@ -41,7 +42,7 @@ GATEWAY = WorkloadArgs(
     cell="test",
     name="gateway",
     namespace="gateway",
-    image=f"registry.example/gateway@{DIGEST}",
+    image=image_of("123456789012", "eu-west-1", "test", "gateway", DIGEST),
     replicas=2,
     cpu="100m",
     memory="128Mi",
@@ -84,7 +85,7 @@ def program(eks: Eks, by_hand: tuple[Party, ...] = ()) -> None:
     after = list(types.types.values())
     for args in (GATEWAY, LEDGER):
         Workload(f"test-{args.name}", args, PARTIES, opts, namespace=spaces.namespaces["gateway"], after=after)
-    images = {name: f"registry.example/{name}@{DIGEST}" for name in (BALANCER, AUTOSCALER)}
+    images = {name: image_of("123456789012", "eu-west-1", "test", name, DIGEST) for name in (BALANCER, AUTOSCALER)}
     controllers = ControllersArgs(
         cell="test",
         region="eu-west-1",

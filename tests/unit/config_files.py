@@ -19,6 +19,14 @@ CELL = """config:
     backups: {noCopyReason: no other account in these tests}
 """
 
+WORKLOADS = f"""config:
+  payment-cell:workloads:
+    cell: one
+    images:
+      autoscaler: sha256:{"0" * 64}
+      load-balancer: sha256:{"0" * 64}
+"""
+
 
 def write(folder: Path, stack: str, text: str) -> Path:
     """A stack file."""
@@ -40,5 +48,5 @@ def fleet(folder: Path) -> Path:
     """A folder with an account, a cell and its workloads."""
     write(folder, "account", ACCOUNT)
     write(folder, "one", CELL)
-    write(folder, "one-workloads", "config:\n  payment-cell:workloads:\n    cell: one\n")
+    write(folder, "one-workloads", WORKLOADS)
     return folder

@@ -13,6 +13,7 @@ from components.controllers import Controllers, ControllersArgs
 from components.custom_types import FOLDER, TYPES, CustomTypes, definition
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
 from components.reachability import Blocks, Party, Port
+from components.registry import image_of
 from components.vocabulary import Compute
 from components.workload import declared_matrix
 
@@ -36,7 +37,7 @@ ARGS = ControllersArgs(
     region="eu-west-1",
     cluster_name="test",
     vpc_id="vpc-1",
-    images={name: f"registry.example/{name}@{DIGEST}" for name in (BALANCER, AUTOSCALER)},
+    images={name: image_of(ACCOUNT, "eu-west-1", "test", name, DIGEST) for name in (BALANCER, AUTOSCALER)},
     parties={party.name: party for party in PARTIES},
 )
 NODES = AutoNodesArgs(
@@ -136,7 +137,7 @@ def test_controllers_reach_aws_and_the_api_server_and_nothing_else() -> None:
 
 def test_an_unknown_controller_is_refused_with_the_choices() -> None:
     with pytest.raises(ValueError, match=r"\['ingress'\] unknown; choose from autoscaler, load-balancer"):
-        replace(ARGS, images={"ingress": f"registry.example/ingress@{DIGEST}"})
+        replace(ARGS, images={"ingress": image_of(ACCOUNT, "eu-west-1", "test", "ingress", DIGEST)})
 
 
 def test_types_are_declared_where_aws_does_not_install_them() -> None:

@@ -14,6 +14,7 @@ from components.workload import NAME_LABEL, Probe, Workload, WorkloadArgs
 from components.workloads import PRIORITIES
 
 DIGEST = "sha256:" + "0" * 64
+REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 DATABASE = Party(name="database", place=Blocks(cidrs=("10.0.40.0/21",)), ports=(Port(number=5432),))
 BALANCER = Party(name="load-balancer", place=Blocks(cidrs=("10.0.48.0/22",)))
 PARTIES = {party.name: party for party in (DATABASE, BALANCER)}
@@ -21,7 +22,7 @@ ARGS = WorkloadArgs(
     cell="eu-west-1",
     name="gateway",
     namespace="gateway",
-    image=f"registry.example/gateway@{DIGEST}",
+    image=f"{REGISTRY}/eu-west-1/gateway@{DIGEST}",
     replicas=3,
     cpu="500m",
     memory="512Mi",
@@ -195,7 +196,9 @@ def test_a_preview_of_a_workload_works_with_unknown_values(workload: Registered)
     ("change", "message"),
     [
         ({"name": "Gateway"}, "is no name"),
-        ({"image": "registry.example/gateway:1.2.3"}, "names no digest"),
+        ({"image": f"{REGISTRY}/eu-west-1/gateway:1.2.3"}, "no digest of the cell's own registry"),
+        ({"image": f"registry.example/eu-west-1/gateway@{DIGEST}"}, "no digest of the cell's own registry"),
+        ({"image": f"{REGISTRY}/us-east-1/gateway@{DIGEST}"}, r"amazonaws\.com/eu-west-1/<program>@sha256"),
         ({"priority": "urgent"}, "unknown; choose from payment-critical"),
         ({"replicas": 0}, "below 1"),
         ({"replicas": 30, "scaling": CpuScaling(maximum=12)}, "above scaling.maximum"),

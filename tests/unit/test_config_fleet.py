@@ -102,6 +102,22 @@ def test_a_cell_without_its_account_and_workloads_without_their_cell_are_refused
     assert (problems["one:account"].nearest, problems["one:account"].line) == ("account", 8)
 
 
+@pytest.mark.parametrize("left", ["", f"\n    images: {{autoscaler: 'sha256:{'0' * 64}'}}"])
+def test_production_without_auto_mode_runs_its_own_controllers(tmp_path: Path, left: str) -> None:
+    fleet(tmp_path)
+    write(tmp_path, "one-workloads", f"config:\n  payment-cell:workloads:\n    cell: one{left}\n")
+    problem = problems_of(tmp_path)["one-workloads:images"]
+    assert "load-balancer: production cell one would register no pod" in problem.rule
+    write(tmp_path, "one", cell(cluster="{compute: auto}") if not left else cell(environment="staging"))
+    assert load_fleet(tmp_path).workloads["one-workloads"].cell == "one"
+
+
+def test_auto_mode_takes_no_second_controllers(tmp_path: Path) -> None:
+    fleet(tmp_path)
+    write(tmp_path, "one", cell(cluster="{compute: auto}"))
+    assert "are part of Auto Mode" in problems_of(tmp_path)["one-workloads:images"].rule
+
+
 def test_workloads_are_named_after_their_cell(tmp_path: Path) -> None:
     fleet(tmp_path)
     (tmp_path / "Pulumi.one-workloads.yaml").rename(tmp_path / "Pulumi.other.yaml")

@@ -225,17 +225,24 @@ def test_an_accounts_guardrails_are_checked(tmp_path: Path, lines: str, key: str
     assert rule in problem.rule
 
 
-@pytest.mark.parametrize("image", ["gateway:latest", "example.com/gateway", "example.com/g@sha256:12", f"G@{DIGEST}"])
-def test_an_image_without_digest_is_refused(tmp_path: Path, image: str) -> None:
-    text = f"config:\n  payment-cell:workloads:\n    cell: one\n    images:\n      gateway: {image}\n"
+@pytest.mark.parametrize("image", ["a:latest", "example.com/a", "sha256:12", f"example.com/a@{DIGEST}"])
+def test_an_image_is_a_digest_so_that_no_other_registry_can_be_written(tmp_path: Path, image: str) -> None:
+    text = f"config:\n  payment-cell:workloads:\n    cell: one\n    images:\n      autoscaler: {image}\n"
     problem = the_problem(tmp_path, text)
-    assert (problem.key, problem.line, problem.value) == ("images.gateway", 5, image)
+    assert (problem.key, problem.line, problem.value) == ("images.autoscaler", 5, image)
     assert "digest" in problem.rule
 
 
 def test_an_image_by_digest_is_accepted(tmp_path: Path) -> None:
-    text = f"config:\n  payment-cell:workloads:\n    cell: one\n    images: {{gateway: 'ex.com/g:1@{DIGEST}'}}\n"
+    text = f"config:\n  payment-cell:workloads:\n    cell: one\n    images: {{autoscaler: '{DIGEST}'}}\n"
     assert load_stack_file(write(tmp_path, "one-workloads", text)).kind == "workloads"
+
+
+def test_an_image_that_nothing_uses_is_refused(tmp_path: Path) -> None:
+    text = f"config:\n  payment-cell:workloads:\n    cell: one\n    images: {{karpenter: '{DIGEST}'}}\n"
+    problem = the_problem(tmp_path, text)
+    assert problem.key.startswith("images.karpenter")
+    assert ("nothing would use it" in problem.rule, problem.fix) == (True, "use autoscaler, load-balancer")
 
 
 SECRETS = {

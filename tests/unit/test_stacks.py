@@ -234,6 +234,16 @@ def test_workloads_reach_the_cluster_through_the_cells_outputs(fleet: Fleet) -> 
     }
 
 
+def test_a_committed_cell_runs_its_controllers_from_its_own_registry(fleet: Fleet) -> None:
+    for name, account_id in (("dev", "210987654321"), ("eu-west-1", "123456789012")):
+        deployments = made(f"{name}-workloads", fleet, CELL_OUTPUTS).of("kubernetes:apps/v1:Deployment")
+        images = {d.inputs["spec"]["template"]["spec"]["containers"][0]["image"] for d in deployments.values()}
+        registry = f"{account_id}.dkr.ecr.eu-west-1.amazonaws.com/{name}"
+        assert {image.partition("@")[0] for image in images} == {
+            f"{registry}/autoscaler", f"{registry}/load-balancer",
+        }  # fmt: skip
+
+
 def test_a_tunnel_is_another_way_to_the_same_cluster(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAYMENT_CELL_TUNNEL", "127.0.0.1:8443")
     provider = made("dev-workloads", fleet, CELL_OUTPUTS).one("pulumi:providers:kubernetes").inputs
