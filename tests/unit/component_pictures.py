@@ -2,14 +2,21 @@
 
 python tests/unit/component_pictures.py
 
-A page `docs/components/<name>.md` shows what `made()` of `test_component_<name>.py` registers. `make docs` runs this.
+A page `docs/components/<name>.md` shows what `made()` of `test_component_<name>.py` registers, and that of controllers
+also what they need in AWS and in the cluster. `make docs` runs this.
 """
 
 from importlib import import_module
 from pathlib import Path
 
-from mocks import Registered
+from mocks import Registered, run
 
+from components.auto_nodes import AutoNodes
+from components.controller_roles import NAMESPACE, ControllerRoles
+from components.controllers import Controllers
+from components.custom_types import CustomTypes
+from components.gateway_binding import GatewayBinding
+from components.vocabulary import Compute
 from operations.events import COMPONENT_TYPE_PREFIX
 from operations.picture import Picture, by_component, component_picture, mermaid, type_picture
 from operations.resources import Resource
@@ -41,13 +48,34 @@ def picture_of(resources: list[Resource]) -> Picture:
     return type_picture(resources) if outermost & {row.component for row in rows} else component_picture(rows)
 
 
+def controllers_and_their_parts() -> Registered:
+    """Controllers with roles, types, the gateway's binding, and Auto Mode's nodes: each is made beside the others."""
+    tested = import_module("test_component_controllers")
+
+    def program() -> None:
+        CustomTypes("test", Compute.MANAGED)
+        ControllerRoles("test", tested.ROLES)
+        Controllers("test", tested.ARGS, NAMESPACE)
+        GatewayBinding("test", tested.BINDING)
+        AutoNodes("test", tested.NODES)
+
+    return run(program)
+
+
+def drawn_on(page: Path) -> Registered:
+    """What a page's picture shows."""
+    if page.stem == "controllers":
+        return controllers_and_their_parts()
+    made: Registered = import_module(f"test_component_{page.stem.replace('-', '_')}").made()
+    return made
+
+
 def page_with_picture(page: Path) -> str:
     """The whole text of a page, its picture drawn anew. A page without markers gets them before its first section."""
     text = page.read_text(encoding="utf-8")
     if BEGIN not in text:
         text = text.replace("\n## ", f"\n{BEGIN}\n{END}\n\n## ", 1)
-    module = import_module(f"test_component_{page.stem.replace('-', '_')}")
-    drawn = mermaid(picture_of(graph_of(module.made())))
+    drawn = mermaid(picture_of(graph_of(drawn_on(page))))
     before, _, rest = text.partition(BEGIN)
     return f"{before}{BEGIN}\n{NOTE}\n\n```mermaid\n{drawn}```\n{END}{rest.partition(END)[2]}"
 
