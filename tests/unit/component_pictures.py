@@ -6,6 +6,8 @@ A page `docs/components/<name>.md` shows what `made()` of `test_component_<name>
 also what they need in AWS and in the cluster. `make docs` runs this.
 """
 
+from collections import Counter
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from components.custom_types import CustomTypes
 from components.gateway_binding import GatewayBinding
 from components.vocabulary import Compute
 from operations.events import COMPONENT_TYPE_PREFIX
-from operations.picture import Picture, by_component, component_picture, mermaid, type_picture
+from operations.picture import Box, Picture, by_component, component_picture, mermaid, type_picture
 from operations.resources import Resource
 
 FOLDER = Path(__file__).parents[2] / "docs" / "components"
@@ -45,7 +47,18 @@ def picture_of(resources: list[Resource]) -> Picture:
     """A component's resources by type; of one that only composes others, the others."""
     rows = by_component(resources)
     outermost = {one.type.removeprefix(COMPONENT_TYPE_PREFIX) for one in resources if not one.parent}
-    return type_picture(resources) if outermost & {row.component for row in rows} else component_picture(rows)
+    own = {row.component for row in rows}
+    if not outermost & own:
+        return component_picture(rows)
+    picture = type_picture(resources)
+    # Beside others, one that only composes has no frame of its own: it gets a box that names its parts.
+    return replace(picture, boxes=(*picture.boxes, *(_composed(name, resources) for name in sorted(outermost - own))))
+
+
+def _composed(name: str, resources: list[Resource]) -> Box:
+    root = next(one for one in resources if one.type == f"{COMPONENT_TYPE_PREFIX}{name}")
+    parts = Counter(one.type.removeprefix(COMPONENT_TYPE_PREFIX) for one in resources if one.parent == root.urn)
+    return Box(key=name, title=name, lines=tuple(f"{part} ×{count}" for part, count in sorted(parts.items())))
 
 
 def controllers_and_their_parts() -> Registered:
