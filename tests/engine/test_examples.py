@@ -104,10 +104,16 @@ def cluster(start: Callable[..., dict[str, Any]], network: dict[str, Any]) -> di
 @pytest.fixture(scope="module")
 def log_bucket(account: Sandbox) -> str:
     """What `account` makes once: the bucket that load balancers deliver to."""
-    account.client("s3").create_bucket(
-        Bucket="example-load-balancer-logs", CreateBucketConfiguration={"LocationConstraint": DEFAULT_REGION}
-    )
-    return "example-load-balancer-logs"
+    s3, name = account.client("s3"), "example-load-balancer-logs"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": DEFAULT_REGION})
+    delivers = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{name}/*",
+    }
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [delivers]}))
+    return name
 
 
 def test_every_example_is_run_here() -> None:
