@@ -35,3 +35,6 @@ cluster = Cluster(
 
 pulumi.export("clusterName", cluster.name)
 pulumi.export("clusterEndpoint", cluster.endpoint)
+pulumi.export("clusterArn", cluster.arn)
+pulumi.export("clusterCertificateAuthority", cluster.certificate_authority)
+pulumi.export("clusterSecurityGroupId", cluster.security_group_id)

@@ -28,6 +28,8 @@ network = Network(
 )
 
 pulumi.export("vpcId", network.vpc_id)
+pulumi.export("vpcCidr", network.cidr)
+pulumi.export("s3PrefixListId", network.s3_prefix_list_id)
 pulumi.export("subnets", {tier.value: zones for tier, zones in network.subnets.items()})
 pulumi.export("zoneNames", network.zone_names)
 pulumi.export("egressAddresses", network.nat_addresses)

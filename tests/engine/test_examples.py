@@ -15,11 +15,16 @@ from typing import Any
 
 import pytest
 
-from conftest import PRODUCTION_ACCOUNT, ROOT, Sandbox
+from conftest import DEFAULT_REGION, PRODUCTION_ACCOUNT, ROOT, Sandbox
+from stacks.providers import kubeconfig
 
 pytestmark = pytest.mark.engine
 
 EXAMPLES = ROOT / "examples"
+
+PAGES = ROOT / "docs" / "components"
+
+IMAGE = f"{PRODUCTION_ACCOUNT}.dkr.ecr.{DEFAULT_REGION}.amazonaws.com/example@sha256:{'0a' * 32}"
 
 DEPLOYER = f"arn:aws:iam::{PRODUCTION_ACCOUNT}:role/deployer"
 
@@ -91,9 +96,41 @@ def network(start: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     return start("network")
 
 
+@pytest.fixture(scope="module")
+def cluster(start: Callable[..., dict[str, Any]], network: dict[str, Any]) -> dict[str, Any]:
+    return start("cluster", subnets=network["subnets"]["workload"], administratorRoleArn=DEPLOYER)
+
+
+@pytest.fixture(scope="module")
+def log_bucket(account: Sandbox) -> str:
+    """What `account` makes once: the bucket that load balancers deliver to."""
+    s3, name = account.client("s3"), "example-load-balancer-logs"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": DEFAULT_REGION})
+    delivers = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{name}/*",
+    }
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [delivers]}))
+    return name
+
+
 def test_every_example_is_run_here() -> None:
     run = set(re.findall(r'start\(\s*"([a-z-]+)"', Path(__file__).read_text()))
     assert run == {folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()}
+
+
+def test_every_component_page_has_an_example() -> None:
+    rows = re.findall(r"^\| \[([a-z-]+)\]\(\1/__main__\.py\) (.+)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    shown = {name: set(re.findall(r"\(\.\./docs/components/([a-z-]+)\.md\)", cells)) for name, cells in rows}
+    assert set(shown) == {folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()}
+    assert set().union(*shown.values()) == {page.stem for page in PAGES.glob("*.md")}
+    for name, pages in shown.items():
+        program = (EXAMPLES / name / "__main__.py").read_text()
+        # Telemetry watches the parts of a whole cell, which makes it.
+        for page in pages - {"telemetry"}:
+            assert f"from components.{page.replace('-', '_')} import" in program, f"{name} does not use {page}"
 
 
 def test_keys(start: Callable[..., dict[str, Any]], account: Sandbox) -> None:
@@ -110,11 +147,10 @@ def test_network(network: dict[str, Any], account: Sandbox) -> None:
     assert len(network["egressAddresses"]) == 3
 
 
-def test_cluster(start: Callable[..., dict[str, Any]], network: dict[str, Any], account: Sandbox) -> None:
-    outputs = start("cluster", subnets=network["subnets"]["workload"], administratorRoleArn=DEPLOYER)
-    cluster = account.client("eks").describe_cluster(name=outputs["clusterName"])["cluster"]
-    assert cluster["status"] == "ACTIVE"
-    assert set(cluster["resourcesVpcConfig"]["subnetIds"]) == set(network["subnets"]["workload"].values())
+def test_cluster(cluster: dict[str, Any], network: dict[str, Any], account: Sandbox) -> None:
+    made = account.client("eks").describe_cluster(name=cluster["clusterName"])["cluster"]
+    assert made["status"] == "ACTIVE"
+    assert set(made["resourcesVpcConfig"]["subnetIds"]) == set(network["subnets"]["workload"].values())
 
 
 def test_sharded_database(start: Callable[..., dict[str, Any]], network: dict[str, Any], account: Sandbox) -> None:
@@ -134,3 +170,86 @@ def test_event_log(start: Callable[..., dict[str, Any]], account: Sandbox) -> No
     stream = account.client("kinesis").describe_stream_summary(StreamName=outputs["streamName"])
     assert stream["StreamDescriptionSummary"]["EncryptionType"] == "KMS"
     assert set(outputs["queueUrls"]) == {"ledger", "tax"}
+
+
+def test_registry(start: Callable[..., dict[str, Any]], account: Sandbox) -> None:
+    outputs = start("registry")
+    repositories = account.client("ecr").describe_repositories()["repositories"]
+    assert {repository["repositoryUri"] for repository in repositories} >= set(outputs["urls"].values())
+    assert {repository["imageTagMutability"] for repository in repositories} == {"IMMUTABLE"}
+
+
+def test_backups(start: Callable[..., dict[str, Any]], account: Sandbox) -> None:
+    outputs = start("backups")
+    plan = account.client("backup").get_backup_plan(BackupPlanId=outputs["planId"])["BackupPlan"]
+    assert {rule["TargetBackupVaultName"] for rule in plan["Rules"]} == {outputs["vaultName"]}
+
+
+def test_account(start: Callable[..., dict[str, Any]], account: Sandbox) -> None:
+    outputs = start("account")
+    assert account.client("cloudtrail").get_trail_status(Name=outputs["trailArn"])["IsLogging"]
+    assert set(outputs["loadBalancerLogBuckets"]) == {DEFAULT_REGION}
+
+
+def test_edge(start: Callable[..., dict[str, Any]], network: dict[str, Any], log_bucket: str, account: Sandbox) -> None:
+    outputs = start(
+        "edge",
+        vpcId=network["vpcId"],
+        subnets=network["subnets"]["public"],
+        domainName="edge.example.com",
+        accessLogBucket=log_bucket,
+    )
+    (group,) = account.client("elbv2").describe_target_groups(TargetGroupArns=[outputs["targetGroupArn"]])[
+        "TargetGroups"
+    ]
+    assert len(group["LoadBalancerArns"]) == 1
+    assert outputs["nameServers"]
+
+
+def test_runner(
+    start: Callable[..., dict[str, Any]], network: dict[str, Any], cluster: dict[str, Any], account: Sandbox
+) -> None:
+    outputs = start(
+        "runner",
+        clusterName=cluster["clusterName"],
+        clusterSecurityGroupId=cluster["clusterSecurityGroupId"],
+        vpcId=network["vpcId"],
+        vpcCidr=network["vpcCidr"],
+        subnets=network["subnets"]["workload"],
+        s3PrefixListId=network["s3PrefixListId"],
+        image=IMAGE,
+        stateBucket="example-state",
+        stateKeyArn=f"arn:aws:kms:{DEFAULT_REGION}:{PRODUCTION_ACCOUNT}:key/state",
+    )
+    (project,) = account.client("codebuild").batch_get_projects(names=[outputs["projectName"]])["projects"]
+    assert project["vpcConfig"]["vpcId"] == network["vpcId"]
+
+
+@pytest.mark.kubernetes
+def test_workloads(start: Callable[..., dict[str, Any]], network: dict[str, Any], cluster: dict[str, Any]) -> None:
+    login = kubeconfig(
+        name=cluster["clusterName"],
+        region=DEFAULT_REGION,
+        endpoint=cluster["clusterEndpoint"],
+        certificate_authority=cluster["clusterCertificateAuthority"],
+        role_arn=DEPLOYER,
+    )
+    outputs = start(
+        "workloads",
+        kubeconfig=json.dumps(login),
+        clusterArn=cluster["clusterArn"],
+        clusterName=cluster["clusterName"],
+        vpcId=network["vpcId"],
+        vpcCidr=network["vpcCidr"],
+        image=IMAGE,
+    )
+    assert outputs["namespaces"] == {"payments": "payments", "controllers": "controllers"}
+
+
+def test_payment_cell(start: Callable[..., dict[str, Any]], log_bucket: str, account: Sandbox) -> None:
+    outputs = start(
+        "payment-cell", domainName="cell.example.com", accessLogBucket=log_bucket, administratorRoleArn=DEPLOYER
+    )
+    assert account.client("eks").describe_cluster(name=outputs["clusterName"])["cluster"]["status"] == "ACTIVE"
+    check = account.client("route53").get_health_check(HealthCheckId=outputs["healthCheckId"])["HealthCheck"]
+    assert check["HealthCheckConfig"]["Type"] == "CALCULATED"

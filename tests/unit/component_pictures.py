@@ -2,16 +2,25 @@
 
 python tests/unit/component_pictures.py
 
-A page `docs/components/<name>.md` shows what `made()` of `test_component_<name>.py` registers. `make docs` runs this.
+A page `docs/components/<name>.md` shows what `made()` of `test_component_<name>.py` registers, and that of controllers
+also what they need in AWS and in the cluster. `make docs` runs this.
 """
 
+from collections import Counter
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from mocks import Registered
+from mocks import Registered, run
 
+from components.auto_nodes import AutoNodes
+from components.controller_roles import NAMESPACE, ControllerRoles
+from components.controllers import Controllers
+from components.custom_types import CustomTypes
+from components.gateway_binding import GatewayBinding
+from components.vocabulary import Compute
 from operations.events import COMPONENT_TYPE_PREFIX
-from operations.picture import Picture, by_component, component_picture, mermaid, type_picture
+from operations.picture import Box, Picture, by_component, component_picture, mermaid, type_picture
 from operations.resources import Resource
 
 FOLDER = Path(__file__).parents[2] / "docs" / "components"
@@ -38,7 +47,40 @@ def picture_of(resources: list[Resource]) -> Picture:
     """A component's resources by type; of one that only composes others, the others."""
     rows = by_component(resources)
     outermost = {one.type.removeprefix(COMPONENT_TYPE_PREFIX) for one in resources if not one.parent}
-    return type_picture(resources) if outermost & {row.component for row in rows} else component_picture(rows)
+    own = {row.component for row in rows}
+    if not outermost & own:
+        return component_picture(rows)
+    picture = type_picture(resources)
+    # Beside others, one that only composes has no frame of its own: it gets a box that names its parts.
+    return replace(picture, boxes=(*picture.boxes, *(_composed(name, resources) for name in sorted(outermost - own))))
+
+
+def _composed(name: str, resources: list[Resource]) -> Box:
+    root = next(one for one in resources if one.type == f"{COMPONENT_TYPE_PREFIX}{name}")
+    parts = Counter(one.type.removeprefix(COMPONENT_TYPE_PREFIX) for one in resources if one.parent == root.urn)
+    return Box(key=name, title=name, lines=tuple(f"{part} ×{count}" for part, count in sorted(parts.items())))
+
+
+def controllers_and_their_parts() -> Registered:
+    """Controllers with roles, types, the gateway's binding, and Auto Mode's nodes: each is made beside the others."""
+    tested = import_module("test_component_controllers")
+
+    def program() -> None:
+        CustomTypes("test", Compute.MANAGED)
+        ControllerRoles("test", tested.ROLES)
+        Controllers("test", tested.ARGS, NAMESPACE)
+        GatewayBinding("test", tested.BINDING)
+        AutoNodes("test", tested.NODES)
+
+    return run(program)
+
+
+def drawn_on(page: Path) -> Registered:
+    """What a page's picture shows."""
+    if page.stem == "controllers":
+        return controllers_and_their_parts()
+    made: Registered = import_module(f"test_component_{page.stem.replace('-', '_')}").made()
+    return made
 
 
 def page_with_picture(page: Path) -> str:
@@ -46,8 +88,7 @@ def page_with_picture(page: Path) -> str:
     text = page.read_text(encoding="utf-8")
     if BEGIN not in text:
         text = text.replace("\n## ", f"\n{BEGIN}\n{END}\n\n## ", 1)
-    module = import_module(f"test_component_{page.stem.replace('-', '_')}")
-    drawn = mermaid(picture_of(graph_of(module.made())))
+    drawn = mermaid(picture_of(graph_of(drawn_on(page))))
     before, _, rest = text.partition(BEGIN)
     return f"{before}{BEGIN}\n{NOTE}\n\n```mermaid\n{drawn}```\n{END}{rest.partition(END)[2]}"
 

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CHECKLISTS = sorted((ROOT / "docs" / "components").glob("*.md"))
 _ROW = re.compile(r"^\|(?P<what>[^|]+)\|(?P<how>.+)\|(?P<tests>[^|]+)\|$")
-_PART = re.compile(r"`components/(\w+)\.py`")
+_CLASS = re.compile(r"^class (\w+)\(pulumi\.ComponentResource\)", re.MULTILINE)
 _TEST = re.compile(r"`(?P<file>test_\w+\.py)::(?P<name>test_\w+)`")
 
 
@@ -30,13 +30,10 @@ def functions(path: Path) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def component_modules() -> set[str]:
-    """Modules of `components/` that define a ComponentResource."""
-    return {
-        path.stem
-        for path in (ROOT / "components").glob("*.py")
-        if re.search(r"^class \w+\(pulumi\.ComponentResource\)", path.read_text(encoding="utf-8"), re.MULTILINE)
-    }
+def components() -> dict[str, str]:
+    """Class -> module of each ComponentResource of `components/`."""
+    found = ((path.stem, path.read_text(encoding="utf-8")) for path in (ROOT / "components").glob("*.py"))
+    return {name: module for module, text in found for name in _CLASS.findall(text)}
 
 
 @pytest.mark.parametrize("checklist", CHECKLISTS, ids=lambda path: path.stem)
@@ -52,8 +49,10 @@ def test_every_line_of_a_checklist_names_a_test_that_exists(checklist: Path) -> 
             )
 
 
-def test_every_component_has_a_checklist_or_is_named_as_a_part_on_one() -> None:
-    pages = {path.stem.replace("-", "_") for path in CHECKLISTS}
-    parts = {part for path in CHECKLISTS for part in _PART.findall(path.read_text(encoding="utf-8"))}
-    assert component_modules() <= pages | parts, "no checklist"
-    assert pages <= component_modules(), "checklist of a component that is not there"
+def test_every_component_is_looked_at_in_a_row_of_a_checklist() -> None:
+    named = {name for path in CHECKLISTS for what, _ in rows(path) for name in re.findall(r"^`(\w+)`: ", what)}
+    assert named == set(components()), "each component has a row, and each row is of a component that is there"
+
+
+def test_every_checklist_is_of_a_component() -> None:
+    assert {path.stem.replace("-", "_") for path in CHECKLISTS} <= set(components().values())
