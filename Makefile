@@ -52,7 +52,7 @@ docs:
 	@$(BOOTSTRAP)
 	@$(BIN)/python -m sandbox.aws.preconditions.documentation > docs/preconditions.md
 	@$(BIN)/cell config schema > docs/schema/stack.json
-	@$(BIN)/python tests/unit/component_pictures.py
+	@PYTHONPATH=tests $(BIN)/python tests/unit/component_pictures.py
 
 images:
 	@$(BOOTSTRAP)

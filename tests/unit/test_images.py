@@ -17,6 +17,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setattr(images, "BUILDERS", tuple((f"own-{name}", *probe) for name, *probe in images.BUILDERS))
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     return folder
 

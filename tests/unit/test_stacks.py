@@ -256,11 +256,8 @@ def test_a_tunnel_is_another_way_to_the_same_cluster(fleet: Fleet, monkeypatch: 
 
 
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
-CONTROLLERS: dict[str, Any] = {
-    "images": {name: f"registry.example/{name}@sha256:{'0' * 64}" for name in ("autoscaler", "load-balancer")},
-    "controllers": ("autoscaler", "load-balancer"),
-}
-"""Settings of a workloads stack that runs something."""
+CONTROLLERS = ("autoscaler", "load-balancer")
+"""What the committed stack runs."""
 
 
 def test_the_stacks_policies_allow_what_its_workloads_need_and_nothing_else(
@@ -274,7 +271,7 @@ def test_the_stacks_policies_allow_what_its_workloads_need_and_nothing_else(
         return spied(plan, of, policies)
 
     monkeypatch.setattr(workloads, "matrix", matrix)
-    registered = made("eu-west-1-workloads", fleet, CELL_OUTPUTS, **CONTROLLERS)
+    registered = made("eu-west-1-workloads", fleet, CELL_OUTPUTS)
     policies = [policy.inputs for policy in registered.of(NETWORK_POLICY).values()]
     running = registered.of("kubernetes:apps/v1:Deployment").values()
     plan = fleet.plan("eu-west-1")
@@ -282,11 +279,9 @@ def test_the_stacks_policies_allow_what_its_workloads_need_and_nothing_else(
     found.check()
     assert {of.name for of in declared} == {deployment.inputs["metadata"]["name"] for deployment in running}
     assert {str(edge) for edge in found.allowed} >= {
-        f"{name} -> {server}"
-        for name in ("autoscaler", "load-balancer")
-        for server in ("aws", "kubernetes", "dns", "pod-identity")
+        f"{name} -> {server}" for name in CONTROLLERS for server in ("aws", "kubernetes", "dns", "pod-identity")
     }
-    assert not {edge for edge in found.allowed if edge.server == "banks" and edge.client in CONTROLLERS["images"]}
+    assert not {edge for edge in found.allowed if edge.server == "banks" and edge.client in CONTROLLERS}
     guarded = {policy["metadata"]["namespace"] for policy in policies if policy["metadata"]["name"] == "default-deny"}
     assert guarded == set(workloads.NAMESPACES)
 
@@ -318,7 +313,7 @@ def test_a_policy_added_by_hand_fails_the_plan(
 
     monkeypatch.setattr(workloads, "GatewayBinding", ByHand)
     with pytest.raises(ValueError, match=message):
-        made("eu-west-1-workloads", fleet, CELL_OUTPUTS, preview=preview, **CONTROLLERS)
+        made("eu-west-1-workloads", fleet, CELL_OUTPUTS, preview=preview)
 
 
 @pytest.mark.parametrize("preview", [True, False])
@@ -327,7 +322,7 @@ def test_a_policy_that_is_left_out_fails_the_plan(
 ) -> None:
     monkeypatch.setattr(Workload, "_policies", lambda *_: [])
     with pytest.raises(ValueError, match="autoscaler -> aws: needed, but no policy allows all of it"):
-        made("eu-west-1-workloads", fleet, CELL_OUTPUTS, preview=preview, **CONTROLLERS)
+        made("eu-west-1-workloads", fleet, CELL_OUTPUTS, preview=preview)
 
 
 def quotas_by_group(plan: CellPlan) -> dict[str, list[Fraction]]:

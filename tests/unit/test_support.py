@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from config_files import cell, fleet, write
+from config_files import WORKLOADS, cell, fleet, write
 
 from stacks import __main__ as program
 from stacks.fleet import load_fleet
@@ -157,6 +157,7 @@ def test_a_plan_declares_what_its_settings_choose(tmp_path: Path) -> None:
 
 def test_an_auto_mode_cell_has_no_deadline_of_what_aws_runs_for_it(tmp_path: Path) -> None:
     write(fleet(tmp_path), "one", cell(cluster="{compute: auto}", versions="{kubernetes: '1.36', nodes: '1.35'}"))
+    write(tmp_path, "one-workloads", WORKLOADS.partition("    images:")[0])
     found = [d.what for d in deadlines(declared(load_fleet(tmp_path).plan("one")), datetime.date(2026, 11, 23))]
     assert found == [
         "control plane",
