@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from operations.output import Format, show, talk
-from stacks.fleet import Fleet, load_fleet
+from stacks.fleet import WORKLOADS_SUFFIX, Fleet, load_fleet
 from stacks.new_stack import PLACEHOLDER
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +82,12 @@ def declared(fleet: Fleet) -> list[dict[str, str]]:
         if cell.runner is not None
     ]
     return [{**row, "state": "placeholder" if row["digest"] == PLACEHOLDER else "declared"} for row in rows]
+
+
+def placeholders(fleet: Fleet, cell: str) -> list[str]:
+    """Programs of a cell and its workloads whose digest is of no image yet."""
+    stacks = {cell, cell + WORKLOADS_SUFFIX}
+    return [row["program"] for row in declared(fleet) if row["stack"] in stacks and row["state"] == "placeholder"]
 
 
 def main(root: Path = ROOT) -> None:

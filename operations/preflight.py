@@ -23,6 +23,7 @@ from operations import preflight_names as names
 from operations.emulated import PREFIX
 from operations.engine import Engine
 from operations.errors import CellError, ExitCode
+from operations.images import placeholders
 from operations.output import Format, show
 from operations.plan import Declared, Kind, known_stack, plan_up
 from operations.preflight_aws import CONNECT_TIMEOUT_S, Clients, is_emulated
@@ -50,6 +51,8 @@ class Subject:
     backend_url: str
     secrets: Mapping[str, str | None]
     """Stack -> secrets provider of its file."""
+    placeholders: Sequence[str] = ()
+    """Programs whose digest is of no image yet."""
 
 
 def subject(project: Project, declared: Mapping[str, Declared], stack: str, backend_url: str) -> Subject:
@@ -67,6 +70,7 @@ def subject(project: Project, declared: Mapping[str, Declared], stack: str, back
         quotas=fleet.quotas(cell),
         backend_url=backend_url,
         secrets={name: project.secrets_provider(name) for name in plan_up(cell, declared)},
+        placeholders=placeholders(fleet, cell),
     )
 
 
@@ -91,6 +95,7 @@ def preflight(
     else:
         findings.append(not_observed("region, zones, names", "not asked", "first mend what is said of the credentials"))
     findings.append(checks.cluster_reachable(acting, plan, own_address or _ask_own_address, emulated=emulated))
+    findings.append(checks.images(of.placeholders))
     findings += _state(own, of, entered=entered, emulated=emulated)
     wanted = [cap.dimension for cap in of.quotas]
     live = live_values(acting.get("service-quotas", plan.region), wanted) if acting is not None else {}

@@ -9,7 +9,7 @@ import getpass
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from urllib.parse import urlsplit
 
@@ -243,3 +243,11 @@ def recovery_region_of(plan: CellPlan) -> str | None:
     """The region of the replica where it has to be switched on, else None."""
     region = plan.recovery_region
     return region if region is not None and catalogue.region(region).opt_in else None
+
+
+def images(placeholders: Sequence[str]) -> Finding:
+    """Whether each program's digest can be one of an image. No failure: the cell's stack makes the registry first."""
+    if not placeholders:
+        return ok("images", "each has a digest")
+    fix = "`make images` or mirror them, push them to the cell's registry once it is there, and declare their digests"
+    return not_observed("images", f"placeholders, whose pods do not start: {', '.join(placeholders)}", fix)

@@ -22,6 +22,7 @@ from operations import preflight_checks as checks
 from operations import preflight_names as names
 from operations.emulated import DIFFERENCES, difference
 from operations.errors import CellError, ExitCode
+from operations.images import placeholders
 from operations.output import Format
 from operations.plan import Declared, Kind
 from operations.preflight import Subject, gate, preflight, print_report, subject, summary
@@ -126,6 +127,15 @@ def test_an_account_that_is_ready_fails_nothing(tmp_path: Path) -> None:
     found = {finding.check: finding.result for finding in report.findings}
     assert found["account"] is found["zones"] is found["state"] is found["secrets of one"] is Answer.OK
     assert report.count(Answer.FAILED) == 0
+
+
+def test_a_digest_that_is_of_no_image_is_named(tmp_path: Path) -> None:
+    found = placeholders(in_folder(tmp_path), "one")
+    assert found == ["autoscaler", "load-balancer"]
+    named = checks.images(found)
+    assert named.result is Answer.NOT_OBSERVED
+    assert "autoscaler, load-balancer" in named.found
+    assert checks.images(()).result is Answer.OK
 
 
 def test_nothing_is_created(tmp_path: Path) -> None:
