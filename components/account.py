@@ -71,6 +71,8 @@ class AccountArgs:
     alarm_subscribers: Mapping[str, str] = field(default_factory=dict)
     """Endpoint -> protocol."""
     monthly_budget_usd: int | None = None
+    organization_root_id: str | None = None
+    """Of the organisation that this account manages; None: a member account."""
     protected: bool = True
     disposable: bool = False
     """Nothing stays in the account when the stack goes: development."""
@@ -182,6 +184,7 @@ class Account(pulumi.ComponentResource):
                 account_id=args.account_id,
                 contact=args.contact,
                 monthly_budget_usd=args.monthly_budget_usd,
+                organization_root_id=args.organization_root_id,
                 budget_subscribers=[to for to, protocol in args.alarm_subscribers.items() if protocol == "email"],
                 password_policy=args.creates,
             ),

@@ -1,10 +1,12 @@
-"""What account scanners look for beside the trail: password policy, support role, security contact, budget."""
+"""What account scanners look for beside the trail: password policy, support role, security contact, budget, and the
+opt-out of AI services' use of data."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import account, budgets, iam
+from pulumi_aws import account, budgets, iam, organizations
 
 from components.base import type_token
 from components.iam import trust
@@ -19,6 +21,10 @@ SUPPORT_POLICY = "arn:aws:iam::aws:policy/AWSSupportAccess"
 
 SPENT_PERCENT, FORECAST_PERCENT = 80, 100
 """Share of the month's budget that is spent, or that AWS expects to be spent, when somebody is told."""
+
+AI_OPT_OUT = {"services": {"default": {"opt_out_policy": {"@@assign": "optOut"}}}}
+"""Every AI service of today and tomorrow, in every Region
+(https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_ai-opt-out_syntax.html)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +50,9 @@ class AccountBaselineArgs:
     """E-mail addresses that are told."""
     password_policy: bool = True
     """False: somebody else set the account's only password policy."""
+    organization_root_id: str | None = None
+    """Root of the organisation that this account manages: all its accounts opt out of AI services' use of data. None:
+    a member account, which cannot."""
 
     def __post_init__(self) -> None:
         if self.monthly_budget_usd is None:
@@ -72,6 +81,8 @@ class AccountBaseline(pulumi.ComponentResource):
             self._contact(args.contact)
         if args.monthly_budget_usd is not None:
             self._budget(args.monthly_budget_usd)
+        if args.organization_root_id is not None:
+            self._ai_opt_out(args.organization_root_id)
         self.register_outputs({"supportRoleArn": self.support_role_arn})
 
     def _password_policy(self) -> None:
@@ -114,6 +125,20 @@ class AccountBaseline(pulumi.ComponentResource):
             email_address=contact.email,
             phone_number=contact.phone,
             opts=self._child,
+        )
+
+    def _ai_opt_out(self, root_id: str) -> None:
+        """Policies of this type have to be enabled in the organisation."""
+        made = organizations.Policy(
+            f"{self._prefix}-ai-opt-out",
+            description="AI services neither store nor use content",
+            type="AISERVICES_OPT_OUT_POLICY",
+            content=json.dumps(AI_OPT_OUT),
+            tags=tags(DataClass.INTERNAL),
+            opts=self._child,
+        )
+        organizations.PolicyAttachment(
+            f"{self._prefix}-ai-opt-out", policy_id=made.id, target_id=root_id, opts=self._child
         )
 
     def _budget(self, monthly_usd: int) -> None:

@@ -94,6 +94,8 @@ class Target:
     """None: not known, and then no policy reaches it."""
     has_runner: bool
     """Of a cell: a build project inside its network runs its workloads stack."""
+    organization_root_id: str | None = None
+    """Of an organisation's management account."""
 
     def fill(self, templates: Iterable[str]) -> list[str]:
         """ARNs of templates, one a region where they name one."""
@@ -129,6 +131,7 @@ def target(fleet: Fleet, stack: str, state: StateStore | None = None) -> Target:
         jurisdiction=jurisdiction,
         state=state,
         has_runner=runner is not None,
+        organization_root_id=settings.organization_root_id if kind == "account" else None,
     )
 
 
@@ -166,6 +169,8 @@ def deploy_statements(of: Target) -> list[Statement]:
     if of.has_runner:
         project = of.fill(["arn:aws:codebuild:{region}:{account}:project/{prefix}-runner"])
         found.append(_allow("RunWorkloads", ["codebuild:BatchGetBuilds", "codebuild:StartBuild"], project))
+    if of.organization_root_id is not None:
+        found += _opt_out(of.organization_root_id)
     return found
 
 
@@ -235,6 +240,30 @@ def _handed_on(of: Target) -> list[Statement]:
         _allow("PassRoles", ["iam:PassRole"], roles, passed),
         _allow(
             "ServiceLinkedRoles", ["iam:CreateServiceLinkedRole"], own, {"StringEquals": {"iam:AWSServiceName": linked}}
+        ),
+    ]
+
+
+def _opt_out(root_id: str) -> list[Statement]:
+    """The management account's policy for AI services. Its id, and the organisation's, are known only to AWS."""
+    policies = ["arn:aws:organizations::*:policy/o-*/aiservices_opt_out_policy/p-*"]
+    kind = {"StringEquals": {"organizations:PolicyType": "AISERVICES_OPT_OUT_POLICY"}}
+    root = f"arn:aws:organizations::*:root/o-*/{root_id}"
+    return [
+        _allow("CreateOptOut", ["organizations:CreatePolicy"], ["*"], kind),
+        _allow(
+            "ChangeOptOut",
+            [f"organizations:{verb}Policy" for verb in ("Attach", "Delete", "Describe", "Detach", "Update")],
+            [*policies, root],
+            kind,
+        ),
+        _allow(
+            "LookAtOptOut",
+            [
+                f"organizations:{call}"
+                for call in ("ListTagsForResource", "ListTargetsForPolicy", "TagResource", "UntagResource")
+            ],
+            policies,
         ),
     ]
 

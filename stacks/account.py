@@ -39,6 +39,7 @@ def account_args(settings: AccountSettings, regions: Sequence[str]) -> AccountAr
         contact=SecurityContact(**settings.security_contact.model_dump()) if settings.security_contact else None,
         alarm_subscribers={settings.contact_email: "email"} if settings.contact_email else {},
         monthly_budget_usd=settings.monthly_budget_usd,
+        organization_root_id=settings.organization_root_id,
         boundary_regions={
             jurisdiction: catalogue.regions_of(jurisdiction)
             for jurisdiction in {catalogue.region(region).jurisdiction for region in regions}

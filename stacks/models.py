@@ -127,6 +127,7 @@ VpcNetwork = Annotated[str, AfterValidator(_vpc_network)]
 StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
 """Short and lower case: bucket, queue and role names begin with it."""
 AccountId = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9]{12}$")]
+RootId = Annotated[str, StringConstraints(pattern=r"^r-[0-9a-z]{4,32}$")]
 OrganizationId = Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")]
 Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,63}$", max_length=200)]
@@ -145,6 +146,7 @@ PATTERN_RULES = MappingProxyType(
     {
         _pattern(StackName): ("is not a stack name", "use a-z, 0-9 and -, a letter first, at most 30 characters"),
         _pattern(AccountId): ("is not an account id", "write the twelve digits in quotes"),
+        _pattern(RootId): ("is not the id of an organisation's root", "write r- and 4 to 32 letters and digits"),
         _pattern(OrganizationId): ("is not an organisation id", "write o- and 10 to 32 letters and digits"),
         _pattern(RoleArn): ("is not the ARN of a role", "write arn:aws:iam::<account>:role/<name>"),
         **GUARDRAIL_RULES,
@@ -174,6 +176,9 @@ class AccountSettings(Settings):
     home_region: RegionName = Field(description="Where the trail and the parts that an account has once are managed.")
     deploy_role_arn: RoleArn | None = Field(default=None, description="Deploys every stack of the account.")
     organization_id: OrganizationId | None = Field(default=None, description="Trusted as a whole by VPC endpoints.")
+    organization_root_id: RootId | None = Field(
+        default=None, description="Management account only: its accounts opt out of AI services' use of data."
+    )
     guardrails: Literal["create", "adopt"] = Field(
         default="create",
         description="adopt: trail, recorder, detectors and defaults exist already, an organisation made them.",

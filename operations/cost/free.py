@@ -72,6 +72,8 @@ FREE: Mapping[str, str] = MappingProxyType(
             "aws:iam/role:Role",
             "aws:iam/rolePolicy:RolePolicy",
             "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+            "aws:organizations/policy:Policy",
+            "aws:organizations/policyAttachment:PolicyAttachment",
             "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
             "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         ),

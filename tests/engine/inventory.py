@@ -80,6 +80,7 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
         ("describe_metric_filters", {}, "metricFilters[].filterName"),
     ),
     "pipes": (("list_pipes", {}, "Pipes[].Arn"),),
+    "organizations": (("list_policies", {"Filter": "AISERVICES_OPT_OUT_POLICY"}, "Policies[].Id"),),
     "rds": (
         ("describe_db_clusters", {}, "DBClusters[].DBClusterIdentifier"),
         ("describe_db_instances", {}, "DBInstances[].DBInstanceIdentifier"),
@@ -113,11 +114,12 @@ LISTS: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
 """botocore service -> (operation, arguments, JMESPath to what it lists). AWS's own aliases come with its own
 keys, its default parameter groups with the first instance of a family; both stay."""
 
-EVERYWHERE = frozenset({"account", "budgets", "iam", "route53", "s3", "s3control"})
+EVERYWHERE = frozenset({"account", "budgets", "iam", "organizations", "route53", "s3", "s3control"})
 """Services whose lists are the same in all regions."""
 
 NOT_SWITCHED_ON = frozenset(
     {
+        "AWSOrganizationsNotInUseException",
         "InvalidAccessException",
         "NoSuchEntity",
         "NoSuchPublicAccessBlockConfiguration",

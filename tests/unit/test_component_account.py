@@ -1,5 +1,6 @@
 """What an account holds once: trail, recorders, detectors, log buckets."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -319,6 +320,20 @@ def test_spending_is_announced_before_the_budget_is_gone(account: Registered) ->
     assert {kind: row["threshold"] for kind, row in told.items()} == {"ACTUAL": 80, "FORECASTED": 100}
     assert all(row["subscriberEmailAddresses"] == ["sec@example.com"] for row in told.values())
     assert not made(replace(ARGS, monthly_budget_usd=None)).of("aws:budgets/budget:Budget")
+
+
+def test_the_management_account_opts_its_organisation_out_of_ai_services(account: Registered) -> None:
+    policy, attachment = "aws:organizations/policy:Policy", "aws:organizations/policyAttachment:PolicyAttachment"
+    assert account.of(policy) == {}
+    managing = made(replace(ARGS, organization_root_id="r-ab12"))
+    made_policy = managing.one(policy)
+    assert made_policy.inputs["type"] == "AISERVICES_OPT_OUT_POLICY"
+    assert json.loads(made_policy.inputs["content"]) == {
+        "services": {"default": {"opt_out_policy": {"@@assign": "optOut"}}}
+    }
+    attached = managing.one(attachment).inputs
+    assert attached["targetId"] == "r-ab12"
+    assert f"{policy} {made_policy.name}" in managing.waits_for(managing.one(attachment))
 
 
 def test_what_an_organisation_made_is_adopted_and_not_made_again() -> None:

@@ -1,6 +1,7 @@
 """The deploy role, the read-only role and the boundary that `cell iam` prints."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,22 @@ def test_the_command_prints_documents_as_data() -> None:
     assert row["name"] == "payment-cell-boundary-eu"
     assert row["document"]["Version"] == "2012-10-17"
     assert row["characters"] == characters(row["document"])
+
+
+def test_only_a_management_accounts_role_changes_the_opt_out(fleet: Fleet) -> None:
+    member = target(fleet, "account")
+    managing = replace(member, organization_root_id="r-ab12")
+    policy = "arn:aws:organizations::123456789012:policy/o-exampleorgid/aiservices_opt_out_policy/p-abcd1234"
+    control = policy.replace("aiservices_opt_out_policy", "service_control_policy")
+    for verb in ("Attach", "Describe", "Update"):
+        name, context = f"organizations:{verb}Policy", {"organizations:PolicyType": "AISERVICES_OPT_OUT_POLICY"}
+        assert verdict(managing, Call(action=name, resource=policy, context=context)) is Decision.ALLOWED
+        assert verdict(managing, Call(action=name, resource=control, context=context)) is Decision.NOT_ALLOWED
+        assert verdict(member, Call(action=name, resource=policy, context=context)) is Decision.NOT_ALLOWED
+    names = {
+        name for body in policies(Role.DEPLOY, managing).values() for s in body["Statement"] for name in s["Action"]
+    }
+    assert {name for name in names if name.startswith("organizations:")} <= actions().keys()
 
 
 STATE = StateStore(bucket="acme-state", key_arns=("arn:aws:kms:eu-west-1:111122223333:key/1234",))
