@@ -119,7 +119,6 @@ EVERYWHERE = frozenset({"account", "budgets", "iam", "organizations", "route53",
 
 NOT_SWITCHED_ON = frozenset(
     {
-        "AWSOrganizationsNotInUseException",
         "InvalidAccessException",
         "NoSuchEntity",
         "NoSuchPublicAccessBlockConfiguration",
