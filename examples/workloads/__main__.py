@@ -15,7 +15,7 @@ from components.workload import Probe, Workload, WorkloadArgs
 from components.workloads import NamespaceArgs, Workloads, WorkloadsArgs
 
 config = pulumi.Config()
-image = config.require("image")
+images = config.require_object("images")
 cluster = kubernetes.Provider(
     "cluster", kubeconfig=config.require("kubeconfig"), cluster_identifier=config.require("clusterArn")
 )
@@ -42,7 +42,7 @@ ledger = WorkloadArgs(
     cell="example",
     name="ledger",
     namespace="payments",
-    image=image,
+    image=images["ledger"],
     replicas=2,
     cpu="100m",
     memory="128Mi",
@@ -56,7 +56,7 @@ balancer = ControllersArgs(
     region=pulumi.Config("aws").require("region"),
     cluster_name=config.require("clusterName"),
     vpc_id=config.require("vpcId"),
-    images={BALANCER: image},
+    images={BALANCER: images[BALANCER]},
     parties=parties,
     after=types,
 )

@@ -202,7 +202,8 @@ def test_iam_prints_the_policies_of_each_role(project: Project) -> None:
     assert len({row["name"] for row in rows}) == len(rows)
     reads, all_ = ({a for row in printed[r] for a in actions(row["document"])} for r in (Role.READ_ONLY, Role.DEPLOY))
     assert reads < all_
-    assert all(action.partition(":")[2].startswith(READS) for action in reads)
+    # Opens the state, which the cell's runner says where it is.
+    assert all(action.partition(":")[2].startswith(READS) for action in reads - {"kms:Decrypt"})
     shown = project.cell("iam", "dev")
     assert "payment-cell-deploy-dev-1" in shown.stdout
     assert "the documents: cell iam dev --role deploy -o json" in shown.stderr

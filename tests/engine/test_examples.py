@@ -241,7 +241,7 @@ def test_workloads(start: Callable[..., dict[str, Any]], network: dict[str, Any]
         clusterName=cluster["clusterName"],
         vpcId=network["vpcId"],
         vpcCidr=network["vpcCidr"],
-        image=IMAGE,
+        images={name: IMAGE.replace("/example@", f"/example/{name}@") for name in ("ledger", "load-balancer")},
     )
     assert outputs["namespaces"] == {"payments": "payments", "controllers": "controllers"}
 

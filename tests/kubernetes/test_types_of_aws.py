@@ -47,7 +47,7 @@ def established(cluster: Eks) -> set[str]:
     return {
         found["metadata"]["name"]
         for found in cluster.client.get(TYPES)["items"]
-        if any(c["type"] == "Established" and c["status"] == "True" for c in found["status"].get("conditions", ()))
+        if any(c["type"] == "Established" and c["status"] == "True" for c in found["status"].get("conditions") or ())
     }
 
 
