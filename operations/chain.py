@@ -91,12 +91,12 @@ def timing(resources: Sequence[Resource], times: Mapping[str, CreationTime]) -> 
     """Longest and unavoidable chain of a graph. Raises ValueError where resources wait for each other."""
     cloud = [resource for resource in resources if resource.cloud]
     types = {resource.type for resource in cloud}
-    unavoidable, longest = Chain(steps=()), longest_chain(resources, times)
-    if NODE_GROUP in types:
-        unavoidable = unavoidable_chain(times)
-    elif CLUSTER in types:  # a cluster without node groups is one in Auto Mode
+    if CLUSTER in types and NODE_GROUP not in types:  # a cluster in Auto Mode
         unavoidable = unavoidable_chain(times, UNAVOIDABLE_IN_AUTO_MODE)
         longest = _with_first_node(resources, times)
+    else:
+        unavoidable = unavoidable_chain(times) if NODE_GROUP in types else Chain(steps=())
+        longest = longest_chain(resources, times)
     return Timing(
         longest=longest,
         unavoidable=unavoidable,

@@ -25,7 +25,7 @@ from operations.iam import Role, StateStore, characters, policies, target
 from operations.output import Format, show, talk
 from operations.plan import cells_of, known_stack
 from operations.project import Project
-from operations.summary import in_rows, inventory, overview, stack_status, unheard
+from operations.summary import in_rows, inventory, overview, stack_status
 from operations.trust import trust_policy
 from operations.upgrade.apply import plan_data, prepare, remarks, shown
 from operations.upgrade.apply import upgrade as take_steps
@@ -152,8 +152,8 @@ def status(
     from operations.health import live  # boto3, as in _preflight
 
     session = _session()
-    found = stack_status(session.engine, stack, datetime.now(UTC).date()) | live(session, stack)
-    found["unheard"] = unheard(session.engine.resources(stack), session.declared[stack])
+    declared = known_stack(stack, session.declared)
+    found = stack_status(session.engine, declared, datetime.now(UTC).date()) | live(session, stack)
     if drift:
         found["drift"] = deploy.drift(session, stack)
     show(in_rows(found) if output is Format.TABLE else found, output)

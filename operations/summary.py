@@ -42,9 +42,11 @@ def inventory(declared: Mapping[str, Declared], engine: Engine) -> list[dict[str
     ]
 
 
-def stack_status(engine: Engine, stack: str, today: date) -> dict[str, Any]:
+def stack_status(engine: Engine, declared: Declared, today: date) -> dict[str, Any]:
     """What a stack holds. ``pending`` names operations that an interrupted update left open, ``versions`` has for each
-    part of a cell what it runs and until when that is supported, ``driftSeen`` is what the last refresh found."""
+    part of a cell what it runs and until when that is supported, ``driftSeen`` is what the last refresh found,
+    ``unheard`` which alarms reach nobody."""
+    stack = declared.name
     deployment = engine.state(stack)
     resources = deployment.get("resources") or []
     own = _cloud_resources(resources)
@@ -58,6 +60,7 @@ def stack_status(engine: Engine, stack: str, today: date) -> dict[str, Any]:
         "pending": [operation["resource"]["urn"] for operation in deployment.get("pending_operations") or []],
         "updated": engine.stacks().get(stack, {}).get("lastUpdate"),
         "driftSeen": drift_seen(engine.history(stack, HISTORY)),
+        "unheard": unheard(resources, declared),
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.aws.provider.calls import code, json_text, or_none, tagging, without_none
+from sandbox.aws.provider.calls import code, json_text, or_none, tagging, void, without_none
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, request, tag_list, tag_map
 from sandbox.aws.table.parts import only_item
@@ -129,7 +129,7 @@ TYPES = [
         service="ecr",
         create=_put_scanning,
         read=_read_scanning,
-        update=lambda ctx, _id, _old, new: (_put_scanning(ctx, new), None)[1],
+        update=lambda ctx, _id, _old, new: void(_put_scanning(ctx, new)),
         delete=_delete_scanning,
     ),
     ResourceType(
