@@ -46,6 +46,9 @@ UNAVAILABLE = "33%"
 SURGE = "25%"
 """Pods that a rollout adds before it removes others; none is removed before its successor is ready."""
 
+POD_IP = "POD_IP"
+"""Environment variable with the pod's address: what a program listens on."""
+
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 
 IMAGE = re.compile(
@@ -341,7 +344,10 @@ def _container(args: WorkloadArgs) -> dict[str, Any]:
         "name": args.name,
         "image": args.image,
         "args": list(args.arguments),
-        "env": [{"name": key, "value": value} for key, value in sorted(args.environment.items())],
+        "env": [
+            {"name": POD_IP, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            *({"name": key, "value": value} for key, value in sorted(args.environment.items())),
+        ],
         "ports": [
             {"name": name, "containerPort": number, "protocol": "TCP"} for name, number in sorted(args.ports.items())
         ],
