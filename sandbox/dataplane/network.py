@@ -148,8 +148,10 @@ def _end(cluster: Cluster, pod: PodPlace) -> PodEnd:
 
 
 def _service(cluster: Cluster, host: str) -> Manifest | None:
+    if not re.fullmatch(translate.SERVICE, host):
+        return None
     name, namespace, *_ = host.split(".")
-    return cluster.find("Service", namespace, name) if host.endswith(".svc.cluster.local") else None
+    return cluster.find("Service", namespace, name)
 
 
 def _serves(service: Manifest, pod: PodPlace) -> bool:
