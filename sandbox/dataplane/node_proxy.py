@@ -64,7 +64,16 @@ class NodeProxy:
             return
         bootstrap = self._folder / "bootstrap.json"
         bootstrap.write_text(json.dumps(_bootstrap(self._folder)))
-        command: list[str | Path] = [envoy_binary(), "-c", bootstrap, "--concurrency", "1", "--disable-hot-restart", "-l", "warning"]
+        command: list[str | Path] = [
+            envoy_binary(),
+            "-c",
+            bootstrap,
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+            "-l",
+            "warning",
+        ]
         drain = ["--drain-time-s", str(DRAIN_S), "--drain-strategy", "immediate"]
         environment = {processes.RUN_VARIABLE: os.environ.get(processes.RUN_VARIABLE, "")}
         self._child = Child([*command, *drain], self._log, environment, inherits=False)

@@ -2,7 +2,7 @@
 
 - folders of mounts and files of the image become the pod's own folder;
 - names of Services and of outside servers become the loopback address at which this pod reaches them;
-- in JSON files only values of `address` and `host` are translated, with the port beside them: TLS goes on to check names.
+- in JSON files only values of `address` and `host` are, with the port beside them: TLS goes on to check names.
 """
 
 import json
@@ -20,9 +20,7 @@ OWN_ADDRESSES = frozenset({"0.0.0.0", "127.0.0.1"})
 """What a program says when it means all its addresses or itself: here the pod's."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-_NAMES = re.compile(
-    rf"(?:(?P<scheme>https?)://)?(?<![\w.-])(?P<host>{HOST_NAME.pattern})(?::(?P<port>\d+))?(?![\w-])"
-)
+_NAMES = re.compile(rf"(?:(?P<scheme>https?)://)?(?<![\w.-])(?P<host>{HOST_NAME.pattern})(?::(?P<port>\d+))?(?![\w-])")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

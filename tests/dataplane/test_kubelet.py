@@ -5,11 +5,15 @@ import http.client
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from eks import CLUSTER, Eks, eks, make_namespace, wait  # noqa: F401
+from eks import CLUSTER, Eks, eks, make_cluster, make_namespace, wait  # noqa: F401
 
 from conftest import DEFAULT_REGION, PRODUCTION_ACCOUNT, Sandbox
 from sandbox.kubernetes.client import Manifest
@@ -299,20 +303,94 @@ def test_an_image_without_a_program_is_declared_and_not_run(space: Space) -> Non
     assert [entry["state"] for entry in space.processes("controller")] == ["DeclaredNotRun"]
 
 
-def test_a_stopped_sandbox_leaves_no_process(tmp_path: Any) -> None:
-    from eks import make_cluster
+def as_pod(pid: int, code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with the environment of the pod's process, and with nothing else."""
+    pairs = Path(f"/proc/{pid}/environ").read_text().rstrip("\0").split("\0")
+    env = dict(pair.split("=", 1) for pair in pairs)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
 
-    sandbox = Sandbox.start(tmp_path)
+
+WHO_AM_I = "import boto3; print(boto3.client('sts', region_name='eu-west-1').get_caller_identity()['Arn'])"
+
+
+def test_a_pod_has_the_credentials_of_its_role_and_no_others(space: Space) -> None:
+    sandbox = space.eks.sandbox
+    [process] = space.processes("back")
+    without = as_pod(process["pid"], WHO_AM_I)
+    assert "no pod identity association for pods/default" in without.stderr
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "pods.eks.amazonaws.com"},
+                "Action": ["sts:AssumeRole", "sts:TagSession"],
+            }
+        ],
+    }
+    role = sandbox.client("iam").create_role(RoleName="back", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    sandbox.client("eks").create_pod_identity_association(
+        clusterName=CLUSTER, namespace=space.name, serviceAccount="default", roleArn=role["Arn"]
+    )
+    found = as_pod(process["pid"], WHO_AM_I)
+    assert f":assumed-role/back/eks-{CLUSTER}-back-" in found.stdout, found.stderr
+
+
+def test_a_pod_without_egress_reaches_neither_aws_nor_its_credentials(space: Space) -> None:
+    [process] = space.processes("back")
+    closed = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "no-egress"},
+        "spec": {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "back"}}, "policyTypes": ["Egress"]},
+    }
+    space.apply(closed)
+    try:
+        wait(lambda: "refused" in as_pod(process["pid"], CALL_AWS).stdout, WITHIN_S, "a closed way to AWS")
+    finally:
+        space.eks.client.delete(space.path("NetworkPolicy", "no-egress"))
+    wait(lambda: "open" in as_pod(process["pid"], CALL_AWS).stdout, WITHIN_S, "an open way to AWS")
+
+
+CALL_AWS = """
+import os, socket, urllib.parse
+url = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL"])
+try:
+    socket.create_connection((url.hostname, url.port), 2).close()
+    print("open")
+except ConnectionRefusedError:
+    print("refused")
+"""
+
+
+def test_a_reset_ends_the_pods(tmp_path: Path) -> None:
+    with a_pod_of_its_own(tmp_path) as (sandbox, pid):
+        sandbox.command("reset")
+        assert processes.identify(pid) is None
+        assert json.loads(sandbox.command("ps", "-o", "json").stdout) == []
+
+
+def test_a_stopped_sandbox_leaves_no_process(tmp_path: Path) -> None:
+    with a_pod_of_its_own(tmp_path) as (sandbox, pid):
+        sandbox.command("stop")
+        run = Home(path=tmp_path).run()
+        assert run is not None
+        assert processes.members(run.start_id) == []
+        assert processes.identify(pid) is None
+
+
+@contextmanager
+def a_pod_of_its_own(home: Path) -> Iterator[tuple[Sandbox, int]]:
+    """A sandbox with one pod, and the pod's process."""
+    sandbox = Sandbox.start(home)
     try:
         eks = make_cluster(sandbox)
         make_namespace(eks.client, "pods", **RESTRICTED)
         space = Space(eks, "pods")
         space.apply(config_map("back", "back", "x.y.svc.cluster.local"), deployment("back"))
         wait(lambda: space.available("back"), WITHIN_S, "a pod")
-        [process] = space.processes("back")
+        yield sandbox, space.processes("back")[0]["pid"]
     finally:
         sandbox.command("stop")
-    run = Home(path=tmp_path).run()
-    assert run is not None
-    assert processes.members(run.start_id) == []
-    assert processes.identify(process["pid"]) is None
