@@ -60,10 +60,8 @@ def answers(node: Node) -> control.Answers:
         return sorted(node.faults.active)
 
     def sql(request: Mapping[str, Any]) -> dict[str, Any]:
-        if node.guests.databases is None:
-            raise NoSuchFault("this sandbox runs no databases")
-        argv, environment = node.guests.databases.psql(request["stack"], request["shard"])
-        return {"argv": list(argv), "env": dict(environment)}
+        argv, environment = node.guests.psql(request["stack"], request["shard"])
+        return {"argv": argv, "env": environment}
 
     def clear(_: Mapping[str, Any]) -> None:
         node.clear()

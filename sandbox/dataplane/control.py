@@ -5,6 +5,7 @@ import os
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from sandbox.lifecycle.home import Home, SandboxError
 
 NAME = "control.sock"
 TIMEOUT_S = 60.0
+STARTS_WITHIN_S = 15.0
+"""Seconds that a data plane may need until it listens: it starts after the emulator."""
 
 Answers = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 """Word -> what it does with the request; an exception's text is the answer's `error`."""
@@ -49,6 +52,9 @@ def listens(home: Home) -> bool:
 
 def ask(home: Home, do: str, timeout_s: float = TIMEOUT_S, **request: Any) -> Any:
     """SandboxError when nobody answers, or with the answer's own error."""
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while not listens(home) and time.monotonic() < deadline:
+        time.sleep(0.1)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout_s)

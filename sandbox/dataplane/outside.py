@@ -47,7 +47,7 @@ def agent(target: Address) -> Outside:
 
 def database(target: Address, subnets: Sequence[str]) -> Outside:
     """The port is the target's: what applications are told."""
-    networks = tuple(IPv4Network(cidr) for cidr in subnets)
+    networks = tuple(IPv4Network(cidr, strict=False) for cidr in subnets)
     return Outside(networks=networks, port=target[1], listen=listen_port(target[1]), target=target)
 
 

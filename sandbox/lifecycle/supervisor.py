@@ -147,6 +147,7 @@ class Supervisor:
             return self._tell(f"the emulator did not start; see {self._home.logs / 'emulator.log'}")
         self._run = replace(self._run, ready=True)
         self._home.write_run(self._run)
+        self._keep_dataplane()
         try:
             self._tell("ready")
         except BrokenPipeError:
