@@ -122,7 +122,10 @@ class Guests:
         """Command and environment of a client of the shard's database."""
         if self._databases.manager is None:
             raise NoSuchFault("this sandbox runs no databases")
-        command, environment = self._databases.manager.psql(cell, shard)
+        try:
+            command, environment = self._databases.manager.psql(cell, shard)
+        except KeyError as error:
+            raise NoSuchFault(f"{cell} {shard}: no writer of such a shard runs") from error
         return list(command), dict(environment)
 
     def fault(self, name: str, on: bool) -> None:
@@ -131,8 +134,11 @@ class Guests:
         if kind.startswith("bank-") and self._banks.manager is not None:
             self._banks.manager.fault(self._bank(which), kind.removeprefix("bank-") if on else None)
         elif kind == "shard-restart" and self._databases.manager is not None:
-            if on:
-                self._databases.manager.restart(which)
+            try:
+                if on:
+                    self._databases.manager.restart(which)
+            except KeyError as error:
+                raise NoSuchFault(f"{name}: no writer of such a shard runs") from error
         else:
             raise NoSuchFault(f"{name}: nothing of this sandbox has this fault")
 

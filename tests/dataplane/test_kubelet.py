@@ -365,6 +365,46 @@ except ConnectionRefusedError:
 """
 
 
+def state_of(pid: int) -> str:
+    """One letter of the kernel: T for a stopped process."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_scorer_is_stopped_slowed_and_killed_on_demand(space: Space) -> None:
+    """An Envoy in its place: the fault is of the process, whatever it is."""
+    sandbox = space.eks.sandbox
+    space.apply(config_map("scorer", "scorer", "x.y.svc.cluster.local"), service("scorer"), deployment("scorer"))
+    wait(lambda: space.fetch("scorer")[0] == 200, WITHIN_S, "a scorer")
+    [before] = space.processes("scorer")
+    sandbox.command("fault", "scorer-stop", "on")
+    wait(lambda: state_of(before["pid"]) == "T", WITHIN_S, "it is stopped")
+    wait(lambda: not space.processes("scorer")[0]["ready"], WITHIN_S, "its probe notices")
+    sandbox.command("fault", "scorer-stop", "off")
+    wait(lambda: space.fetch("scorer")[0] == 200, WITHIN_S, "it answers again")
+    sandbox.command("fault", "scorer-slow", "on")
+    wait(lambda: state_of(before["pid"]) == "T", WITHIN_S, "it is stopped for moments")
+    wait(lambda: state_of(before["pid"]) != "T", WITHIN_S, "it is let go for moments")
+    sandbox.command("fault", "scorer-slow", "off")
+    sandbox.command("fault", "scorer-dead", "on")
+    wait(lambda: space.processes("scorer")[0]["pid"] is None, WITHIN_S, "its process ends")
+    wait(lambda: space.fetch("scorer")[0] == 0, WITHIN_S, "nobody answers")
+    assert space.processes("scorer")[0]["pid"] is None
+    sandbox.command("fault", "scorer-dead", "off")
+    wait(lambda: space.fetch("scorer")[0] == 200, WITHIN_S, "it came back")
+
+
+def test_an_unknown_fault_is_refused(space: Space) -> None:
+    refused = space.eks.sandbox.command("fault", "scorer-happy", "on", check=False)
+    assert refused.returncode == 1
+    assert "scorer-slow" in refused.stderr
+
+
+def test_the_log_of_a_pod_is_found_by_the_name_of_its_deployment(space: Space) -> None:
+    [pod] = space.pods("back")
+    assert pod["metadata"]["name"] in space.eks.sandbox.command("logs").stdout
+    assert "starting main dispatch loop" in space.eks.sandbox.command("logs", "pods_back").stdout
+
+
 def test_a_reset_ends_the_pods(tmp_path: Path) -> None:
     with a_pod_of_its_own(tmp_path) as (sandbox, pid):
         sandbox.command("reset")
