@@ -99,6 +99,22 @@ class KeyUse(StrEnum):
     """Signs evidence bundles (asymmetric). Encrypts nothing."""
 
 
+class Program(StrEnum):
+    """Programs that carry a payment; a cell runs all of them or none. Not a workload: one image can have several.
+
+    The value is the name of image and repository.
+    """
+
+    GATEWAY = "gateway"
+    """Envoy: the gateway behind the edge, and the egress gateways to the banks."""
+    PAYMENTS = "payments"
+    """The payments API, what makes its schema, and what settles payments of unknown outcome."""
+    RELAY = "relay"
+    """Outbox to stream, stream to archive, queue to consumer."""
+    SCORER = "scorer"
+    """The fraud decision."""
+
+
 class TagKey(StrEnum):
     """Tag keys that the policies read; `CELL` and `ENVIRONMENT` come from the provider's default tags."""
 

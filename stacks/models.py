@@ -21,7 +21,7 @@ from pydantic import (
 
 import catalogue
 from components.addresses import SERVICE_CIDR
-from components.vocabulary import Compute, Controller, Environment
+from components.vocabulary import Compute, Controller, Environment, Program
 from contracts.shard_map import ShardMapError, slot_of
 from contracts.shard_plan import Change, ChangeKind, declared_map, equal_counts, nearest_counts
 from stacks.guardrail_models import (
@@ -72,8 +72,9 @@ def _quota(name: str) -> str:
 
 
 def _program(name: str) -> str:
-    if name not in list(Controller):
-        raise ValueError(f"is no program of a workloads stack: nothing would use it -> use {', '.join(Controller)}")
+    known = [*Controller, *Program]
+    if name not in known:
+        raise ValueError(f"is no program of a workloads stack: nothing would use it -> use {', '.join(known)}")
     return name
 
 
@@ -453,8 +454,20 @@ class WorkloadsSettings(Settings):
 
     cell: StackName = Field(description="Name of the cell's stack.")
     images: dict[ProgramName, Digest] = Field(
-        default_factory=dict, description="program -> digest in the cell's registry; the controllers named here run."
+        default_factory=dict, description="program -> digest in the cell's registry; the programs named here run."
     )
+
+    @model_validator(mode="after")
+    def _carries_payments_whole(self) -> Self:
+        named = [program for program in Program if program.value in self.images]
+        if named and (missing := [program.value for program in Program if program not in named]):
+            raise ValueError(f"images: a payment needs {', '.join(missing)} too -> name all of them, or none")
+        return self
+
+    @property
+    def carries_payments(self) -> bool:
+        """Whether the programs on a payment's way run."""
+        return Program.GATEWAY.value in self.images
 
 
 KINDS: dict[str, type[AccountSettings] | type[CellSettings] | type[WorkloadsSettings]] = {

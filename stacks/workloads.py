@@ -32,9 +32,11 @@ HERE = Path(__file__).parent
 
 NAMESPACES = MappingProxyType(
     {
-        "gateway": ("gateway", 1.0),
-        "payments": ("application", 0.5),
-        "consumers": ("application", 0.5),
+        "gateway": ("gateway", 0.4),
+        "fraud": ("gateway", 0.3),
+        "egress": ("gateway", 0.3),
+        "payments": ("application", 0.6),
+        "consumers": ("application", 0.4),
         CONTROLLERS: ("system", 0.5),
     }
 )
