@@ -208,6 +208,32 @@ def connect(
 
 
 @app.command()
+def probe(
+    stack: Stack,
+    payments: Annotated[int, typer.Option(help="How many; at most 100,000.")] = 500,
+    rate: Annotated[float, typer.Option(help="Payments a second; at most 1,000.")] = 25.0,
+    market: Annotated[list[str] | None, typer.Option(help="Pay in this market; may repeat. Left out: all.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="bank-hang:BANK, scorer-dead, relay-dead, ...")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same payments.")] = 0,
+    page: Annotated[Path | None, typer.Option("--report", help="Write an HTML page with plots here.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Pay through the cell's real gateway, break things meanwhile, and prove that no payment was lost or doubled.
+
+    Runs against a cell in the sandbox only: the load stays on this machine. Exit 1 if one is lost, doubled or misplaced.
+    """
+    from operations.probe import command as probing  # httpx and boto3, as in _preflight
+
+    options = probing.Options(
+        payments=payments, rate=rate, markets=market or (), faults=fault or (), seed=seed, page=page
+    )
+    numbers = probing.probe(_session(), stack, options)
+    show(probing.summary(numbers) if output is Format.TABLE else numbers, output)
+    if numbers["problems"]:
+        raise CellError("\n".join(numbers["problems"]), ExitCode.ERROR)
+
+
+@app.command()
 def graph(
     stack: Stack,
     output: Annotated[Drawing, typer.Option("--output", "-o", help="What to write.")] = Drawing.TABLE,

@@ -39,6 +39,7 @@ FAULT_FROM, FAULT_TO = 0.25, 0.6
 
 FAULT = re.compile(r"(?P<kind>[a-z]+-[a-z0-9]+)(:(?P<of>[a-z0-9-]+))?")
 
+ACCOUNT_PREFIX = "acct_probe"
 ACCOUNTS_A_SHARD = 5
 PAYERS = 400
 TEST_SHARE = 0.05
@@ -137,10 +138,10 @@ def _fault(text: str, banks: set[str], duration_s: float) -> Fault:
 
 def _accounts(shard_map: ShardMap) -> tuple[str, ...]:
     """The same number of accounts on every shard that holds slots."""
-    wanted = {shard: ACCOUNTS_A_SHARD for shard in sorted(set(shard_map.owners))}
+    wanted = dict.fromkeys(sorted(set(shard_map.owners)), ACCOUNTS_A_SHARD)
     found = []
     for number in count(1):
-        account = f"acct_probe{number:05d}"
+        account = f"{ACCOUNT_PREFIX}{number:05d}"
         shard = shard_map.shard_of(account)
         if wanted.get(shard):
             wanted[shard] -= 1
