@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from contracts.api_keys import api_key
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from contracts.api_keys import KeyKind, Secrets, make
 from contracts.shard_map import parse
 from operations.deploy import Session
 from operations.errors import CellError, ExitCode
@@ -72,7 +72,7 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
     )
     target = gateway(stack, str(cell["domainName"]))
     secrets = boto3.client("secretsmanager", region_name=region)
-    secret = json.loads(secrets.get_secret_value(SecretId=cell["apiKeysSecretArn"])["SecretString"])["current"]
+    text = secrets.get_secret_value(SecretId=cell["apiKeysSecretArn"])["SecretString"]
     evidence = Evidence(
         stack=stack,
         shard_map=shard_map,
@@ -80,7 +80,7 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
         s3=boto3.client("s3", region_name=region),
     )
     began = datetime.now(UTC)
-    answers = _load(session.console, plan, target, secret)
+    answers = _load(session.console, plan, target, Secrets.from_json(text).current)
     numbers = report.document(plan, answers, _settled(session.console, evidence, answers), began)
     if options.page is not None:
         report.write(numbers, options.page)
@@ -106,7 +106,8 @@ def _load(console: Console, plan: Plan, target: Target, secret: str) -> list[Ans
     def key_of(call: Call) -> str:
         who = (call.key_class, call.account)
         if who not in keys:
-            keys[who] = api_key(secret, *who)
+            kind = KeyKind.TEST if call.key_class == "test" else KeyKind.LIVE
+            keys[who] = make(secret, kind, call.account)
         return keys[who]
 
     async def switch(name: str, on: bool) -> None:

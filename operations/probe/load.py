@@ -114,7 +114,8 @@ async def _pay(
     progress.in_flight += 1
     headers = {"Host": domain, "Authorization": f"Bearer {key}", "Idempotency-Key": call.idempotency_key}
     tries: list[Try] = []
-    due, body = call.at_s, {}
+    due = call.at_s
+    body: dict[str, Any] = {}
     for number in range(MAX_TRIES):
         response, seconds = await _exchange(client, call, headers, began + due)
         one, body = _read(response, due, seconds)
