@@ -220,7 +220,7 @@ def probe(
 ) -> None:
     """Pay through the cell's real gateway, break things meanwhile, and prove that no payment was lost or doubled.
 
-    Runs against a cell in the sandbox only: the load stays on this machine. Exit 1 if one is lost, doubled or misplaced.
+    Against a cell in the sandbox only: the load stays on this machine. Exit 1 if one is lost, doubled or misplaced.
     """
     from operations.probe import command as probing  # httpx and boto3, as in _preflight
 
