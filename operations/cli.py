@@ -216,6 +216,8 @@ def probe(
     fault: Annotated[list[str] | None, typer.Option(help="bank-hang:BANK, scorer-dead, relay-dead, ...")] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same payments.")] = 0,
     page: Annotated[Path | None, typer.Option("--report", help="Write an HTML page with plots here.")] = None,
+    alarms: Annotated[bool, typer.Option("--alarms", help="In place of payments: fire each alarm once.")] = False,
+    yes: Yes = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Pay through the cell's real gateway, break things meanwhile, and prove that no payment was lost or doubled.
@@ -224,6 +226,13 @@ def probe(
     """
     from operations.probe import command as probing  # httpx and boto3, as in _preflight
 
+    if alarms:
+        fired = probing.probe_alarms(_session(), stack, _consent(yes))
+        show(fired, output)
+        _say_difference("probe")
+        if unheard := [str(row["alarm"]) for row in fired if row["arrived"] is None]:
+            raise CellError(f"nobody hears of {', '.join(unheard)}", ExitCode.ERROR)
+        return
     options = probing.Options(
         payments=payments, rate=rate, markets=market or (), faults=fault or (), seed=seed, page=page
     )

@@ -24,11 +24,13 @@ from contracts.api_keys import KeyKind, Secrets, make
 from contracts.shard_map import parse
 from operations.deploy import Session
 from operations.errors import CellError, ExitCode
-from operations.probe import report
+from operations.preflight_checks import entered
+from operations.probe import alarms, report
 from operations.probe.evidence import Evidence, Found
 from operations.probe.load import Answer, Progress, run
 from operations.probe.plan import Call, Plan, plan_probe
 from operations.probe.target import Target, gateway
+from stacks.fleet import load_fleet
 
 PROJECT = Path(__file__).parents[2]
 
@@ -86,6 +88,36 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
         report.write(numbers, options.page)
         session.console.print(f"report: {options.page}", markup=False)
     return numbers
+
+
+def probe_alarms(session: Session, stack: str, consent: Callable[[str], bool]) -> list[dict[str, Any]]:
+    """Fires each alarm of a cell once; a row for each with where it arrived, None where nowhere."""
+    outputs = session.engine.outputs(stack)
+    if "alarmTopicArn" not in outputs:
+        raise CellError(f"{stack}: has no alarms; name the stack of a cell that is up", ExitCode.RESOURCE)
+    rows = [row for row in session.engine.resources(stack) if not row.get("delete")]
+    firings, silent = alarms.plan_firings(rows)
+    region = str(outputs["region"])
+    topics = sorted({str(outputs["alarmTopicArn"]), str(outputs["ticketTopicArn"])})
+    clients = entered(load_fleet(session.project.stacks_folder).account_of(stack), "probe")
+    heard = {topic: ", ".join(alarms.subscribers(clients, region, topic)) or "nobody" for topic in topics}
+    told = "; ".join(f"{topic.rpartition(':')[2]}: {who}" for topic, who in heard.items())
+    if not consent(f"This fires {len(firings)} alarms of {stack}, and each tells its subscribers ({told})."):
+        raise CellError("cancelled; no alarm was fired", ExitCode.CANCELLED)
+    found = []
+    for arrival in alarms.fire(clients, region, topics, firings):
+        topic = arrival.topic
+        found.append(
+            {
+                "alarm": " and ".join(arrival.firing.alarms),
+                "through": arrival.firing.through,
+                "arrived": topic and topic.rpartition(":")[2],
+                "heardBy": topic and heard[topic],
+                "seconds": arrival.seconds,
+            }
+        )
+    found += [{"alarm": name, "through": None, "arrived": None, "heardBy": None, "seconds": 0.0} for name in silent]
+    return found
 
 
 def summary(numbers: Mapping[str, Any]) -> dict[str, Any]:
