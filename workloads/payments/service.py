@@ -196,6 +196,8 @@ class Service:
         self, store: Store, kind: Kind, row_id: str, status: Status, reason: str | None
     ) -> tuple[dict[str, Any], bool]:
         """`Store.finish`, counted; a contradiction is an error that somebody has to look at."""
+        if kind is REFUND and status is Status.DECLINED:
+            status = Status.FAILED  # a refund that a bank declines has no other way to go on
         finished, changed = await store.finish(kind, row_id, status, reason)
         if changed:
             labels = {"kind": kind.event, "status": status, "market": finished["market"], "shard": store.shard}

@@ -116,8 +116,7 @@ class Settler:
         if said.outcome is Outcome.SUCCEEDED:
             return Status.SUCCEEDED, said.reason
         if said.outcome is Outcome.DECLINED:
-            # A refund that a bank declines has failed: there is no third thing for it.
-            return (Status.DECLINED if kind is PAYMENT else Status.FAILED), said.reason
+            return Status.DECLINED, said.reason
         if said.outcome is Outcome.FAILED and row["age_s"] >= GIVEN_UP_S:
             return Status.FAILED, said.reason
         return None, None
