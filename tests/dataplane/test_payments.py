@@ -210,9 +210,8 @@ async def _world(running: Server, folder: Path) -> AsyncIterator[World]:
         markets=Mounted(folder / "markets.json", parse_markets),
         connection=databases.connection,
         banks=Banks(httpx.AsyncClient(transport=httpx.ASGITransport(app=bank.app()))),
-        keys=keys,
     )
-    service = Service(parts)
+    service = Service(parts, keys)
     api = Api(service, Callers(manager, secret["ARN"]), fail_modes(MODES), trace.get_tracer("test"))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=api.app()), base_url="http://api")
     yield World(client, bank, service, Settler(service, databases.shards), keys, dynamodb, running)
