@@ -7,6 +7,7 @@ event before it acknowledged, by itself or by a row that says so, so however man
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Sequence
@@ -73,7 +74,14 @@ class ShardRelay:
     """The relay of one shard."""
 
     def __init__(
-        self, shard: str, owner: str, outbox: Outbox, stream: Stream, quarantine: Quarantine, inspector: Inspector, log: Log
+        self,
+        shard: str,
+        owner: str,
+        outbox: Outbox,
+        stream: Stream,
+        quarantine: Quarantine,
+        inspector: Inspector,
+        log: Log,
     ) -> None:
         self._shard, self._owner, self._log = shard, owner, log
         self._outbox, self._stream, self._quarantine, self._inspector = outbox, stream, quarantine, inspector
@@ -93,7 +101,7 @@ class ShardRelay:
                 self._log.warning("relay: turn failed", shard=self._shard, error=type(error).__name__)
                 pause = TROUBLE_S
             await _sleep(stop, pause)
-        if LEADS.value(shard=self._shard):
+        with contextlib.suppress(*TROUBLE):
             await self._outbox.release(self._owner)
 
     async def turn(self, stop: asyncio.Event) -> int:
@@ -113,6 +121,8 @@ class ShardRelay:
             held = await self._outbox.lease(self._owner, LEASE_S)
             LEADS.set(float(held), shard=self._shard)
             self._leased_at = time.monotonic() if held else float("-inf")
+            if not held:
+                LAG.set(0, shard=self._shard)
             return held
         return True
 
@@ -126,12 +136,19 @@ class ShardRelay:
             if found is None:
                 sound.append(row)
                 continue
-            reason, sentence = found
-            await asyncio.to_thread(self._quarantine.put, self._shard, row, reason, sentence)
-            await self._outbox.relayed([row.position])
-            QUARANTINED.add(shard=self._shard, reason=reason)
-            self._log.error("relay: event put aside", shard=self._shard, event=row.event_id, reason=reason)
+            await self._put_aside(row, *found)
         return sound
+
+    async def _put_aside(self, row: Row, reason: str, sentence: str) -> None:
+        """Where S3 does not answer the row stays, and is looked at again; nobody waits for it."""
+        try:
+            await asyncio.to_thread(self._quarantine.put, self._shard, row, reason, sentence)
+        except (BotoCoreError, ClientError) as error:
+            TROUBLES.add(shard=self._shard, error=type(error).__name__)
+            return
+        await self._outbox.relayed([row.position])
+        QUARANTINED.add(shard=self._shard, reason=reason)
+        self._log.error("relay: event put aside", shard=self._shard, event=row.event_id, reason=reason)
 
     async def _send(self, waves: Waves, stop: asyncio.Event) -> None:
         failed = 0
@@ -158,8 +175,6 @@ class ShardRelay:
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
     """Sleeps, or wakes at once when the process is to end."""
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
-    except TimeoutError:
-        pass
