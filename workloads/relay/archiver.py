@@ -63,7 +63,7 @@ class Buffer:
         self.size += len(line.text)
 
     def due(self, flush_s: float) -> bool:
-        return bool(self.lines) and (self.size >= FLUSH_BYTES or time.monotonic() - self.since >= flush_s)
+        return self.size >= FLUSH_BYTES or time.monotonic() - self.since >= flush_s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +123,7 @@ class ShardArchiver:
                 continue
             await self._patiently(stop, self._take, answer)
             ended = self._ended(answer)
-            if ended or self._buffer.due(self._places.flush_s):
+            if self._buffer.lines and (ended or self._buffer.due(self._places.flush_s)):
                 await self._patiently(stop, self._flush)
             if ended:
                 return not self._buffer.lines

@@ -10,12 +10,6 @@ from dataclasses import dataclass
 
 import asyncpg
 
-KEPT_H = 72
-"""Hours that a relayed row stays, to be compared with the archive."""
-
-PRUNE_ROWS = 5_000
-"""Rows deleted at a time, so that the lock is short and the log is even."""
-
 PENDING = """
     SELECT position, event_id, account_id, sequence, type, envelope::text AS envelope,
            extract(epoch FROM clock_timestamp() - created_at)::float8 AS age_s,
@@ -91,13 +85,4 @@ class Outbox:
         """Notes that the stream, or the quarantine, has them."""
         await self._pool.execute(
             "UPDATE outbox SET relayed_at = now() WHERE position = ANY($1::bigint[])", list(positions)
-        )
-
-    async def prune(self) -> None:
-        """Deletes what was relayed long ago."""
-        await self._pool.execute(
-            "DELETE FROM outbox WHERE position IN (SELECT position FROM outbox"
-            " WHERE relayed_at < now() - make_interval(hours => $1) ORDER BY position LIMIT $2)",
-            KEPT_H,
-            PRUNE_ROWS,
         )

@@ -41,7 +41,6 @@ BACKOFF_S = (0.05, 2.0)
 FAILED_WAVES = 5
 """Refusals in a row after which the outbox is read again, so that other accounts' new events get their turn."""
 
-PRUNE_EVERY_S = 60.0
 TROUBLE_S = 1.0
 """Seconds of pause when the database or S3 does not answer."""
 
@@ -85,7 +84,7 @@ class ShardRelay:
     ) -> None:
         self._shard, self._owner, self._log = shard, owner, log
         self._outbox, self._stream, self._quarantine, self._inspector = outbox, stream, quarantine, inspector
-        self._leased_at = self._pruned_at = float("-inf")
+        self._leased_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then the lease is given back."""
@@ -110,9 +109,6 @@ class ShardRelay:
         LAG.set(max((row.age_s for row in rows), default=0.0), shard=self._shard)
         if rows:
             await self._send(Waves(await self._sound(rows)), stop)
-        elif time.monotonic() - self._pruned_at > PRUNE_EVERY_S:
-            self._pruned_at = time.monotonic()
-            await self._outbox.prune()
         return len(rows)
 
     async def _leads(self) -> bool:

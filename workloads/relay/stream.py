@@ -48,6 +48,7 @@ def put_once(client: Any, bucket: str, key: str, body: bytes, metadata: Mapping[
             Body=body,
             Metadata=dict(metadata),
             ContentType=content_type,
+            ChecksumAlgorithm="SHA256",
             ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
             IfNoneMatch="*",
         )
