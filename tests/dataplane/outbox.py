@@ -1,10 +1,11 @@
-"""A shard for tests of the event path: a PostgreSQL server with TLS and the tables of a shard, and events to fill it."""
+"""A shard for tests of the event path: a PostgreSQL server with TLS, a shard's tables, and events to fill them."""
 
 import asyncio
 import datetime
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -92,7 +93,7 @@ class Server:
         return found
 
     def stop(self) -> None:
-        self.process.terminate()
+        self.process.send_signal(signal.SIGINT)  # without waiting for clients
         self.process.wait(30)
         shutil.rmtree(self.folder)
 
@@ -121,7 +122,7 @@ def _certificate(folder: Path) -> None:
     (folder / "tls.key").write_bytes(private)
 
 
-PERSONAL = {"$enc": {name: "x" for name in ("subject", "purpose", "key", "nonce", "ciphertext")}}
+PERSONAL = {"$enc": dict.fromkeys(("subject", "purpose", "key", "nonce", "ciphertext"), "x")}
 PAYMENT: Mapping[str, Any] = {
     "payment": "pay_1",
     "status": "succeeded",

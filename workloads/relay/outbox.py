@@ -1,6 +1,7 @@
 """The outbox of one shard, as the relay sees it: what waits, who may send it, what was sent.
 
-No statement here leaves anything in the session: no SET, no LISTEN, no advisory lock. The lease is a row.
+No statement here leaves anything in the session: no SET, no LISTEN, no advisory lock. The lease is a row. Numbers go in
+as text[]: of other arrays the driver asks the catalogue, and sets `jit` in the session to do so.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ then has the lower number and passes the filter alone."""
 
 BEFORE = """
     SELECT o.account_id, o.sequence, o.envelope::text AS envelope
-      FROM unnest($1::text[], $2::bigint[]) AS wanted(account_id, sequence)
+      FROM unnest($1::text[], ($2::text[])::bigint[]) AS wanted(account_id, sequence)
       JOIN outbox o ON o.account_id = wanted.account_id AND o.sequence = wanted.sequence - 1
 """
 
@@ -77,12 +78,13 @@ class Outbox:
 
     async def before(self, rows: Sequence[Row]) -> Mapping[tuple[str, int], str]:
         """(account, sequence) -> envelope of the events right before `rows`, where the outbox still has them."""
-        accounts, sequences = [row.account for row in rows], [row.sequence for row in rows]
+        accounts, sequences = [row.account for row in rows], [str(row.sequence) for row in rows]
         found = await self._pool.fetch(BEFORE, accounts, sequences)
         return {(one["account_id"], one["sequence"]): one["envelope"] for one in found}
 
     async def relayed(self, positions: Collection[int]) -> None:
         """Notes that the stream, or the quarantine, has them."""
         await self._pool.execute(
-            "UPDATE outbox SET relayed_at = now() WHERE position = ANY($1::bigint[])", list(positions)
+            "UPDATE outbox SET relayed_at = now() WHERE position = ANY(($1::text[])::bigint[])",
+            [str(position) for position in positions],
         )

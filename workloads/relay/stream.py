@@ -16,6 +16,7 @@ AWS_CALLS = Config(
     retries={"mode": "standard", "total_max_attempts": 1},
     connect_timeout=2,
     read_timeout=10,
+    max_pool_connections=32,
 )
 
 
