@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+
 from conftest import DEFAULT_REGION, Sandbox
 
 USERS = ("payments", "auditor")

@@ -14,9 +14,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-from conftest import DEFAULT_REGION, Sandbox
-from databases_account import Shard, shard
+from databases_account import shard
 
+from conftest import DEFAULT_REGION, Sandbox
 from sandbox.dataplane.databases import Databases
 
 WAIT_S = 60.0
@@ -117,7 +117,7 @@ def test_a_role_signs_in_through_the_proxy_with_a_token(stand: Stand) -> None:
     async def work() -> tuple[str, str, bool]:
         connection = await stand.connect()
         row = await connection.fetchrow(
-            "SELECT current_user, current_setting('wal_level'), (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())"
+            "SELECT current_user, current_setting('wal_level'), ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
         )
         await connection.close()
         return tuple(row)

@@ -35,6 +35,8 @@ class ServerConnection(asyncio.Protocol):
         self.lost: Callable[[], None] | None = None
         self.gone: Callable[[ServerConnection], None] | None = None
         self.transport: asyncio.Transport | None = None
+        self.opened_by: asyncio.StreamWriter | None = None
+        """Kept: a StreamWriter that nobody holds closes its transport."""
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -210,6 +212,7 @@ async def _sign_in(
             assert isinstance(transport, asyncio.Transport)
             transport.set_protocol(connection)
             connection.transport = transport
+            connection.opened_by = writer
             return connection
 
 

@@ -64,8 +64,10 @@ def startup(parameters: Mapping[str, str]) -> bytes:
 
 def startup_parameters(body: bytes) -> dict[str, str]:
     """Parameters of a startup message whose length and version are cut off."""
-    words = body.decode("utf-8", "replace").split("\0")
-    return dict(zip(words[0::2], words[1::2], strict=False)) if body.endswith(b"\0\0") else {}
+    words = body.decode("utf-8", "replace").removesuffix("\0\0").split("\0")
+    if len(words) % 2 or not body.endswith(b"\0\0"):
+        raise ProtocolError("a startup message without end")
+    return dict(zip(words[0::2], words[1::2], strict=True))
 
 
 def strings(body: bytes) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 from sandbox.dataplane.databases.account import Cluster
 from sandbox.dataplane.databases.parameters import Settings, quoted, settings
 from sandbox.dataplane.databases.places import Addresses
-from sandbox.dataplane.databases.server import Programs, Server, quoted_name, roles
+from sandbox.dataplane.databases.server import Programs, Server, ServerError, quoted_name, roles
 from sandbox.kubernetes.pki import Authority
+
+HAND_OVER_S = 20.0
+"""Seconds that a replica gets to catch up before it becomes the writer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +55,10 @@ class ClusterServers:
 
     @property
     def writer(self) -> Server | None:
-        """The running writer."""
+        """The running writer, once it is one: after a failover it has to be promoted first."""
         found = self.cluster.writer
         server = self.servers.get(found.name) if found else None
-        return server if server and server.alive else None
+        return server if server and server.alive and not server.follows else None
 
     def converge(self, cluster: Cluster, password: str) -> None:
         """One step to what `cluster` says. Raises `ServerError`; the next step tries again."""
@@ -72,12 +76,29 @@ class ClusterServers:
         parsed = settings(cluster.parameters, self._machine.known, self._machine.libraries)
         self.not_applied = tuple(parsed.not_applied)
         writer = self.servers[cluster.writer.name]
+        for server in self.servers.values():
+            if server is not writer and server.alive and not server.follows:
+                self._hand_over(server, writer)
         self._write(writer, parsed)
         if writer.alive:
             self._set_password(writer, password)
             for server in self.servers.values():
                 if server is not writer:
                     self._follow(server, writer, parsed)
+
+    def _hand_over(self, before: Server, after: Server) -> None:
+        """End the writer before a failover (two would both take payments), with nothing lost: Aurora's instances share
+        their storage, so `after` has to have all of it."""
+        caught_up = (
+            "SELECT count(*) FROM pg_stat_replication "
+            f"WHERE application_name = {quoted(after.name)} AND replay_lsn >= pg_current_wal_lsn();"
+        )
+        deadline = time.monotonic() + HAND_OVER_S
+        while before.alive and after.alive and before.sql(caught_up).strip() == "0":
+            if time.monotonic() > deadline:
+                raise ServerError(f"{after.name} does not catch up with {before.name}")
+            time.sleep(0.05)
+        before.stop()
 
     def _server(self, name: str, host: str) -> Server:
         machine, cluster = self._machine, self.cluster
@@ -140,17 +161,21 @@ class ClusterServers:
         """Host name -> server, as Aurora's DNS has it: the reader endpoint is the writer's while there is no reader."""
         if writer := self.writer:
             yield self.cluster.host, writer
-            readers = [server for server in self.servers.values() if server is not writer and server.alive]
+            readers = [server for server in self.servers.values() if self._state(server) == "reader"]
             if self.cluster.reader_host:
                 yield self.cluster.reader_host, next(iter(readers), writer)
         for instance in self.cluster.instances:
             if (server := self.servers.get(instance.name)) and server.alive:
                 yield instance.host, server
 
-    def states(self) -> Mapping[str, str]:
-        """Server -> writer, reader or stopped."""
+    def _state(self, server: Server) -> str:
+        if not server.alive:
+            return "stopped"
         writer = self.writer
-        return {
-            name: ("writer" if server is writer else "reader") if server.alive else "stopped"
-            for name, server in self.servers.items()
-        }
+        if server is writer:
+            return "writer"
+        return "reader" if writer and server.follows == writer.name else "changing"
+
+    def states(self) -> Mapping[str, str]:
+        """Server -> writer, reader, changing (after a failover) or stopped."""
+        return {name: self._state(server) for name, server in list(self.servers.items())}

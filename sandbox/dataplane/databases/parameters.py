@@ -13,6 +13,7 @@ SMALL: Mapping[str, str] = {
     "max_wal_size": "128MB",
     "min_wal_size": "32MB",
     "wal_keep_size": "64MB",
+    "wal_retrieve_retry_interval": "500ms",
     "autovacuum_max_workers": "1",
     "jit": "off",
     "fsync": "off",
