@@ -259,6 +259,51 @@ def test_a_client_waits_for_a_connection_no_longer_than_declared(stand: Stand) -
     assert "Timed-out waiting to acquire database connection" in str(run(work()))
 
 
+def test_pins_are_a_metric_of_the_proxy(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.dataplane.databases.manager.METRICS_S", 0.0)
+    cloudwatch = stand.shard.sandbox.client("cloudwatch")
+
+    def there() -> bool:
+        found = cloudwatch.list_metrics(Namespace="AWS/RDS")["Metrics"]
+        dimensions = [{"Name": "ProxyName", "Value": "cell-s00"}]
+        return {"DatabaseConnectionsCurrentlySessionPinned", "ClientConnections"} <= {
+            metric["MetricName"] for metric in found if metric["Dimensions"] == dimensions
+        }
+
+    stand.until(there)
+
+
+def test_psqls_own_library_gets_through_and_its_cancel_is_refused(stand: Stand) -> None:
+    """libpq asks for GSS or TLS its own way, sends whole scripts, and cancels on another connection."""
+    command, env = stand.databases.psql("cell", "s00")
+    address, port = stand.databases.endpoints()[stand.shard.proxy_host]
+    env |= {"PGHOST": stand.shard.proxy_host, "PGHOSTADDR": address, "PGPORT": str(port), "PGUSER": "payments"}
+    env["PGPASSWORD"] = stand.shard.token(stand.payments, "payments")
+    script = (
+        "COPY notes (text) FROM STDIN;\ncopied\n\\.\nBEGIN; SELECT count(*) FROM notes WHERE text = 'copied'; COMMIT;"
+    )
+    done = subprocess.run(
+        [*command, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"],
+        env={**os.environ, **env},
+        input=script,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("1", "")
+
+    async def cancelled() -> float:
+        connection = await stand.connect()
+        start = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await connection.execute("SELECT pg_sleep(1)", timeout=0.2)
+        await connection.close(timeout=10)
+        return time.monotonic() - start
+
+    assert run(cancelled()) >= 0.9
+    stand.until(lambda: stand.counted()["refused"].get("cancel", 0) >= 1)
+
+
 def test_a_killed_writer_comes_back_with_its_data(stand: Stand) -> None:
     stand.psql("INSERT INTO notes (text) VALUES ('kept')")
     before = stand.pid("writer")

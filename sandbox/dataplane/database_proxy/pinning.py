@@ -12,7 +12,7 @@ import re
 LONGEST_STATEMENT_BYTES = 16 * 1024
 
 _NOT_CODE = re.compile(
-    r"""--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[eE]?'(?:[^'\\]|''|\\.)*'|"(?:[^"]|"")*\"""", re.DOTALL
+    r"""--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|\b[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*\"""", re.DOTALL
 )
 """Comments, strings and quoted names. A nested comment ends at its first end here, which can only pin too often."""
 

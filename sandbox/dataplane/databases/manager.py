@@ -148,20 +148,26 @@ class Databases:
             return
         self._measured = time.monotonic()
         found = self.statistics()
+        try:
+            for proxy in self._proxies:
+                if proxy.name in found:
+                    self._put_metrics(proxy, found[proxy.name])
+        except (BotoCoreError, ClientError) as reason:
+            self._say("metrics", f"databases: metrics of the proxies: {reason}")
+
+    def _put_metrics(self, proxy: Proxy, found: Mapping[str, Any]) -> None:
         names = {
             "ClientConnections": "clients",
             "DatabaseConnections": "connections",
             "DatabaseConnectionsCurrentlySessionPinned": "pinned",
         }
-        for proxy in self._proxies:
-            if proxy.name in found:
-                dimensions = [{"Name": "ProxyName", "Value": proxy.name}]
-                data = [
-                    {"MetricName": metric, "Dimensions": dimensions, "Value": found[proxy.name][key], "Unit": "Count"}
-                    for metric, key in names.items()
-                ]
-                client = self._account.client("cloudwatch", proxy.account, proxy.region)
-                client.put_metric_data(Namespace="AWS/RDS", MetricData=data)
+        dimensions = [{"Name": "ProxyName", "Value": proxy.name}]
+        data = [
+            {"MetricName": metric, "Dimensions": dimensions, "Value": found[key], "Unit": "Count"}
+            for metric, key in names.items()
+        ]
+        client = self._account.client("cloudwatch", proxy.account, proxy.region)
+        client.put_metric_data(Namespace="AWS/RDS", MetricData=data)
 
     # ---- what others ask
 

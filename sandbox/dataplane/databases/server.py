@@ -75,7 +75,7 @@ class Server:
 
     def initialise(self) -> None:
         self._programs.run(
-            "initdb", "-D", self.data, "-U", ADMIN, "--auth=trust", "--no-sync", "-E", "UTF8",
+            "initdb", "-D", self.data, "-U", ADMIN, "--auth=trust", "--no-sync", "-E", "UTF8", "--wal-segsize=4",
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
         )  # fmt: skip
 
