@@ -245,4 +245,5 @@ class Databases:
             process.remove()
         for servers in self._clusters.values():
             servers.remove()
+        self._processes, self._clusters, self._proxies = {}, {}, []
         shutil.rmtree(self._machine.base, ignore_errors=True)
