@@ -1,7 +1,7 @@
 """The emulator: moto's server in one process, with our extensions, on a loopback socket that the supervisor opened.
 
-Next to the AWS API it answers below /_sandbox/: `status`, `reset` (needs the admin token) and `token-review`, the
-authentication webhook of the emulated clusters' API servers.
+Next to the AWS API it answers below /_sandbox/: `status`, `reset` (needs the admin token), `token-review`, the
+authentication webhook of the emulated clusters' API servers, `databases` and `db-token`, which RDS Proxy asks.
 """
 
 import gc
@@ -32,6 +32,7 @@ from werkzeug.serving import make_server
 from sandbox.aws import extensions
 from sandbox.aws.access_log import AccessLog
 from sandbox.aws.errors import error_response
+from sandbox.aws.extensions import db_tokens
 from sandbox.aws.kubernetes import Kubernetes
 from sandbox.lifecycle import emulator_client, processes
 from sandbox.lifecycle.home import Home
@@ -96,6 +97,9 @@ class Emulator:
             return _reply(start_response, "200 OK", self._status())
         if path == TOKEN_REVIEW or path.startswith(f"{TOKEN_REVIEW}/"):
             return self._kubernetes.review_token(environ, start_response)
+        if path in (db_tokens.CHECK, db_tokens.PLACES):
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return _reply(start_response, "200 OK", db_tokens.answer(path, body))
         if path == emulator_client.RESET and environ.get("REQUEST_METHOD") == "POST":
             given = environ.get("HTTP_" + emulator_client.TOKEN_HEADER.upper().replace("-", "_"), "")
             if not secrets.compare_digest(given.encode(), self._admin_token.encode()):
