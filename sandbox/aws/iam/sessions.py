@@ -74,7 +74,7 @@ class Session:
 
     @property
     def expired(self) -> bool:
-        return self.expiration < utcnow()
+        return bool(self.expiration < utcnow())
 
 
 class Sessions:

@@ -15,7 +15,7 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
 from sandbox.aws.iam.evaluator import Call, Decision, decide, decide_all
-from sandbox.aws.iam.sessions import Document, Principal, parsed
+from sandbox.aws.iam.sessions import Document, Principal, parsed, role_of
 
 Values = Mapping[str, str | Sequence[str]]
 
@@ -84,8 +84,8 @@ def _refused(principal: Principal, call: Call, policy: Document | None, *, forei
         said = decide(limit, call)
         if said is not Decision.ALLOWED:
             return _denied(kind) if said is Decision.DENIED else _lacking(kind, call.action)
-    # A key is opened by its own policy only, which may hand the question on to the account's policies.
-    needs_both = foreign or (call.action.startswith("kms:") and policy is not None)
+    # A key or a role is opened by its own policy only, which may hand the question on to the account's policies.
+    needs_both = foreign or (call.action.startswith(("kms:", "sts:")) and policy is not None)
     if needs_both and by_resource is not Decision.ALLOWED:
         return _lacking("resource-based policy", call.action)
     if identity is Decision.ALLOWED:
@@ -103,7 +103,7 @@ def _lacking(kind: str, action: str) -> str:
 
 
 def resource_policy(arn: str) -> tuple[str | None, Document | None]:
-    """Owner and policy of a resource; None where it has none or is of a service that takes none here."""
+    """Owner and policy of a resource (of a role: whom it trusts); None where it has none or takes none here."""
     _, _, service, region, account, name = [*arn.split(":", 5), *([""] * 6)][:6]
     if service == "s3":
         return _bucket(name.partition("/")[0])
@@ -115,6 +115,9 @@ def resource_policy(arn: str) -> tuple[str | None, Document | None]:
     elif service == "secretsmanager":
         secret = secretsmanager_backends[account][region].secrets.get(arn)
         text = secret.policy if secret else None
+    elif service == "iam" and name.startswith("role/"):
+        role = role_of(arn)
+        text = role.assume_role_policy_document if role else None
     elif service == "sns" and (topic := sns_backends[account][region].topics.get(arn)):
         text = topic.policy
     return account or None, parsed(text) if text else None
