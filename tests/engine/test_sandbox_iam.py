@@ -12,6 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from used_actions import Use, ask, unused, used
 
+pytestmark = pytest.mark.engine
+
 from conftest import DEFAULT_REGION, PRODUCTION_ACCOUNT, Sandbox
 
 ACCOUNT_ROOT = f"arn:aws:iam::{PRODUCTION_ACCOUNT}:root"
