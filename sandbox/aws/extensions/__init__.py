@@ -27,6 +27,7 @@ from sandbox.aws.extensions import (
     securityhub,
     sqs,
     ssm,
+    sts,
     wafv2,
 )
 from sandbox.aws.kubernetes import Kubernetes
@@ -54,6 +55,7 @@ EXTENSIONS = (
     securityhub,
     sqs,
     ssm,
+    sts,
     wafv2,
 )
 
