@@ -111,9 +111,8 @@ class Egress:
         return {row["name"]: row["value"] for row in found if "value" in row}
 
     def _ready(self) -> bool:
-        with contextlib.suppress(OSError):
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:
-                return bool(answer.status == 200)
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:
+            return bool(answer.status == 200)
         return False
 
     def _swap(self, name: str, files: Mapping[str, str | bytes]) -> None:

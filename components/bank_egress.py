@@ -27,7 +27,7 @@ from pulumi_kubernetes import core
 
 from components.banks import Market
 from components.base import type_token
-from components.egress_groups import egress_groups, group_name
+from components.egress_groups import MARGIN, MAX_CONFIG_MAP_BYTES, egress_groups, group_name
 from components.envoy.bank_clusters import CLIENT_FOLDER, CONFIG_FOLDER, PORT, READY_PATH, egress_files
 from components.reachability import Party
 from components.workload import Probe, Workload, WorkloadArgs
@@ -148,10 +148,16 @@ class BankEgress(pulumi.ComponentResource):
         return {"name": name, "namespace": self._namespace, "labels": labels}
 
     def _files(self, gateway: str, markets: Sequence[Market]) -> core.v1.ConfigMap:
+        files = egress_files(markets, f"{self._args.cell}/{gateway}")
+        if (size := sum(map(len, files.values()))) > MAX_CONFIG_MAP_BYTES * MARGIN:
+            raise ValueError(
+                f"bank_egress.{gateway}: {size:,} bytes of configuration, a ConfigMap holds {MAX_CONFIG_MAP_BYTES:,}; "
+                f"give the banks of {', '.join(market.name for market in markets)} fewer server names"
+            )
         return core.v1.ConfigMap(
             f"{self._prefix}-{gateway}",
             metadata=self._metadata(gateway),
-            data=egress_files(markets, f"{self._args.cell}/{gateway}"),
+            data=files,
             opts=self._child,
         )
 

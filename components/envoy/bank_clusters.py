@@ -2,8 +2,8 @@
 
     files = egress_files([market, ...])     {"bootstrap.json": ..., "lds.json": ..., "rds.json": ..., "cds.json": ...}
 
-A caller names the bank in header `x-bank: <market>/<bank>`. Envoy's circuit breakers limit what goes on at the same time
-and know no errors, so a breaker of a bank is made of four things:
+A caller names the bank in header `x-bank: <market>/<bank>`. Envoy's circuit breakers limit what goes on at a time and know
+no errors, so a breaker of a bank is made of four things:
 
 - circuit breakers: connections, waiting requests, requests, retries, retry budget;
 - outlier detection that may eject the only host, with a panic threshold of 0, so that an ejected bank gets nothing;
@@ -11,6 +11,7 @@ and know no errors, so a breaker of a bank is made of four things:
 - a local answer that says why, and that nothing was sent (503) or that it is not known (502, 504).
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -93,8 +94,8 @@ LOCAL_ANSWERS: Final[tuple[tuple[tuple[str, ...], int, str, str], ...]] = (
     (("UO",), 503, "overload", _NOT_SENT),
     (("UH", "UF"), 503, "breaker", _NOT_SENT),
 )
-"""Envoy's response flags -> status, reason and what it means. The first that fits: a second try can add flags to those of
-the first, and what is not known outweighs the rest."""
+"""Envoy's response flags -> status, reason and what it means. The first that fits: a second try adds its flags to those
+of the first, and what is not known outweighs the rest."""
 
 
 def cluster_name(market: str, bank: str) -> str:
@@ -115,7 +116,8 @@ def egress_files(markets: Sequence[Market], node: str) -> dict[str, str]:
 
 def to_json(message: Message) -> str:
     """One line with sorted keys: the same message is always the same text."""
-    return json_format.MessageToJson(message, preserving_proto_field_name=True, indent=None, sort_keys=True)
+    found = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return json.dumps(found, sort_keys=True, separators=(",", ":"))
 
 
 def _discovery(resources: Iterable[Message]) -> str:
@@ -287,8 +289,8 @@ def _breakers(bank: Bank) -> circuit_breaker_pb2.CircuitBreakers:
 
 
 def _ejection(bank: Bank) -> outlier_detection_pb2.OutlierDetection:
-    """Local errors are not split off: the connection before a request that times out would count as a success there, and
-    a bank that accepts and never answers would stay."""
+    """Local errors are not split off: the connection before a request that times out would count as a success there,
+    and a bank that accepts and never answers would stay."""
     of = bank.ejection
     found = outlier_detection_pb2.OutlierDetection(
         consecutive_5xx=_number(of.consecutive_errors),
@@ -413,9 +415,7 @@ def listener() -> listener_pb2.Listener:
         rds=hcm_pb2.Rds(config_source=_from_file("rds.json"), route_config_name=ROUTES),
         http_filters=[
             _filter("envoy.filters.http.health_check", _ready()),
-            _filter(
-                "envoy.filters.http.local_ratelimit", local_rate_limit_pb2.LocalRateLimit(stat_prefix="bank_rate")
-            ),
+            _filter("envoy.filters.http.local_ratelimit", local_rate_limit_pb2.LocalRateLimit(stat_prefix="bank_rate")),
             _filter("envoy.filters.http.router", router_pb2.Router(suppress_envoy_headers=True)),
         ],
         local_reply_config=_local_answers(),

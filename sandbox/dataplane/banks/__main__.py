@@ -87,6 +87,4 @@ async def main(folder: Path, latency_s: float, clients: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(
-        main(Path(sys.argv[1]), int(sys.argv[2]) / 1000, Path(sys.argv[3]) if len(sys.argv) > 3 else None)
-    )
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]) / 1000, Path(sys.argv[3]) if len(sys.argv) > 3 else None))
