@@ -42,7 +42,7 @@ class Egress:
         self.log = folder / "envoy.log"
         for name in ("config", "client"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        self.certify()
+        self.certify(client_certificate("egress-test"))
 
     @property
     def url(self) -> str:
@@ -58,9 +58,9 @@ class Egress:
         found = files or egress_files(markets, "egress-test")
         self._swap("config", {name: self._translated(text) for name, text in found.items()})
 
-    def certify(self) -> None:
-        """A new client certificate, as a rotation brings it."""
-        self._swap("client", client_certificate("egress-test"))
+    def certify(self, content: Mapping[str, bytes]) -> None:
+        """Another client certificate, as a rotation brings it."""
+        self._swap("client", content)
 
     def validate(self) -> str:
         """What `envoy --mode validate` says; empty when it accepts."""
@@ -115,7 +115,7 @@ class Egress:
             return bool(answer.status == 200)
         return False
 
-    def _swap(self, name: str, files: Mapping[str, str | bytes]) -> None:
+    def _swap(self, name: str, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
         """`..data` points to the folder of a revision; every file is a link through it. The swap is one rename."""
         mount, revision = self._folder / name, f"..{next(self._revisions)}"
         (mount / revision).mkdir()

@@ -7,9 +7,9 @@
 Adding a bank or a market changes ConfigMaps and no pod, unless the market is the first of a group.
 
 The client certificate: the stack makes one a group, so that a cell is complete; banks learn its public part before they
-serve us (`registered_at` in a market's file). Rotation with overlap: have the banks add the next certificate, wait until
-all have, write it into the Secret (from Secrets Manager, where the next one is kept), have them remove the old one. Envoy
-shows it on new connections; the open ones stay.
+serve us (`registered_at` in a market's file). Rotation with overlap: have the banks add the next certificate, wait
+until all have, write it into the Secret (from Secrets Manager, where the next one is kept), have them remove the old
+one. Envoy shows it on new connections; the open ones stay.
 """
 
 import base64
@@ -23,6 +23,7 @@ import pulumi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pulumi_kubernetes import core
 
 from components.banks import Market
@@ -35,8 +36,8 @@ from components.workload import Probe, Workload, WorkloadArgs
 NAMESPACE: Final = "egress"
 CALLERS: Final = ("payments", "settler")
 
-CERTIFICATE_DAYS = 397
-"""What banks accept at most from public authorities (CA/Browser Forum Baseline Requirements, 6.3.2); the same for ours."""
+CERTIFICATE_DAYS = 365
+"""Of the first client certificate: a rotation by hand comes sooner."""
 
 WORKERS = 2
 """Threads of Envoy. Limits of a bank are shared by them."""
@@ -186,7 +187,7 @@ def client_certificate(name: str) -> dict[str, bytes]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + datetime.timedelta(days=CERTIFICATE_DAYS))
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(

@@ -1,8 +1,8 @@
 """Which egress gateway serves which market. Pure.
 
 Envoy reads one file of clusters a process, and a ConfigMap holds 1 MiB, so a gateway serves a group of markets. Markets
-are placed in the order of their index, each into the first group with room. A market takes room for 8, 16, 32 ... banks,
-so that a bank more moves nobody; the next market comes after all others, so it moves nobody either.
+are placed in the order of their index, each into the first group with room. A market takes room for 8, 16, 32 ...
+banks, so that a bank more moves nobody; the next market comes after all others, so it moves nobody either.
 """
 
 from collections.abc import Iterable, Mapping

@@ -2,8 +2,8 @@
 
     files = egress_files([market, ...])     {"bootstrap.json": ..., "lds.json": ..., "rds.json": ..., "cds.json": ...}
 
-A caller names the bank in header `x-bank: <market>/<bank>`. Envoy's circuit breakers limit what goes on at a time and know
-no errors, so a breaker of a bank is made of four things:
+A caller names the bank in header `x-bank: <market>/<bank>`. Envoy's circuit breakers limit what goes on at a time and
+know no errors, so a breaker of a bank is made of four things:
 
 - circuit breakers: connections, waiting requests, requests, retries, retry budget;
 - outlier detection that may eject the only host, with a panic threshold of 0, so that an ejected bank gets nothing;
