@@ -90,7 +90,6 @@ _UNKNOWN, _NOT_SENT = "it is not known whether the bank took the payment", "noth
 LOCAL_ANSWERS: Final[tuple[tuple[tuple[str, ...], int, str, str], ...]] = (
     (("UT", "SI", "DT"), 504, "timeout", _UNKNOWN),
     (("UC", "UR", "UPE"), 502, "reset", _UNKNOWN),
-    (("RL",), 503, "rate-limit", _NOT_SENT),
     (("UO",), 503, "overload", _NOT_SENT),
     (("UH", "UF"), 503, "breaker", _NOT_SENT),
 )
@@ -399,7 +398,7 @@ def _rate(bank: Bank) -> local_rate_limit_pb2.LocalRateLimit:
     every_ms = 100 if rate >= 10 else 1000
     return local_rate_limit_pb2.LocalRateLimit(
         stat_prefix="bank_rate",
-        status=http_status_pb2.HttpStatus(code=503),
+        status=http_status_pb2.HttpStatus(code=429),
         token_bucket=token_bucket_pb2.TokenBucket(
             max_tokens=rate, tokens_per_fill=_number(rate * every_ms // 1000), fill_interval=_ms(every_ms)
         ),
@@ -447,12 +446,21 @@ def _ready() -> health_check_pb2.HealthCheck:
 def _local_answers() -> hcm_pb2.LocalReplyConfig:
     """What Envoy answers itself. Answers of a bank pass as they are."""
     mappers = [_answer(_flags(flags), status, word, what) for flags, status, word, what in LOCAL_ANSWERS]
-    # No flag: admission control, the only one that answers 503 without.
-    plain = accesslog_pb2.AccessLogFilter()
-    plain.status_code_filter.comparison.op = accesslog_pb2.ComparisonFilter.EQ
-    plain.status_code_filter.comparison.value.default_value = 503
-    plain.status_code_filter.comparison.value.runtime_key = "egress.plain_refusal"
-    return hcm_pb2.LocalReplyConfig(mappers=[*mappers, _answer(plain, 503, "overload", _NOT_SENT)])
+    # Neither has a flag yet when its answer is written: the rate limiter has 429 for itself, and what is left of 503 is
+    # admission control.
+    rate_limit, admission = (
+        _answer(_status(429), 503, "rate-limit", _NOT_SENT),
+        _answer(_status(503), 503, "overload", _NOT_SENT),
+    )
+    return hcm_pb2.LocalReplyConfig(mappers=[*mappers, rate_limit, admission])
+
+
+def _status(code: int) -> accesslog_pb2.AccessLogFilter:
+    found = accesslog_pb2.AccessLogFilter()
+    found.status_code_filter.comparison.op = accesslog_pb2.ComparisonFilter.EQ
+    found.status_code_filter.comparison.value.default_value = code
+    found.status_code_filter.comparison.value.runtime_key = f"egress.local_{code}"
+    return found
 
 
 def _flags(flags: Sequence[str]) -> accesslog_pb2.AccessLogFilter:

@@ -1,6 +1,7 @@
-"""Real Envoy towards simulated banks: what a failing bank does to itself and to nobody else, and changes while it runs."""
+"""Real Envoy towards simulated banks: a failing bank harms nobody else, and files change while it runs."""
 
 import asyncio
+import functools
 import itertools
 import json
 import time
@@ -57,9 +58,6 @@ def egress(tmp_path: Path, banks: Banks) -> Iterator[Egress]:
     found.start()
     yield found
     found.stop()
-
-
-Pay = Callable[..., Awaitable[httpx.Response]]
 
 
 async def pay(client: httpx.AsyncClient, bank: str, *, reference: str = "", amount: int = 1250) -> httpx.Response:
@@ -209,7 +207,7 @@ def test_an_unknown_bank_is_not_found(egress: Egress) -> None:
     run(egress, work)
 
 
-def test_a_bank_declines_and_stays_in(egress: Egress, banks: Banks) -> None:
+def test_a_bank_declines_and_stays_in(egress: Egress) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         answers = [await pay(client, f"one/{FAILING}", amount=1213) for _ in range(10)]
         assert {answer.json()["status"] for answer in answers} == {"declined"}
@@ -260,7 +258,9 @@ def test_a_new_market_is_routed_without_restart_and_no_connection_is_dropped(
 ) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         pid, epoch = egress.pid, json.loads(egress.admin("/server_info"))["uptime_current_epoch"]
-        assert (await pay(client, "two/delta")).status_code == 404
+        # GET: where Envoy answers a request before its body has come, HTTP/1.1 has it close the connection.
+        ask = functools.partial(client.get, "/payments/nothing", headers={"x-bank": "two/delta"})
+        assert (await ask()).text == "", "no such route"
         before = egress.stats("http.egress.downstream_cx_total")
         banks.fault(host(FAILING), "slow")
         on_the_way = asyncio.create_task(pay(client, f"one/{FAILING}"))
@@ -268,7 +268,10 @@ def test_a_new_market_is_routed_without_restart_and_no_connection_is_dropped(
             await asyncio.sleep(0.01)
         second = market(tmp_path, "two", "delta", index=1)
         egress.write([market(tmp_path, "one", FAILING, *OTHERS), second])
-        await until(client, "two/delta", 201)
+        began = time.monotonic()
+        while "unknown reference" not in (await ask()).text:
+            assert time.monotonic() - began < RECOVERY_S
+        assert (await pay(client, "two/delta")).status_code == 201
         assert (await on_the_way).status_code == 201
         made = egress.stats("http.egress.downstream_cx_total")
         # The client opened one more while its first was busy; the listener closed none of them.
@@ -277,7 +280,7 @@ def test_a_new_market_is_routed_without_restart_and_no_connection_is_dropped(
             "http.egress.downstream_cx_active": 2,
             "http.egress.downstream_cx_drain_close": 0,
         }
-        assert egress.stats("listener_manager.lds.update_success") == {"listener_manager.lds.update_success": 1}
+        assert egress.stats("listener_manager.listener_modified") == {"listener_manager.listener_modified": 0}
         now = json.loads(egress.admin("/server_info"))["uptime_current_epoch"]
         assert (egress.pid, int(now[:-1]) >= int(epoch[:-1])) == (pid, True)
 
