@@ -259,12 +259,14 @@ def secret_file(name: str, folder: str) -> secret_pb2.Secret:
     return secret_pb2.Secret(name=name, tls_certificate=file_certificate(folder))
 
 
-def secret_source(name: str, path: str) -> tls_pb2.SdsSecretConfig:
+def secret_source(name: str, path: str) -> secret_pb2.SdsSecretConfig:
     """Where a TLS context finds the secret `name`: an SDS file."""
-    return tls_pb2.SdsSecretConfig(name=name, sds_config=file_source(path))
+    return secret_pb2.SdsSecretConfig(name=name, sds_config=file_source(path))
 
 
-def downstream_tls(secret: tls_pb2.SdsSecretConfig, *, protocols: Sequence[str] = ("h2", "http/1.1")) -> Message:
+def downstream_tls(
+    secret: secret_pb2.SdsSecretConfig, *, protocols: Sequence[str] = ("h2", "http/1.1")
+) -> tls_pb2.DownstreamTlsContext:
     """A server's TLS: certificate by SDS, so that a new one needs no restart."""
     return tls_pb2.DownstreamTlsContext(
         common_tls_context=tls_pb2.CommonTlsContext(
@@ -274,7 +276,7 @@ def downstream_tls(secret: tls_pb2.SdsSecretConfig, *, protocols: Sequence[str] 
 
 
 def upstream_tls(
-    server_name: str, ca_file: str, *, certificate: tls_pb2.SdsSecretConfig | None = None
+    server_name: str, ca_file: str, *, certificate: secret_pb2.SdsSecretConfig | None = None
 ) -> tls_pb2.UpstreamTlsContext:
     """A client's TLS: the server shows a certificate of this CA file for `server_name`; ours is shown where given."""
     common = tls_pb2.CommonTlsContext(
