@@ -103,14 +103,14 @@ class Limits:
 
     class_rates: Rates
     """Of all callers of a class together."""
-    account_rates: Rates = ACCOUNT_RATES
+    account_rates: Rates = field(default_factory=lambda: ACCOUNT_RATES)
     accounts: int = 10_000
     """Accounts whose buckets are held at a time, some 200 bytes each; the one unheard for longest is forgotten."""
     enforced_percent: int = 100
     """Of requests above a rate that are refused. Less is for a trial."""
     concurrency: int
     """Requests that are served at a time."""
-    shares: Mapping[Priority, int] = SHARES
+    shares: Mapping[Priority, int] = field(default_factory=lambda: SHARES)
     adaptive_floor: int
     """What is left of the others' concurrency, at least, when latency says that the cell is full."""
     connections: int = 10_000
@@ -192,7 +192,7 @@ class FraudCall:
 
     host: str = "scorer.fraud.svc.cluster.local"
     port: int = 9001
-    modes: Mapping[Caller, FailMode] = FAIL_MODES
+    modes: Mapping[Caller, FailMode] = field(default_factory=lambda: FAIL_MODES)
     body_bytes: int = 8 * 1024
     """Of the request that the scorer sees; a payment's is some 600."""
     connect_timeout_s: float = 0.025

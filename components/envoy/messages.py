@@ -211,9 +211,8 @@ def cluster(
     connect_timeout_s: float,
     http2: bool = False,
     idle_s: float = 60,
-    dns_refresh_s: float = 5,
 ) -> cluster_pb2.Cluster:
-    """Servers behind a DNS name, IPv4. `idle_s`: less than the server keeps silent connections open."""
+    """Servers behind a DNS name, IPv4, looked up every 5 s. `idle_s`: less than the server keeps silent connections open."""
     options = http_protocol_options_pb2.HttpProtocolOptions(
         common_http_protocol_options=protocol_pb2.HttpProtocolOptions(idle_timeout=duration(idle_s)),
     )
@@ -225,8 +224,6 @@ def cluster(
         name=name,
         type=cluster_pb2.Cluster.STRICT_DNS,
         dns_lookup_family=cluster_pb2.Cluster.V4_ONLY,
-        dns_refresh_rate=duration(dns_refresh_s),
-        respect_dns_ttl=True,
         connect_timeout=duration(connect_timeout_s),
         load_assignment=endpoint_pb2.ClusterLoadAssignment(
             cluster_name=name,
