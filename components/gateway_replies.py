@@ -157,7 +157,7 @@ REPLIES: Final = (
 """In order: the first that fits is given."""
 
 OWN_BODIES: Final = _details("lua_response", "ext_authz_denied", "health_check_ok")
-"""Answers that bring their JSON along: the caller filter's, and the scorer's when it blocks; a health check has none."""
+"""Answers that bring their JSON along, the caller filter's and the scorer's when it blocks; a health check has none."""
 
 
 def cel(expression: str) -> accesslog_pb2.AccessLogFilter:

@@ -40,7 +40,7 @@ FIELDS: Final = {
 """Of a log line. No path, query, address or body: what a caller writes there is not ours to keep."""
 
 SCOPE: Final = {"prefix": "payment_cell", "max_counters": 500, "max_histograms": 50}
-"""Of the counters and the histogram: `payment_cell_refused` in Prometheus' form. Bounded, so that no answer of a program
+"""Of the counters and the histogram: `payment_cell_refused` in Prometheus' form. Bounded, so that no program's answers
 can make series without end."""
 
 _STATS = "envoy.extensions.access_loggers.stats.v3.Config"

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SCHEMA = "payment-cell/cell-map/1"
-MAX_BYTES = 1_000_000
-"""Of a ConfigMap, whose limit is 1 MiB with its other keys (Kubernetes documentation, ConfigMaps)."""
 
 _ACCOUNT_ID = re.compile(r"acct_[a-z0-9]{4,40}")
 _CELL = re.compile(r"[a-z][a-z0-9-]{0,29}")

@@ -212,7 +212,7 @@ def cluster(
     http2: bool = False,
     idle_s: float = 60,
 ) -> cluster_pb2.Cluster:
-    """Servers behind a DNS name, IPv4, looked up every 5 s. `idle_s`: less than the server keeps silent connections open."""
+    """Servers behind a DNS name, IPv4, looked up every 5 s. `idle_s`: less than a server keeps silent connections."""
     options = http_protocol_options_pb2.HttpProtocolOptions(
         common_http_protocol_options=protocol_pb2.HttpProtocolOptions(idle_timeout=duration(idle_s)),
     )
