@@ -92,7 +92,7 @@ def test_a_fact_that_is_not_there_matches_no_list() -> None:
         (("at_least: 5", "above: 5"), "f.yaml:7: rules[0].when[0].above: unknown; choose from signal"),
         (("at_least: 5", "at_least: five"), "f.yaml:7: rules[0].when[0].at_least: 'five' is not a number"),
         (("in: bad}]\n    action: auth", "in: no}]\n    action: auth"), "in: 'no' is not a text; put it in quotes"),
-        (("in: bad}]\n    action: auth", "in: worse}]\n    action: auth"), "list 'worse' is not under `lists`; there are"),
+        (("in: bad}]\n    action: auth", "in: worse}]\n    action: auth"), "list 'worse' is not under `lists`"),
         (("id: abroad", "id: testing"), "f.yaml:9: rules[1].id: 'testing' is another rule's"),
         (("review: 65", "review: 80"), "f.yaml:2: thresholds: review 80 is above block 75"),
         (("block: 75", "block: 175"), "f.yaml:2: thresholds.block: 175 is outside 1..99"),
