@@ -25,6 +25,10 @@ class FailOpenBudget:
         if not 0 < self.share < 1:
             raise FraudError(f"fail_open.share: {self.share:g} is outside 0..1; 0.001 is one in a thousand")
 
+    def left(self, decided: int, failed_open: int) -> float:
+        """Share of the budget that is left after so many payments: 1 untouched, below 0 overspent."""
+        return 1.0 - failed_open / (decided * self.share) if decided else 1.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ledger:
@@ -38,13 +42,8 @@ class Ledger:
     """Rescored, and would have been blocked."""
     open: tuple[str, ...]
     """Payments let through that nobody has scored yet, oldest first."""
-    allowed: float
-    """Fail-open decisions that the budget has room for."""
-
-    @property
-    def left(self) -> float:
-        """Share of the budget that is left: 1 untouched, below 0 overspent."""
-        return 1.0 - self.failed_open / self.allowed if self.allowed else 1.0
+    left: float
+    """Share of the budget: 1 untouched, below 0 overspent."""
 
 
 def ledger(records: Iterable[DecisionRecord], budget: FailOpenBudget) -> Ledger:
@@ -64,5 +63,5 @@ def ledger(records: Iterable[DecisionRecord], budget: FailOpenBudget) -> Ledger:
         rescored=len(failed.keys() & rescored.keys()),
         regretted=sum(rescored[payment].decision is Decision.BLOCK for payment in failed.keys() & rescored.keys()),
         open=tuple(sorted(failed.keys() - rescored.keys(), key=lambda payment: failed[payment])),
-        allowed=decided * budget.share,
+        left=budget.left(decided, len(failed)),
     )

@@ -26,6 +26,8 @@ PROFILE: Final = 0
 """Bucket number of an entity's profile; the others are hours since 1970."""
 LINKS: Final = 16
 """Different partners that are counted in an hour; more make no difference to any rule."""
+LINKS_KEPT: Final = 256
+"""Partners that a bucket remembers: all countries, and more cards than any rule asks for. Bounds an item at 10 KiB."""
 FIRST_PAYMENTS: Final = 20
 """Payments of an account before anything counts as unusual."""
 AGE_DAYS: Final = 180
@@ -143,7 +145,8 @@ class Counters:
         self.sum_log += other.sum_log
         self.sum_log2 += other.sum_log2
         self.first_s = min(self.first_s, other.first_s)
-        self.links |= other.links
+        if len(self.links) < LINKS_KEPT:
+            self.links |= other.links
 
 
 Buckets = dict[int, Counters]

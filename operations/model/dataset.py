@@ -1,7 +1,7 @@
 """From payments with their outcome, rows to learn from: signals as the scorer had them, and what came out.
 
-    made-up payments   replayed in order through `contracts/fraud_features.py`
-    a cell's own       decision records, which keep their signals, joined with the outcomes that came later
+made-up payments   replayed in order through `contracts/fraud_features.py`
+a cell's own       decision records, which keep their signals, joined with the outcomes that came later
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def replay(payments: Iterable[Payment]) -> Rows:
 
 
 def from_records(decisions: Path, outcomes: Path) -> Rows:
-    """Rows of a cell's own decisions: lines of `DecisionRecord.to_json()` and of {"decision": "dec_...", "fraud": bool}.
+    """Rows of a cell's own decisions: lines of `DecisionRecord.to_json()` and of {"decision": ..., "fraud": true}.
 
     Decisions without an outcome are left out: nobody knows yet. So are fail-open ones, which have no signals.
     """

@@ -1,21 +1,23 @@
 """Made-up payments with the truth about each: what a model is trained and judged on where there is no real history.
 
-    for payment in generate(Scale(days=30), seed=1): payment.time_s, payment.account, payment.body, payment.fraud
+    for payment in generate(Volume(days=30), seed=1): payment.time_s, payment.account, payment.body, payment.fraud
 
 It shares no code with the features: it makes requests as clients send them, from merchants, customers and thieves.
 
-| who | what they do | how it shows, and what hides it |
-|---|---|---|
-| customer | one card, one or two devices, few merchants, sizes around the merchant's | new devices (2 %), travel (3 %: another country's address), an anonymiser (2 %), no fingerprint (6 %) |
-| household | three customers on one device and address | looks like one device with many cards |
-| sale | a merchant sells six times as much for three hours | looks like a rush |
-| card tester | small payments with many new tokens at one merchant, from few devices | half without fingerprint, two minutes apart |
-| card thief | a stolen token from a new device, large sizes, two to five times | 40 % behind hosting or an anonymiser, the others at home in the right country |
-| account thief | the customer's own device and card; large sizes to a new country | one signal only |
-| undetected | 4 % of frauds are never reported, 0.05 % of good payments are charged back: labels are not the truth | |
+customer       one card, one or two devices, few merchants, sizes around the merchant's. Hides thieves: new devices
+               (2 %), another country's address on travel (3 %), an anonymiser (2 %), no fingerprint (6 %),
+               six-fold size (3 %)
+household      three customers on one device and address: looks like a device with many cards
+sale           a merchant sells much more for three hours: looks like a rush
+card tester    5 to 18 small payments with new tokens at one merchant from few devices, two minutes apart; half of them
+               without fingerprint
+card thief     a stolen token from a new device, large sizes, two to five times; 40 % behind hosting or an anonymiser,
+               the others at home in the right country
+account thief  the customer's own device, address and card; large sizes, half to a new country: hardly a signal
+labels         4 % of frauds are never reported, 0.05 % of good payments are charged back: labels are not the truth
 
-Numbers are choices, made so that rules alone find some and no single signal finds all; none is measured on real payments.
-Addresses are in the documentation ranges to which `contracts/fraud_addresses.json` gives countries and kinds.
+Numbers are choices, made so that rules alone find some and no single signal finds all; none is measured on real
+payments. Addresses are in the documentation ranges to which `contracts/fraud_addresses.json` gives countries and kinds.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ START_S = 1_793_491_200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scale:
+class Volume:
     """How much is made."""
 
     days: int = 30
@@ -79,12 +81,12 @@ class _Customer:
 
 
 class _World:
-    def __init__(self, scale: Scale, seed: int) -> None:
-        self.scale, self.random = scale, random.Random(seed)
+    def __init__(self, volume: Volume, seed: int) -> None:
+        self.volume, self.random = volume, random.Random(seed)
         self.serial = 0
-        self.merchants = [self._merchant(number) for number in range(scale.merchants)]
+        self.merchants = [self._merchant(number) for number in range(volume.merchants)]
         self.customers = list[_Customer]()
-        while len(self.customers) < scale.customers:
+        while len(self.customers) < volume.customers:
             self._household()
 
     def name(self, kind: str) -> str:
@@ -101,7 +103,7 @@ class _World:
 
     def _merchant(self, number: int) -> _Merchant:
         rng = self.random
-        sales = sorted(rng.sample(range(self.scale.days * 24), k=max(1, self.scale.days // 10)))
+        sales = sorted(rng.sample(range(self.volume.days * 24), k=max(1, self.volume.days // 10)))
         return _Merchant(f"acct_gen{number:04d}", self.country(), 10 ** rng.uniform(2.8, 4.2), sales)
 
     def _household(self) -> None:
@@ -194,21 +196,21 @@ class _World:
         return found
 
 
-def generate(scale: Scale, seed: int) -> Iterator[Payment]:
-    """Payments in order of time. The same scale and seed make the same payments."""
-    world = _World(scale, seed)
+def generate(volume: Volume, seed: int) -> Iterator[Payment]:
+    """Payments in order of time. The same volume and seed make the same payments."""
+    world = _World(volume, seed)
     rng = world.random
-    for day in range(scale.days):
+    for day in range(volume.days):
         start, found = START_S + day * DAY_S, list[Payment]()
-        for _ in range(scale.payments_per_day):
+        for _ in range(volume.payments_per_day):
             # Two thirds of the day's payments between 8 and 20 h.
             hour = rng.uniform(8, 20) if rng.random() < 0.66 else rng.uniform(0, 24)
             found.append(world.good(start + hour * HOUR_S))
         for shop in world.merchants:
             for hour_of_sale in [h for h in shop.sales if h // 24 == day]:
-                many = round(scale.payments_per_day / scale.merchants * 0.6)
+                many = round(volume.payments_per_day / volume.merchants * 0.6)
                 at = START_S + hour_of_sale * HOUR_S
                 found += [world.good(at + rng.uniform(0, 3 * HOUR_S), shop) for _ in range(many)]
-        for _ in range(round(scale.attacks_per_day + rng.uniform(-0.5, 0.5))):
+        for _ in range(round(volume.attacks_per_day + rng.uniform(-0.5, 0.5))):
             found += world.attack(start + rng.uniform(0, DAY_S))
         yield from sorted(found, key=lambda payment: payment.time_s)
