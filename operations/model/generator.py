@@ -6,7 +6,8 @@ It shares no code with the features: it makes requests as clients send them, fro
 
 customer       one card, one or two devices, few merchants, sizes around the merchant's. Hides thieves: new devices
                (2 %), another country's address on travel (3 %), an anonymiser (2 %), no fingerprint (6 %),
-               six-fold size (3 %)
+               six-fold size (3 %), a second and third payment within minutes (6 %)
+newcomer       every fifth payment is somebody's first: card, device and address are new
 household      three customers on one device and address: looks like a device with many cards
 sale           a merchant sells much more for three hours: looks like a rush
 card tester    5 to 18 small payments with new tokens at one merchant from few devices, two minutes apart; half of them
@@ -45,7 +46,7 @@ class Volume:
 
     days: int = 30
     merchants: int = 40
-    customers: int = 4_000
+    customers: int = 2_000
     payments_per_day: int = 1_000
     """Good ones, about."""
     attacks_per_day: float = 7.0
@@ -128,8 +129,19 @@ class _World:
             "device": device,
         }
 
-    def good(self, time_s: float, merchant: _Merchant | None = None) -> Payment:
-        rng, customer = self.random, self.random.choice(self.customers)
+    def good(self, time_s: float, merchant: _Merchant | None = None) -> list[Payment]:
+        if self.random.random() < 0.2:
+            self._household()
+            customer = self.customers[-1]
+        else:
+            customer = self.random.choice(self.customers)
+        times = [time_s]
+        while self.random.random() < 0.06:
+            times.append(times[-1] + self.random.uniform(60, 1200))
+        return [self.purchase(customer, at, merchant) for at in times]
+
+    def purchase(self, customer: _Customer, time_s: float, merchant: _Merchant | None) -> Payment:
+        rng = self.random
         shop = merchant or rng.choice(customer.merchants)
         if rng.random() < 0.02:
             customer.devices.append(self.name("fp"))
@@ -205,12 +217,13 @@ def generate(volume: Volume, seed: int) -> Iterator[Payment]:
         for _ in range(volume.payments_per_day):
             # Two thirds of the day's payments between 8 and 20 h.
             hour = rng.uniform(8, 20) if rng.random() < 0.66 else rng.uniform(0, 24)
-            found.append(world.good(start + hour * HOUR_S))
+            found += world.good(start + hour * HOUR_S)
         for shop in world.merchants:
             for hour_of_sale in [h for h in shop.sales if h // 24 == day]:
                 many = round(volume.payments_per_day / volume.merchants * 0.6)
                 at = START_S + hour_of_sale * HOUR_S
-                found += [world.good(at + rng.uniform(0, 3 * HOUR_S), shop) for _ in range(many)]
+                for _ in range(many):
+                    found += world.good(at + rng.uniform(0, 3 * HOUR_S), shop)
         for _ in range(round(volume.attacks_per_day + rng.uniform(-0.5, 0.5))):
             found += world.attack(start + rng.uniform(0, DAY_S))
         yield from sorted(found, key=lambda payment: payment.time_s)

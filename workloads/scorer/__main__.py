@@ -45,7 +45,8 @@ class _Http(uvicorn.Server):
 
 def _client(service: str, read_s: float = 2) -> Any:
     config = Config(connect_timeout=1, read_timeout=read_s, retries={"mode": "standard", "total_max_attempts": 2})
-    return boto3.client(service, config=config)
+    session: Any = boto3.Session()
+    return session.client(service, config=config)
 
 
 async def serve(settings: Settings, log: logs.Log) -> None:

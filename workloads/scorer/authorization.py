@@ -29,7 +29,7 @@ PARTIAL = "x-envoy-auth-partial-body"
 _log = Log("authorization")
 
 
-class Authorization(external_auth_pb2_grpc.AuthorizationServicer):
+class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc]
     """Answers within `budget_s`, or with an error."""
 
     def __init__(self, scorer: Scorer, budget_s: float) -> None:

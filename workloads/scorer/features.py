@@ -12,9 +12,9 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from contracts.fraud import PROFILE_TTL_S, DecisionRecord
 from contracts.fraud_features import LINKS_KEPT, PROFILE, Buckets, Change, Counters, Request
@@ -28,6 +28,7 @@ ENTITIES: Final = 50_000
 PENDING: Final = 20_000
 """Changes that wait for the table; beyond it the oldest are given up and counted."""
 _log = Log("features")
+Item = TypeVar("Item")
 
 
 class FeatureStore:
@@ -125,22 +126,28 @@ class FeatureStore:
         """Writes what waits. What the table refuses waits for the next time."""
         pending, self._pending = self._pending, OrderedDict()
         decisions, self._decisions = self._decisions, []
-        work: list[tuple[Awaitable[None], Callable[[], None]]] = []
+        waiting = [
+            Change(entity=entity, bucket=bucket, add=counters, ttl_s=ttl_s)
+            for (entity, bucket), (counters, ttl_s) in pending.items()
+        ]
+        refused = await self._write(self._update, waiting)
+        for change in refused:
+            self._wait_again(change)
+        put_off = await self._write(self._put, decisions)
+        for record in put_off:
+            self.keep(record)
+        metrics.WRITES.add(len(waiting) - len(refused), destination="features")
+        metrics.WRITES.add(len(decisions) - len(put_off), destination="decisions")
+
+    async def _write(self, write: Callable[[Item], None], items: Sequence[Item]) -> list[Item]:
+        """Those that could not be written."""
         loop = asyncio.get_running_loop()
-        for key, (counters, ttl_s) in pending.items():
-            again = Change(entity=key[0], bucket=key[1], add=counters, ttl_s=ttl_s)
-            done = loop.run_in_executor(self._writers, self._update, again)
-            work.append((done, lambda change=again: self._wait_again(change)))
-        for record in decisions:
-            done = loop.run_in_executor(self._writers, self._put, record)
-            work.append((done, lambda record=record: self.keep(record)))
-        results = await asyncio.gather(*(done for done, _ in work), return_exceptions=True)
-        for result, (_, again_) in zip(results, work, strict=True):
-            if isinstance(result, BaseException):
-                again_()
-        if failed := [result for result in results if isinstance(result, BaseException)]:
+        done = (loop.run_in_executor(self._writers, write, item) for item in items)
+        results = await asyncio.gather(*done, return_exceptions=True)
+        failed = [result for result in results if isinstance(result, BaseException)]
+        if failed:
             _log.warning("writes put off", count=len(failed), error=type(failed[0]).__name__)
-        metrics.WRITES.add(len(results) - len(failed), destination="features")
+        return [item for item, result in zip(items, results, strict=True) if isinstance(result, BaseException)]
 
     def _wait_again(self, change: Change) -> None:
         waiting = self._pending.setdefault((change.entity, change.bucket), (Counters(), change.ttl_s))
