@@ -85,6 +85,16 @@ def from_records(decisions: Path, outcomes: Path) -> Rows:
     )
 
 
+def of_decisions(decisions: Path) -> Rows:
+    """Rows of decisions of which nobody knows the outcome yet: for drift, not to learn from."""
+    records = [parse_decision(line) for line in decisions.read_text(encoding="utf-8").splitlines()]
+    scored = [record for record in records if record.signals]
+    if not scored:
+        raise FraudError(f"{decisions}: no decision with signals")
+    signals = [[record.signals[name] for name in SIGNAL_NAMES] for record in scored]
+    return _rows(signals, [0] * len(scored), [0] * len(scored), [record.facts for record in scored])
+
+
 def _rows(signals: list[list[float]], fraud: list[int], day: list[int], facts: list[Mapping[str, str]]) -> Rows:
     return Rows(
         signals=np.asarray(signals, dtype=np.float32),
