@@ -22,6 +22,7 @@ from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
 from operations.graph import Drawing, stack_graph, write_graph
 from operations.iam import Role, StateStore, characters, policies, target
+from operations.model import command as model
 from operations.output import Format, show, talk
 from operations.plan import cells_of, known_stack
 from operations.project import Project
@@ -42,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(config.app, name="config")
+app.add_typer(model.app, name="model")
 
 Stack = Annotated[str, typer.Argument(help="A stack of stacks/: eu-west-1, dev, account, ...", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
