@@ -1,12 +1,15 @@
 """`python -m sandbox COMMAND`, which `cell sandbox COMMAND` runs."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
+from sandbox.dataplane import control
 from sandbox.lifecycle import commands, environment, logs
 from sandbox.lifecycle.home import Home, SandboxError
-from sandbox.lifecycle.report import table
+from sandbox.lifecycle.report import pods_table, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +45,24 @@ def _run(options: argparse.Namespace, home: Home) -> None:
             commands.warn_of_stale(home, run)
         case "logs":
             logs.show(home, options.name, follow=options.follow)
+        case "ps":
+            commands.require_running(home)
+            found = control.ask(home, "ps")
+            print(commands.dump(found) if options.output == "json" else pods_table(found))
+        case "fault":
+            commands.require_running(home)
+            active = control.ask(home, "fault", name=options.name, on=options.state == "on")
+            commands.say(f"{options.name} is {options.state}; workloads at fault: {', '.join(active) or 'none'}")
+        case "sql":
+            commands.require_running(home)
+            _sql(control.ask(home, "sql", stack=options.stack, shard=options.shard), options.command_text)
+
+
+def _sql(client: dict[str, Any], text: str | None) -> None:
+    """Become psql."""
+    arguments = [*client["argv"], *(["-c", text] if text else [])]
+    sys.stdout.flush()
+    os.execvpe(arguments[0], arguments, {**os.environ, **client["env"]})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +79,17 @@ def _parser() -> argparse.ArgumentParser:
     log = subparsers.add_parser("logs", help="list the logs, or print one")
     log.add_argument("name", nargs="?", help="such as emulator")
     log.add_argument("-f", "--follow", action="store_true", help="go on printing what is appended")
+    ps = subparsers.add_parser("ps", help="what runs: pods, databases, banks, and what is declared and not run")
+    ps.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    fault = subparsers.add_parser("fault", help="break something, and mend it")
+    fault.add_argument(
+        "name", help="bank-{hang,500,reset,drip}:BANK, scorer-{dead,slow,stop}, relay-dead, shard-restart"
+    )
+    fault.add_argument("state", choices=("on", "off"))
+    sql = subparsers.add_parser("sql", help="psql in the database of a shard")
+    sql.add_argument("stack")
+    sql.add_argument("shard")
+    sql.add_argument("-c", dest="command_text", metavar="SQL", help="run this and end")
     return parser
 
 

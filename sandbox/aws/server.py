@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -49,6 +50,8 @@ USED_ACTIONS = "/_sandbox/used-actions"
 POD_IDENTITY = "/_sandbox/pod-identity"
 MOTO_RESET = "/moto-api/reset"
 """moto's own way to empty the account."""
+
+_LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")
 
 COLLECT_AFTER = 100_000
 """Objects between two collections of garbage."""
@@ -171,7 +174,8 @@ def _pod_credentials(environ: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def _is_local(host: str) -> bool:
     """Whether the Host header is a name of loopback: a foreign name that resolves to 127.0.0.1 is DNS rebinding."""
     name = host.rpartition(":")[0] or host
-    return name in ("127.0.0.1", "localhost", "[::1]") or name.endswith(".localhost")
+    # Pods of the data plane reach it at loopback addresses of their own; an address is never rebound.
+    return name in ("localhost", "[::1]") or name.endswith(".localhost") or bool(_LOOPBACK.fullmatch(name))
 
 
 def _reply(start_response: StartResponse, status: str, body: Mapping[str, Any]) -> Iterable[bytes]:

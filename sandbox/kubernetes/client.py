@@ -5,7 +5,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -116,6 +116,26 @@ class Client:
 
     def get(self, path: str, **params: str) -> Manifest:
         return self.request("GET", path, params=params)
+
+    def watch(self, path: str, resource_version: str, limit_s: float) -> Iterator[Manifest]:
+        """Watch events of a collection after `resource_version`, for at most `limit_s` seconds.
+
+        ApiError when the server refuses, Unreachable when the connection breaks.
+        """
+        params = {"watch": "1", "resourceVersion": resource_version, "timeoutSeconds": f"{limit_s:.0f}"}
+        timeout = httpx.Timeout(self.timeout_s, read=limit_s + self.timeout_s)
+        try:
+            with self._http.stream("GET", path, params=params, headers=self.headers(), timeout=timeout) as response:
+                if not response.is_success:
+                    raise ApiError.of(response.status_code, response.read().decode(errors="replace"))
+                for line in response.iter_lines():
+                    event: Manifest = json.loads(line)
+                    if event["type"] == "ERROR":
+                        status = event["object"]
+                        raise ApiError(status.get("code", 0), status.get("reason", ""), status.get("message", ""))
+                    yield event
+        except httpx.TransportError as error:
+            raise Unreachable(f"{self.url} does not answer: {error or type(error).__name__}") from error
 
     def find(self, path: str) -> Manifest | None:
         """The object at `path`, or None when there is none."""

@@ -7,6 +7,7 @@ children of a normal exit, and a killed sandbox leaves them to `cell sandbox res
 
 import atexit
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -34,12 +35,22 @@ _lock = threading.Lock()
 
 
 class Child:
-    """A process that dies with this one; its output is appended to `log`."""
+    """A process that dies with this one; its output is appended to `log`.
 
-    def __init__(self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    `inherits`: whether `environment` comes on top of this process's own.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        inherits: bool = True,
+    ) -> None:
         self._command = [str(part) for part in command]
         self._log = log
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**(os.environ if inherits else {}), **(environment or {})}
         self._process: subprocess.Popen[bytes] = _spawner.submit(self._start).result()
         with _lock:
             _children.add(self)
@@ -62,6 +73,10 @@ class Child:
 
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal it; harmless when it ended."""
+        self._process.send_signal(number)
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Exit status once the process ended; `subprocess.TimeoutExpired` after `timeout_s` seconds."""

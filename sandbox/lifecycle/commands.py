@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict, replace
 from typing import Any
 
+from sandbox.dataplane import control
 from sandbox.lifecycle import credentials, emulator_client, processes, pulumi_state, shims, supervisor
 from sandbox.lifecycle.home import Home, Process, Run, SandboxError
 
@@ -85,8 +86,10 @@ def _clear(home: Home) -> None:
     if alive := running(home):
         try:
             emulator_client.reset(alive.port, home.secrets()["admin_token"], RESET_TIMEOUT_S)
-        except (OSError, RuntimeError) as error:
-            say(f"the emulator could not be reset in place ({error}); it is stopped instead")
+            if control.listens(home):
+                control.ask(home, "clear", RESET_TIMEOUT_S)
+        except (OSError, RuntimeError, SandboxError) as error:
+            say(f"it could not be reset in place ({error}); it is stopped instead")
             processes.end(alive.supervisor, supervisor.STOP_GRACE_S * 2)
             _clean_up(home, run)
     else:

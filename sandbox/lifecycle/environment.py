@@ -7,6 +7,9 @@ from sandbox.lifecycle import credentials
 from sandbox.lifecycle.home import HOME_VARIABLE, Home, Run
 from sandbox.lifecycle.shims import outside_path
 
+RESOLVE_VARIABLE = "PAYMENT_CELL_RESOLVE"
+"""Environment variable with a JSON file: host, with or without port -> address and port, as `curl --resolve` has it."""
+
 
 def variables(home: Home, run: Run, *, official_plugins: bool = False) -> dict[str, str | None]:
     """Name -> value; None means that the variable has to be unset and occurs only for variables that are set now."""
@@ -17,6 +20,7 @@ def variables(home: Home, run: Run, *, official_plugins: bool = False) -> dict[s
         **unset,
         "PATH": os.pathsep.join([str(bin_folder), outside_path(home)]),
         HOME_VARIABLE: str(home.path),
+        RESOLVE_VARIABLE: str(home.dataplane / "hosts.json"),
         "PULUMI_BACKEND_URL": home.state.as_uri(),
         "PULUMI_HOME": str(home.pulumi_home),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home.passphrase),

@@ -89,6 +89,15 @@ class Home:
         return self.path / "kubernetes"
 
     @property
+    def dataplane(self) -> Path:
+        """Pods' folders, the node's proxy, databases and banks: of the process `sandbox.dataplane`."""
+        return self.path / "dataplane"
+
+    @property
+    def pod_logs(self) -> Path:
+        return self.logs / "pods"
+
+    @property
     def passphrase(self) -> Path:
         return self.path / "passphrase"
 

@@ -1,7 +1,10 @@
 """`cell sandbox status` for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+REASON_LENGTH = 120
+"""Characters of a reason that the table of `ps` shows; -o json has it whole."""
 
 
 def table(status: Mapping[str, Any]) -> str:
@@ -42,6 +45,17 @@ def _kubernetes(status: Mapping[str, Any]) -> list[tuple[str, str]]:
             (f"cluster {cluster['name']}", f"{where}, {cluster['status']}, {cluster['endpoint'] or 'no API server'}")
         )
     return rows
+
+
+def pods_table(processes: Sequence[Mapping[str, Any]]) -> str:
+    """For `cell sandbox ps`."""
+    rows = [("CLUSTER", "NAMESPACE", "NAME", "PROGRAM", "PID", "STATE", "READY", "RESTARTS", "WHY")]
+    for entry in processes:
+        names = [str(entry.get(key) or "-") for key in ("cluster", "namespace", "name", "program", "pid", "state")]
+        ready, restarts = "yes" if entry["ready"] else "no", str(entry.get("restarts", "-"))
+        rows.append((*names, ready, restarts, " ".join(str(entry["reason"]).split())[:REASON_LENGTH]))  # type: ignore[arg-type]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 def _duration(seconds: float) -> str:

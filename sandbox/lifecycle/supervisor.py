@@ -1,6 +1,7 @@
 """The process that holds a running sandbox together: starts the emulator, notices its end, leaves nothing behind.
 
-It outlives the command that started it. Whatever ends it ends the emulator, whose end ends the API servers.
+It outlives the command that started it. Whatever ends it ends the emulator, whose end ends the API servers, and the
+data plane, whose end ends the pods. A data plane that ended by itself is started again: it keeps nothing.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandbox.lifecycle import emulator_client, processes
-from sandbox.lifecycle.home import Home, Process, Run, SandboxError
+from sandbox.lifecycle.home import CHECKOUT, Home, Process, Run, SandboxError
 
 READY_TIMEOUT_S = 60.0
 """Seconds until the emulator must answer; it needs about two on an idle core."""
@@ -75,6 +76,8 @@ class Supervisor:
         self._ready = ready_descriptor
         owner = os.environ.get(OWNER_VARIABLE)
         self._owner = (processes.identify(int(owner)) or Process(pid=int(owner), started="")) if owner else None
+        self._dataplane: Process | None = None
+        self._dataplane_due = 0.0
         self._socket = _listen(port)
         self._run = Run(
             start_id=start_id,
@@ -93,6 +96,8 @@ class Supervisor:
         try:
             ended = self._supervise(emulator)
         finally:
+            # First, while there is an account that its pods can say farewell to.
+            processes.end(self._dataplane, STOP_GRACE_S)
             processes.end(emulator, STOP_GRACE_S)
             for process in processes.members(self._run.start_id):
                 processes.end(process, grace_s=1.0)
@@ -118,6 +123,23 @@ class Supervisor:
         self._run = replace(self._run, emulator=emulator)
         return emulator or Process(pid=child.pid, started="")
 
+    def _keep_dataplane(self) -> None:
+        """Start the data plane unless it runs; only Linux answers on the loopback addresses that it gives to pods."""
+        now = time.monotonic()
+        if sys.platform != "linux" or processes.alive(self._dataplane) or now < self._dataplane_due:
+            return
+        self._dataplane_due = now + CHECK_EVERY_S
+        with open_log(self._home.logs / "dataplane.log") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "sandbox.dataplane", str(self._home.path), str(self._run.port)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=CHECKOUT,
+            )
+        child.returncode = 0  # `_reap` waits for it
+        self._dataplane = processes.identify(child.pid)
+
     def _supervise(self, emulator: Process) -> str:
         """Why the sandbox ends."""
         status = emulator_client.status(self._run.port, READY_TIMEOUT_S)
@@ -125,11 +147,13 @@ class Supervisor:
             return self._tell(f"the emulator did not start; see {self._home.logs / 'emulator.log'}")
         self._run = replace(self._run, ready=True)
         self._home.write_run(self._run)
+        self._keep_dataplane()
         try:
             self._tell("ready")
         except BrokenPipeError:
             return "the start was interrupted"
         while True:
+            self._keep_dataplane()
             received = _next_signal()
             if received is None:
                 if unwanted := self._unwanted():

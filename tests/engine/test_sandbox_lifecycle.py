@@ -76,7 +76,7 @@ def test_of_two_starts_at_once_one_starts_and_both_succeed(home: Path) -> None:
     talk = [start.communicate(timeout=60)[1] for start in starts]
     assert [start.returncode for start in starts] == [0, 0]
     assert sorted("already running" in text for text in talk) == [False, True]
-    assert len(members_of(home)) == 2  # supervisor and emulator
+    assert len(members_of(home)) == 3  # supervisor, emulator and data plane
 
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_SESSION_TOKEN"])

@@ -1,0 +1,166 @@
+"""Who reaches whom, and at which address: pairs of a client and a server, judged by network policies."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sandbox.dataplane import policy, translate
+from sandbox.dataplane.addresses import Pool, listen_port
+from sandbox.dataplane.cluster import Cluster, ClusterKey
+from sandbox.dataplane.node_proxy import Address, Listener
+from sandbox.dataplane.outside import Outside
+from sandbox.dataplane.policy import OutsideEnd, PodEnd
+from sandbox.kubernetes.client import Manifest
+
+OPERATOR = "operator"
+"""Client that is no pod: whoever sits at the terminal, behind every policy."""
+
+POD_ADDRESSES, PAIR_ADDRESSES = (0, 63), (64, 254)
+"""Third bytes of the sandbox's block: 16,256 pods, 48,514 pairs."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PodPlace:
+    """A pod that runs, as the network sees it."""
+
+    cluster: ClusterKey
+    name: str
+    address: str
+    labels: Mapping[str, str]
+    named_ports: Mapping[str, int]
+    ready: bool
+
+    @property
+    def namespace(self) -> str:
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Pair:
+    """`client`: `<namespace>/<pod>` or `OPERATOR`; `server`: a host's name."""
+
+    cluster: ClusterKey
+    client: str
+    server: str
+
+    @property
+    def key(self) -> str:
+        cluster = self.cluster
+        return f"{cluster.account}/{cluster.region}/{cluster.name} {self.client} {self.server}"
+
+
+@dataclass(kw_only=True)
+class Network:
+    """Addresses of one sandbox. `outside`: per cluster (AWS differs by VPC) and host."""
+
+    octet: int
+    outside: dict[tuple[ClusterKey | None, str], Outside] = field(default_factory=dict)
+    expected: set[str] = field(default_factory=set)
+    """Outside hosts that somebody's configuration names: they get an address before they are there."""
+    _pairs: dict[Pair, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pods = Pool(self.octet, *POD_ADDRESSES)
+        self._addresses = Pool(self.octet, *PAIR_ADDRESSES)
+
+    def address(self, cluster: ClusterKey, client: str, server: str) -> str:
+        """Where this client reaches this server, if it may."""
+        pair = Pair(cluster, client, server)
+        if pair not in self._pairs:
+            self._pairs[pair] = self._addresses.take(pair.key)
+        return self._pairs[pair]
+
+    def reach(self, cluster: ClusterKey, client: str, host: str) -> str | None:
+        """The same for a host's name; None when no server is called so."""
+        known = (None, host) in self.outside or host in self.expected
+        if not known and not re.fullmatch(f"{translate.SERVICE}|{translate.DATABASE}", host):
+            return None
+        return self.address(cluster, client, host)
+
+    def forget(self, cluster: ClusterKey, client: str) -> None:
+        """Give the addresses of a client back."""
+        for pair in [pair for pair in self._pairs if (pair.cluster, pair.client) == (cluster, client)]:
+            self._addresses.release(pair.key)
+            del self._pairs[pair]
+
+    def operators(self) -> dict[tuple[ClusterKey, str], str]:
+        """Addresses at which the operator reaches Services: (cluster, host) -> address."""
+        return {(p.cluster, p.server): address for p, address in self._pairs.items() if p.client == OPERATOR}
+
+    def plan(
+        self, clusters: Mapping[ClusterKey, Cluster], pods: Sequence[PodPlace]
+    ) -> tuple[list[Listener], dict[str, list[Address]]]:
+        """Listeners and endpoints of the node's proxy."""
+        listeners: list[Listener] = []
+        endpoints: dict[str, list[Address]] = {}
+        by_name = {(pod.cluster, pod.name): pod for pod in pods}
+        policies = {key: cluster.policies() for key, cluster in clusters.items()}
+        for pair, address in self._pairs.items():
+            cluster, client = clusters.get(pair.cluster), by_name.get((pair.cluster, pair.client))
+            if cluster is None or (client is None and pair.client != OPERATOR):
+                continue
+            end = None if client is None else _end(cluster, client)
+            for port, found, name in self._behind(pair, cluster, pods, end, policies[pair.cluster]):
+                if found:
+                    listeners.append(Listener((address, port), name))
+                    endpoints[name] = found
+        return listeners, endpoints
+
+    def _behind(
+        self,
+        pair: Pair,
+        cluster: Cluster,
+        pods: Sequence[PodPlace],
+        client: PodEnd | None,
+        policies: Sequence[policy.Policy],
+    ) -> Iterator[tuple[int, list[Address], str]]:
+        """(port to listen on, whom it leads to, name of the cluster) of each port of the server."""
+        server = self.outside.get((pair.cluster, pair.server)) or self.outside.get((None, pair.server))
+        if server is not None:
+            end = OutsideEnd(networks=server.networks)
+            if client is None or policy.allowed(client, end, server.port, policies):
+                yield server.listen, [server.target], f"{pair.cluster.name} {pair.server}"
+            return
+        service = _service(cluster, pair.server)
+        if service is None:
+            return
+        backends = [pod for pod in pods if pod.cluster == pair.cluster and pod.ready and _serves(service, pod)]
+        for entry in service["spec"].get("ports") or ():
+            every = [(pod, _target(entry, pod)) for pod in backends]
+            open_to = [
+                (pod, port)
+                for pod, port in every
+                if port and (client is None or policy.allowed(client, _end(cluster, pod), port, policies))
+            ]
+            name = f"{pair.cluster.name} {pair.cluster.endpoint} {pair.server}:{entry['port']}"
+            if len(open_to) < len(every):
+                name = f"{name} {pair.client}"
+            yield listen_port(entry["port"]), [(pod.address, port) for pod, port in open_to], name
+
+
+def _end(cluster: Cluster, pod: PodPlace) -> PodEnd:
+    return PodEnd(
+        namespace=pod.namespace,
+        labels=pod.labels,
+        namespace_labels=cluster.namespace_labels(pod.namespace),
+        named_ports=pod.named_ports,
+    )
+
+
+def _service(cluster: Cluster, host: str) -> Manifest | None:
+    if not re.fullmatch(translate.SERVICE, host):
+        return None
+    name, namespace, *_ = host.split(".")
+    return cluster.find("Service", namespace, name)
+
+
+def _serves(service: Manifest, pod: PodPlace) -> bool:
+    selector = service["spec"].get("selector")
+    same = service["metadata"]["namespace"] == pod.namespace
+    return bool(selector) and same and all(pod.labels.get(key) == value for key, value in selector.items())
+
+
+def _target(entry: Mapping[str, int | str], pod: PodPlace) -> int:
+    """The pod's port behind a Service's; 0 when it has none of that name."""
+    target = entry.get("targetPort", entry["port"])
+    return target if isinstance(target, int) else pod.named_ports.get(target, 0)

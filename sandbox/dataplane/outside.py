@@ -1,0 +1,108 @@
+"""Servers that are no pods: databases, banks, the AWS API, the pod identity agent. Where they are, and which addresses
+network policies know them by."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Any
+
+import boto3
+
+from sandbox.dataplane.addresses import listen_port
+from sandbox.dataplane.cluster import ClusterKey
+from sandbox.dataplane.node_proxy import Address
+
+PUBLIC = (IPv4Network("198.51.100.0/24"),)
+"""What banks, and AWS where a VPC has no endpoints, look like to a policy: public addresses (RFC 5737)."""
+
+AGENT = "pod-identity-agent"
+AGENT_NETWORK = (IPv4Network("169.254.170.23/32"),)
+AGENT_PORT = 80
+"""https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html"""
+
+AWS = "aws"
+AWS_PORT = 443
+"""Port of the AWS API in policies; here it has the emulator's."""
+
+REFRESH_S = 3.0
+"""Seconds between two looks at the VPC endpoints of a cluster."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outside:
+    """A server: `networks` and `port` are what policies say of it, `listen` is the port at which pods reach it,
+    `target` where it is."""
+
+    networks: tuple[IPv4Network, ...]
+    port: int
+    listen: int
+    target: Address
+
+
+def agent(target: Address) -> Outside:
+    return Outside(networks=AGENT_NETWORK, port=AGENT_PORT, listen=listen_port(AGENT_PORT), target=target)
+
+
+def database(target: Address, subnets: Sequence[str]) -> Outside:
+    """The port is the target's: what applications are told."""
+    networks = tuple(IPv4Network(cidr, strict=False) for cidr in subnets)
+    return Outside(networks=networks, port=target[1], listen=listen_port(target[1]), target=target)
+
+
+def bank(target: Address, port: int) -> Outside:
+    return Outside(networks=PUBLIC, port=port, listen=listen_port(port), target=target)
+
+
+def client(service: str, account: str, region: str, endpoint_url: str) -> Any:
+    """boto3 as the sandbox itself, in whichever account: the emulator takes the header of the sandbox's key."""
+    session: Any = boto3.Session(region_name=region)
+    made = session.client(service, endpoint_url=endpoint_url)
+
+    def name_account(request: Any, **_: Any) -> None:
+        request.headers["x-moto-account-id"] = account
+
+    made.meta.events.register("before-sign", name_account)
+    return made
+
+
+class AwsNetworks:
+    """Subnets of the interface endpoints in each cluster's VPC, looked up in the background."""
+
+    def __init__(self, endpoint_url: str, changed: Callable[[], None], tell: Callable[[str], None]) -> None:
+        self._url, self._changed, self._tell = endpoint_url, changed, tell
+        self._known: dict[ClusterKey, tuple[IPv4Network, ...]] = {}
+        self._wanted: list[ClusterKey] = []
+        threading.Thread(target=self._run, name="aws-networks", daemon=True).start()
+
+    def want(self, clusters: list[ClusterKey]) -> None:
+        self._wanted = clusters
+
+    def of(self, cluster: ClusterKey) -> tuple[IPv4Network, ...]:
+        """Empty until they are known: then nobody reaches AWS yet."""
+        return self._known.get(cluster, ())
+
+    def _run(self) -> None:
+        while True:
+            for key in self._wanted:
+                try:
+                    found = self._networks(key)
+                except Exception as error:  # the account may be emptied meanwhile, in any of many ways
+                    self._tell(f"endpoints of {key.name}: {error}")
+                    continue
+                if self._known.get(key) != found:
+                    self._known[key] = found
+                    self._changed()
+            time.sleep(REFRESH_S)
+
+    def _networks(self, key: ClusterKey) -> tuple[IPv4Network, ...]:
+        eks, ec2 = (client(service, key.account, key.region, self._url) for service in ("eks", "ec2"))
+        vpc = eks.describe_cluster(name=key.name)["cluster"]["resourcesVpcConfig"]["vpcId"]
+        filters = [{"Name": "vpc-id", "Values": [vpc]}]
+        endpoints: list[Mapping[str, Any]] = ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
+        subnets = {s for e in endpoints if e["VpcEndpointType"] == "Interface" for s in e.get("SubnetIds") or ()}
+        if not subnets:
+            return PUBLIC
+        described = ec2.describe_subnets(SubnetIds=sorted(subnets))["Subnets"]
+        return tuple(sorted(IPv4Network(subnet["CidrBlock"]) for subnet in described))
