@@ -8,6 +8,7 @@ import gc
 import json
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -47,6 +48,8 @@ USED_ACTIONS = "/_sandbox/used-actions"
 POD_IDENTITY = "/_sandbox/pod-identity"
 MOTO_RESET = "/moto-api/reset"
 """moto's own way to empty the account."""
+
+_LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")
 
 COLLECT_AFTER = 100_000
 """Objects between two collections of garbage."""
@@ -164,9 +167,10 @@ def _pod_credentials(environ: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _is_local(host: str) -> bool:
-    """Whether the Host header is a name of loopback: a foreign name that resolves to 127.0.0.1 is DNS rebinding."""
+    """Whether the Host header is loopback's: a foreign name that resolves to 127.0.0.1 is DNS rebinding. Pods come by
+    addresses of their own, anywhere in 127.0.0.0/8."""
     name = host.rpartition(":")[0] or host
-    return name in ("127.0.0.1", "localhost", "[::1]") or name.endswith(".localhost")
+    return name in ("localhost", "[::1]") or name.endswith(".localhost") or _LOOPBACK.fullmatch(name) is not None
 
 
 def _reply(start_response: StartResponse, status: str, body: Mapping[str, Any]) -> Iterable[bytes]:
