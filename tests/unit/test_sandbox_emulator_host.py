@@ -5,9 +5,7 @@ import pytest
 from sandbox.aws.server import _is_local
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1:5000", "127.3.4.5:5000", "localhost", "bucket.localhost:5000", "[::1]:5000"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1:5000", "127.3.4.5:5000", "localhost", "b.localhost:5000", "[::1]:5000"])
 def test_loopback_is_answered(host: str) -> None:
     assert _is_local(host)
 
