@@ -172,10 +172,10 @@ def _pod_credentials(environ: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _is_local(host: str) -> bool:
-    """Whether the Host header is a name of loopback: a foreign name that resolves to 127.0.0.1 is DNS rebinding."""
+    """Whether the Host header is loopback's: a foreign name that resolves to 127.0.0.1 is DNS rebinding. Pods come by
+    addresses of their own, anywhere in 127.0.0.0/8."""
     name = host.rpartition(":")[0] or host
-    # Pods of the data plane reach it at loopback addresses of their own; an address is never rebound.
-    return name in ("localhost", "[::1]") or name.endswith(".localhost") or bool(_LOOPBACK.fullmatch(name))
+    return name in ("localhost", "[::1]") or name.endswith(".localhost") or _LOOPBACK.fullmatch(name) is not None
 
 
 def _reply(start_response: StartResponse, status: str, body: Mapping[str, Any]) -> Iterable[bytes]:

@@ -12,9 +12,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from used_actions import Use, ask, unused, used
 
-pytestmark = pytest.mark.engine
-
 from conftest import DEFAULT_REGION, PRODUCTION_ACCOUNT, Sandbox
+
+pytestmark = pytest.mark.engine
 
 ACCOUNT_ROOT = f"arn:aws:iam::{PRODUCTION_ACCOUNT}:root"
 CLUSTER = f"arn:aws:eks:{DEFAULT_REGION}:{PRODUCTION_ACCOUNT}:cluster/cell"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from used_actions import unused, used
 
-pytestmark = pytest.mark.engine
-
 from conftest import DEFAULT_REGION, PRODUCTION_ACCOUNT, Sandbox
+
+pytestmark = pytest.mark.engine
 
 PREFIX = f"{DEFAULT_REGION}:{PRODUCTION_ACCOUNT}"
 STREAM = f"arn:aws:kinesis:{PREFIX}:stream/events"

@@ -131,6 +131,18 @@ def test_a_long_poll_gets_what_becomes_visible_again(backend: Backend) -> None:
     assert 0.5 < time.monotonic() - begun < 5
 
 
+def test_a_queue_gives_back_what_may_redrive_to_it_and_keeps_its_policy(backend: Backend) -> None:
+    allowed = json.dumps({"redrivePermission": "denyAll"})
+    queue = fifo(backend, RedriveAllowPolicy=allowed, Policy=json.dumps({"Statement": [{"Effect": "Deny"}]}))
+    backend.set_queue_attributes("q.fifo", {"VisibilityTimeout": 7})
+    shown = backend.get_queue_attributes("q.fifo", ["RedriveAllowPolicy", "Policy", "VisibilityTimeout"])
+    assert shown["RedriveAllowPolicy"] == allowed
+    assert json.loads(shown["Policy"])["Statement"] == [{"Effect": "Deny"}]
+    assert shown["VisibilityTimeout"] == 7
+    assert "RedriveAllowPolicy" not in fifo(backend, "other").attributes
+    assert queue.attributes["FifoQueue"] == "true"
+
+
 def test_counts_are_of_what_waits_and_what_is_worked_on(backend: Backend) -> None:
     queue = fifo(backend)
     for number in range(3):

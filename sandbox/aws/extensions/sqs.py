@@ -12,7 +12,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.core.utils import unix_time_millis
 from moto.sqs import models
@@ -35,7 +35,7 @@ Message = Any
 
 
 class Queue(models.Queue):  # type: ignore[misc]
-    BASE_ATTRIBUTES = (*models.Queue.BASE_ATTRIBUTES, REDRIVE_ALLOW_POLICY)
+    BASE_ATTRIBUTES: ClassVar = [*models.Queue.BASE_ATTRIBUTES, REDRIVE_ALLOW_POLICY]
     redrive_allow_policy = None
 
     def _set_attributes(self, attributes: dict[str, Any], now: float | None = None) -> None:

@@ -41,6 +41,9 @@ SEND_AT_ONCE = 10
 IDLE_S = 1.0
 """Between two looks at pipes that nothing was written for: new ones, and those that wait for another attempt."""
 
+COLLECT_S = 0.02
+"""From the first record written to the look at it: what comes meanwhile goes along, and writers are not slowed."""
+
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
 """Between two attempts, doubling."""
 
@@ -65,6 +68,7 @@ def run_forever(stopped: threading.Event) -> None:
     seen = 0
     while not stopped.is_set():
         seen = ARRIVALS.wait(seen, IDLE_S)
+        stopped.wait(COLLECT_S)
         for _, _, backend in list(pipes_backends.iter_backends()):
             for pipe in list(backend.pipes.values()):
                 if pipe.moves():
