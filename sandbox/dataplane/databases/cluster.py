@@ -112,7 +112,7 @@ class ClusterServers:
         )
         hosts = [host, cluster.host, *([cluster.reader_host] if cluster.reader_host else [])]
         pair = machine.authority.issue(name, common_name=name[:64], hosts=hosts)
-        server.prepare(pair, machine.authority.pem)
+        server.prepare(pair)
         return server
 
     def _write(self, server: Server, parsed: Settings) -> None:
