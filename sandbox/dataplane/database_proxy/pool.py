@@ -14,6 +14,12 @@ from sandbox.dataplane.database_proxy.config import ProxyConfig
 from sandbox.dataplane.database_proxy.scram import MECHANISM, Scram, ScramError
 
 CONNECT_S = 10.0
+RETRY_S = 0.1
+"""Seconds between two tries to reach a writer that restarts: clients wait for it, as long as they would for a free
+connection."""
+
+STARTING_UP = "57P03"
+"""SQLSTATE cannot_connect_now."""
 
 Identity = tuple[tuple[str, str], ...]
 """Startup parameters of a client, sorted: connections are shared among equal ones only."""
@@ -23,8 +29,12 @@ class Refused(Exception):
     """No connection: `message` is the ErrorResponse for the client."""
 
     def __init__(self, message: bytes) -> None:
-        super().__init__(wire.error_text(message))
+        super().__init__(wire.error_fields(message).get("M", "refused"))
         self.message = message
+
+
+class Unavailable(Refused):
+    """The writer takes no connections now."""
 
 
 class ServerConnection(asyncio.Protocol):
@@ -105,7 +115,11 @@ class Pool:
                     self._idle.remove(connection)
                     return connection
             if self.open + self._opening < self.config.max_connections:
-                return await self._open(identity)
+                try:
+                    return await self._open(identity)
+                except Unavailable:
+                    await asyncio.sleep(RETRY_S)
+                    continue
             if self._idle:
                 # All are open, and a silent one belongs to another user: it makes room.
                 self._idle[0].close()
@@ -169,7 +183,7 @@ class Pool:
 
 
 async def connect(config: ProxyConfig, identity: Identity) -> ServerConnection:
-    """Open and sign in. Raises `Refused` with what the server said."""
+    """Open and sign in. Raises `Refused` with what the server said, `Unavailable` when it is not there."""
     try:
         async with asyncio.timeout(CONNECT_S):
             reader, writer = await asyncio.open_unix_connection(config.writer_socket)
@@ -179,7 +193,7 @@ async def connect(config: ProxyConfig, identity: Identity) -> ServerConnection:
                 writer.close()
                 raise
     except (OSError, EOFError, ScramError, TimeoutError) as reason:
-        raise Refused(wire.error("08006", f"the database does not answer: {reason}")) from None
+        raise Unavailable(wire.error("08006", f"the database does not answer: {reason}")) from None
 
 
 async def _sign_in(
@@ -202,7 +216,8 @@ async def _sign_in(
         elif kind == b"S":
             greeting += header + body
         elif kind == b"E":
-            raise Refused(header + body)
+            starting = wire.error_fields(header + body).get("C") == STARTING_UP
+            raise (Unavailable if starting else Refused)(header + body)
         elif kind == b"Z":
             connection = ServerConnection(identity, greeting)
             transport = writer.transport

@@ -60,6 +60,7 @@ class Server:
         self.started = 0.0
         self._programs, self._log = programs, log
         self._child: Child | None = None
+        self._up = False
         self._wait_s, self._not_before = FIRST_WAIT_S, 0.0
 
     # ---- data
@@ -143,14 +144,16 @@ class Server:
         self._child = Child(
             self._programs.user.command(sys.executable, self._programs.folder / "postgres", "-D", self.data), self._log
         )
-        self.started = time.time()
+        self.started, self._up = time.time(), False
         self._not_before = time.monotonic() + self._wait_s
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
         deadline = time.monotonic() + READY_S
         while not self.ready():
-            if not self.alive or time.monotonic() > deadline:
+            if not self._child.alive() or time.monotonic() > deadline:
+                self._child.stop()
                 raise ServerError(f"{self.name} does not take connections; see {self._log}")
             time.sleep(0.05)
+        self._up = True
 
     def ready(self) -> bool:
         command = [str(self._programs.folder / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)]
@@ -158,7 +161,8 @@ class Server:
 
     @property
     def alive(self) -> bool:
-        return self._child is not None and self._child.alive()
+        """It runs and has taken connections."""
+        return self._up and self._child is not None and self._child.alive()
 
     @property
     def pid(self) -> int:
