@@ -390,6 +390,31 @@ def test_hosts_stand_in_the_declared_subnets(stand: Stand) -> None:
         assert stand.databases.subnets(host) == ["10.9.0.0/24", "10.9.1.0/24"]
 
 
+def test_a_cell_of_another_account_has_its_own_servers_and_proxy(stand: Stand) -> None:
+    other = shard(stand.shard.sandbox, "other-s00", readers=0, account="210987654321")
+    stand.until(lambda: {other.proxy_host, other.reader_host} <= set(stand.databases.endpoints()))
+    endpoints = stand.databases.endpoints()
+    assert endpoints[other.reader_host] == endpoints[other.cluster_host] != endpoints[stand.shard.cluster_host]
+    assert [state for *_, state in stand.databases.processes()].count("running") == 2
+    keys = other.role("somebody-else", "cell_master")
+
+    async def work() -> str:
+        connection = await stand.connect("cell_master", token=other.token(keys, "cell_master"), host=other.proxy_host)
+        value = await connection.fetchval("SELECT to_regclass('notes') IS NULL")
+        await connection.close()
+        return str(value)
+
+    assert run(work()) == "True"
+    assert "IAM authentication failed" in refused(
+        stand, "cell_master", token=stand.shard.token(stand.payments, "cell_master"), host=other.proxy_host
+    )
+    rds = other.client("rds")
+    rds.delete_db_proxy(DBProxyName=other.name)
+    rds.delete_db_instance(DBInstanceIdentifier="other-s00-0")
+    rds.delete_db_cluster(DBClusterIdentifier=other.name, SkipFinalSnapshot=True)
+    stand.until(stand.reader_stands)
+
+
 def test_after_a_failover_the_other_instance_writes(stand: Stand) -> None:
     stand.psql("INSERT INTO notes (text) VALUES ('before the failover')")
     old = stand.databases.endpoints()[stand.shard.cluster_host]
