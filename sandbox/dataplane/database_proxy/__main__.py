@@ -78,11 +78,9 @@ class Listener:
 
     def take(self, config: ProxyConfig) -> bool:
         """Take over a changed configuration; whether that is possible without listening anew."""
-        same = ("address", "port", "certificate")
+        same = ("address", "port", "certificate", "writer_socket")
         if any(getattr(config, name) != getattr(self.config, name) for name in same):
             return False
-        if config.writer_socket != self.config.writer_socket:
-            self._pool.close()  # another instance writes now
         self.config = self._pool.config = config
         return True
 

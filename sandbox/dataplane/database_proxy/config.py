@@ -26,7 +26,7 @@ class ProxyConfig:
     max_idle: int
     cluster_resource_id: str
     writer_socket: str
-    """Unix socket of the writer."""
+    """Path that leads to the Unix socket of whichever instance writes."""
     certificate: str
     key: str
     secrets: dict[str, str] = field(repr=False)

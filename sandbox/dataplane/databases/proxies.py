@@ -91,7 +91,7 @@ class ProxyProcess:
             max_connections=max(1, connections * proxy.max_connections_percent // 100),
             max_idle=max(1, connections * proxy.max_idle_percent // 100),
             cluster_resource_id=servers.cluster.resource_id,
-            writer_socket=str(servers.current_writer.socket),
+            writer_socket=str(servers.socket),
             certificate=str(certificate),
             key=str(certificate.with_suffix(".key")),
             secrets=dict(proxy.secrets),
