@@ -7,10 +7,9 @@ from typing import Any
 
 import boto3
 
-from conftest import DEFAULT_REGION, Sandbox
+from conftest import DEFAULT_REGION, PRODUCTION_ACCOUNT, Sandbox
 
 USERS = ("payments", "auditor")
-ACCOUNT = "123456789012"
 PARAMETERS = {
     "rds.force_ssl": "1",
     "rds.logical_replication": "1",
@@ -31,13 +30,19 @@ class Shard:
     reader_host: str
     proxy_host: str
     proxy_resource: str
+    account: str
     sandbox: Sandbox
+
+    def client(self, service: str) -> Any:
+        return self.sandbox.client(service, account=self.account)
 
     def role(self, name: str, *users: str) -> Any:
         """A role that may connect as these users of this shard's proxy, assumed."""
-        arn = f"arn:aws:rds-db:{DEFAULT_REGION}:{ACCOUNT}:dbuser:{self.proxy_resource}"
-        made = role(self.sandbox, name, "rds-db:connect", [f"{arn}/{user}" for user in users] or [f"{arn}/nobody"])
-        return self.sandbox.client("sts").assume_role(RoleArn=made, RoleSessionName="test")["Credentials"]
+        arn = f"arn:aws:rds-db:{DEFAULT_REGION}:{self.account}:dbuser:{self.proxy_resource}"
+        made = role(
+            self.client("iam"), name, "rds-db:connect", [f"{arn}/{user}" for user in users] or [f"{arn}/nobody"]
+        )
+        return self.client("sts").assume_role(RoleArn=made, RoleSessionName="test")["Credentials"]
 
     def token(self, keys: Mapping[str, str], user: str) -> str:
         session = boto3.Session(
@@ -49,8 +54,7 @@ class Shard:
         return rds.generate_db_auth_token(DBHostname=self.proxy_host, Port=5432, DBUsername=user)
 
 
-def role(sandbox: Sandbox, name: str, action: str, resources: list[str], service: str = "pods.eks") -> str:
-    iam = sandbox.client("iam")
+def role(iam: Any, name: str, action: str, resources: list[str], service: str = "pods.eks") -> str:
     trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
     allowed = {"Effect": "Allow", "Action": [action], "Resource": resources}
     document = {"Version": "2012-10-17", "Statement": [trust]}
@@ -60,9 +64,9 @@ def role(sandbox: Sandbox, name: str, action: str, resources: list[str], service
     return str(arn)
 
 
-def shard(sandbox: Sandbox, name: str, *, readers: int, max_connections_percent: int = 10) -> Shard:
-    """A cluster with instances and a proxy, whose role may sign in as `USERS` of the cluster."""
-    ec2, rds = sandbox.client("ec2"), sandbox.client("rds")
+def shard(sandbox: Sandbox, name: str, *, readers: int, account: str = PRODUCTION_ACCOUNT) -> Shard:
+    """A cluster with instances and a proxy of ten connections, whose role may sign in as `USERS` of the cluster."""
+    ec2, rds, secrets, iam = (sandbox.client(one, account=account) for one in ("ec2", "rds", "secretsmanager", "iam"))
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnets = [
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{n}.0/24", AvailabilityZone=f"{DEFAULT_REGION}{zone}")["Subnet"][
@@ -81,7 +85,7 @@ def shard(sandbox: Sandbox, name: str, *, readers: int, max_connections_percent:
         ],
     )
     secret = json.dumps({"username": "cell_master", "password": f"Secret-of-{name}-1"})
-    secret_arn = sandbox.client("secretsmanager").create_secret(Name=f"{name}-master", SecretString=secret)["ARN"]
+    secret_arn = secrets.create_secret(Name=f"{name}-master", SecretString=secret)["ARN"]
     cluster = rds.create_db_cluster(
         DBClusterIdentifier=name,
         Engine="aurora-postgresql",
@@ -100,20 +104,20 @@ def shard(sandbox: Sandbox, name: str, *, readers: int, max_connections_percent:
             Engine="aurora-postgresql",
             DBInstanceClass="db.r7g.large",
         )
-    arns = [f"arn:aws:rds-db:{DEFAULT_REGION}:{ACCOUNT}:dbuser:{cluster['DbClusterResourceId']}/{u}" for u in USERS]
+    arns = [f"arn:aws:rds-db:{DEFAULT_REGION}:{account}:dbuser:{cluster['DbClusterResourceId']}/{u}" for u in USERS]
     proxy = rds.create_db_proxy(
         DBProxyName=name,
         EngineFamily="POSTGRESQL",
         DefaultAuthScheme="IAM_AUTH",
         Auth=[{"AuthScheme": "SECRETS", "IAMAuth": "REQUIRED", "SecretArn": secret_arn}],
-        RoleArn=role(sandbox, f"{name}-proxy", "rds-db:connect", arns, "rds"),
+        RoleArn=role(iam, f"{name}-proxy", "rds-db:connect", arns, "rds"),
         VpcSubnetIds=subnets,
         RequireTLS=True,
     )["DBProxy"]
     rds.modify_db_proxy_target_group(
         DBProxyName=name,
         TargetGroupName="default",
-        ConnectionPoolConfig={"ConnectionBorrowTimeout": 2, "MaxConnectionsPercent": max_connections_percent},
+        ConnectionPoolConfig={"ConnectionBorrowTimeout": 2, "MaxConnectionsPercent": 10},
     )
     rds.register_db_proxy_targets(DBProxyName=name, DBClusterIdentifiers=[name])
     return Shard(
@@ -122,5 +126,6 @@ def shard(sandbox: Sandbox, name: str, *, readers: int, max_connections_percent:
         reader_host=cluster["ReaderEndpoint"],
         proxy_host=proxy["Endpoint"],
         proxy_resource=proxy["DBProxyArn"].rpartition(":")[2],
+        account=account,
         sandbox=sandbox,
     )

@@ -36,8 +36,9 @@ def test_a_startup_message_is_read_as_it_is_written() -> None:
         wire.startup_parameters(b"user\0payments\0")
 
 
-def test_an_errors_text_is_found_among_its_fields() -> None:
-    assert wire.error_text(wire.error("28000", "who are you")) == "who are you"
+def test_an_error_is_read_as_it_is_written() -> None:
+    fields = {"S": "FATAL", "V": "FATAL", "C": "28000", "M": "who are you"}
+    assert wire.error_fields(wire.error("28000", "who are you")) == fields
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,10 @@ class Listener:
         self.statistics = Statistics()
         self._endpoint = process.endpoint_url.rstrip("/")
         self._server: asyncio.Server | None = None
-        self._sessions: set[asyncio.Task[None]] = set()
+        self._sessions: dict[asyncio.Task[None], Session] = {}
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(config.certificate, config.key)
-        to_server = ssl.create_default_context(cafile=process.authority)
-        to_server.load_cert_chain(process.client_certificate, process.client_key)
-        self._pool = Pool(config, to_server)
+        self._pool = Pool(config)
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._client, self.config.address, self.config.port, backlog=512)
@@ -44,9 +42,18 @@ class Listener:
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._sessions.add(task)
-        task.add_done_callback(self._sessions.discard)
-        await Session(self._pool, self._authorize, self.statistics, reader, writer).run(self._tls)
+        session = self._sessions[task] = Session(self._pool, self._authorize, self.statistics, reader, writer)
+        try:
+            await session.run(self._tls)
+        finally:
+            del self._sessions[task]
+
+    def let_idle_go(self) -> None:
+        """End the connections of clients that were silent for longer than declared."""
+        since = asyncio.get_running_loop().time() - self.config.idle_client_s
+        for session in self._sessions.values():
+            if session.idle_since is not None and session.idle_since < since:
+                session.close()
 
     async def _authorize(self, config: ProxyConfig, user: str, token: str) -> str:
         asked = {
@@ -71,11 +78,9 @@ class Listener:
 
     def take(self, config: ProxyConfig) -> bool:
         """Take over a changed configuration; whether that is possible without listening anew."""
-        same = ("address", "port", "certificate")
+        same = ("address", "port", "certificate", "writer_socket")
         if any(getattr(config, name) != getattr(self.config, name) for name in same):
             return False
-        if config.writer_address != self.config.writer_address:
-            self._pool.close()  # another instance writes now
         self.config = self._pool.config = config
         return True
 
@@ -113,6 +118,8 @@ class Proxies:
         if changed != self._read_at:
             await self._apply(Config.read(self._path))
             self._read_at = changed
+        for listener in self._listeners.values():
+            listener.let_idle_go()
         if self._config is not None:
             path = Path(self._config.statistics)
             part = path.with_suffix(".part")

@@ -25,9 +25,8 @@ class ProxyConfig:
     max_connections: int
     max_idle: int
     cluster_resource_id: str
-    writer_host: str
-    writer_address: str
-    writer_port: int
+    writer_socket: str
+    """Path that leads to the Unix socket of whichever instance writes."""
     certificate: str
     key: str
     secrets: dict[str, str] = field(repr=False)
@@ -36,14 +35,10 @@ class ProxyConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """endpoint_url: the emulator. statistics: file that the process keeps up to date. client_*: what it shows to the
-    servers."""
+    """endpoint_url: the emulator. statistics: file that the process keeps up to date."""
 
     endpoint_url: str
     statistics: str
-    authority: str
-    client_certificate: str
-    client_key: str
     proxies: list[ProxyConfig]
 
     def to_json(self) -> str:

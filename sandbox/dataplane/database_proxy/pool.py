@@ -1,7 +1,10 @@
-"""Connections to the writer: opened when somebody needs one, lent for a transaction, given back, bounded."""
+"""Connections to the writer: opened when somebody needs one, lent for a transaction, given back, bounded.
+
+They go over the server's own Unix socket, in a folder that only the two enter: TLS between two processes of one
+machine would cost as much as the statements.
+"""
 
 import asyncio
-import ssl
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -11,6 +14,12 @@ from sandbox.dataplane.database_proxy.config import ProxyConfig
 from sandbox.dataplane.database_proxy.scram import MECHANISM, Scram, ScramError
 
 CONNECT_S = 10.0
+RETRY_S = 0.1
+"""Seconds between two tries to reach a writer that restarts: clients wait for it, as long as they would for a free
+connection."""
+
+STARTING_UP = "57P03"
+"""SQLSTATE cannot_connect_now."""
 
 Identity = tuple[tuple[str, str], ...]
 """Startup parameters of a client, sorted: connections are shared among equal ones only."""
@@ -20,8 +29,12 @@ class Refused(Exception):
     """No connection: `message` is the ErrorResponse for the client."""
 
     def __init__(self, message: bytes) -> None:
-        super().__init__(wire.error_text(message))
+        super().__init__(wire.error_fields(message).get("M", "refused"))
         self.message = message
+
+
+class Unavailable(Refused):
+    """The writer takes no connections now."""
 
 
 class ServerConnection(asyncio.Protocol):
@@ -72,9 +85,8 @@ class ServerConnection(asyncio.Protocol):
 class Pool:
     """The connections of one proxy."""
 
-    def __init__(self, config: ProxyConfig, tls: ssl.SSLContext) -> None:
+    def __init__(self, config: ProxyConfig) -> None:
         self.config = config
-        self._tls = tls
         self._idle: deque[ServerConnection] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._all: set[ServerConnection] = set()
@@ -103,7 +115,11 @@ class Pool:
                     self._idle.remove(connection)
                     return connection
             if self.open + self._opening < self.config.max_connections:
-                return await self._open(identity)
+                try:
+                    return await self._open(identity)
+                except Unavailable:
+                    await asyncio.sleep(RETRY_S)
+                    continue
             if self._idle:
                 # All are open, and a silent one belongs to another user: it makes room.
                 self._idle[0].close()
@@ -121,7 +137,7 @@ class Pool:
     async def _open(self, identity: Identity) -> ServerConnection:
         self._opening += 1
         try:
-            connection = await connect(self.config, identity, self._tls)
+            connection = await connect(self.config, identity)
         except Exception:
             self._wake()
             raise
@@ -166,31 +182,26 @@ class Pool:
             self.drop(connection)
 
 
-async def connect(config: ProxyConfig, identity: Identity, tls: ssl.SSLContext) -> ServerConnection:
-    """Open, encrypt and sign in. Raises `Refused` with what the server said."""
+async def connect(config: ProxyConfig, identity: Identity) -> ServerConnection:
+    """Open and sign in. Raises `Refused` with what the server said, `Unavailable` when it is not there."""
     try:
         async with asyncio.timeout(CONNECT_S):
-            reader, writer = await asyncio.open_connection(config.writer_address, config.writer_port)
+            reader, writer = await asyncio.open_unix_connection(config.writer_socket)
             try:
-                return await _sign_in(config, identity, tls, reader, writer)
+                return await _sign_in(config, identity, reader, writer)
             except BaseException:
                 writer.close()
                 raise
     except (OSError, EOFError, ScramError, TimeoutError) as reason:
-        raise Refused(wire.error("08006", f"the database does not answer: {reason}")) from None
+        raise Unavailable(wire.error("08006", f"the database does not answer: {reason}")) from None
 
 
 async def _sign_in(
     config: ProxyConfig,
     identity: Identity,
-    tls: ssl.SSLContext,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> ServerConnection:
-    writer.write(struct.pack("!ii", 8, wire.SSL_REQUEST))
-    if await reader.readexactly(1) != b"S":
-        raise EOFError("the server speaks no TLS")
-    await writer.start_tls(tls, server_hostname=config.writer_host)
     parameters = dict(identity)
     writer.write(wire.startup(parameters))
     scram = Scram(config.secrets.get(parameters["user"], ""))
@@ -205,7 +216,8 @@ async def _sign_in(
         elif kind == b"S":
             greeting += header + body
         elif kind == b"E":
-            raise Refused(header + body)
+            starting = wire.error_fields(header + body).get("C") == STARTING_UP
+            raise (Unavailable if starting else Refused)(header + body)
         elif kind == b"Z":
             connection = ServerConnection(identity, greeting)
             transport = writer.transport

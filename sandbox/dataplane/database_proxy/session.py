@@ -63,6 +63,8 @@ class Session:
         """An unnamed statement was parsed on the connection that is borrowed now."""
         self._pinned = ""
         self._draining: asyncio.Task[None] | None = None
+        self.idle_since: float | None = None
+        """Time of the loop since which it has no server connection and says nothing; None before and meanwhile."""
 
     async def run(self, tls: ssl.SSLContext) -> None:
         try:
@@ -147,9 +149,9 @@ class Session:
 
     async def _serve(self) -> None:
         frames = wire.Frames()
+        self.idle_since = asyncio.get_running_loop().time()
         while True:
-            async with asyncio.timeout(None if self._server else self._pool.config.idle_client_s):
-                data = await self._reader.read(READ_BYTES)
+            data = await self._reader.read(READ_BYTES)
             messages = list(frames.feed(data))
             if not data or any(kind == TERMINATE for kind, _ in messages):
                 return
@@ -158,6 +160,7 @@ class Session:
 
     async def _forward(self, messages: list[tuple[int, bytes]]) -> None:
         if self._server is None:
+            self.idle_since = None
             self._answers, self._parsed = wire.Frames(), False
             self._server = await self._pool.borrow(self._identity)
             self._server.receiver, self._server.lost = self._from_server, self._server_lost
@@ -214,6 +217,7 @@ class Session:
             self._statistics.transactions += 1
             if not self._pinned:
                 self._server = None
+                self.idle_since = asyncio.get_running_loop().time()
                 self._pool.give_back(server)
         elif self._writer.transport.get_write_buffer_size() > BUFFER_BYTES and server.transport is not None:
             server.transport.pause_reading()
@@ -231,6 +235,10 @@ class Session:
         self._writer.close()
 
     # ---- the end
+
+    def close(self) -> None:
+        """Let the client go; `run` ends with it."""
+        self._writer.close()
 
     def _refuse(self, reason: str, message: bytes) -> None:
         self._statistics.refused[reason] += 1

@@ -79,10 +79,9 @@ def error(code: str, reason: str, severity: str = "FATAL") -> bytes:
     return message("E", *(kind.encode() + text(value) for kind, value in fields), b"\0")
 
 
-def error_text(whole: bytes) -> str:
-    """Message of an ErrorResponse."""
-    found = {word[:1]: word[1:] for word in strings(whole[5:]) if word}
-    return found.get("M", "the server refused")
+def error_fields(whole: bytes) -> dict[str, str]:
+    """Fields of an ErrorResponse by their letter: `C` is the code, `M` the message."""
+    return {word[:1]: word[1:] for word in strings(whole[5:]) if word}
 
 
 AUTHENTICATION_OK = message("R", number(0))

@@ -49,9 +49,9 @@ class ClusterServers:
         return self._machine.base / hashlib.sha256(self.cluster.resource_id.encode()).hexdigest()[:10]
 
     @property
-    def current_writer(self) -> Server:
-        """The server of the instance that the account calls the writer; KeyError before there is one."""
-        return self.servers[self.cluster.writer.name if self.cluster.writer else ""]
+    def socket(self) -> Path:
+        """Leads to the writer's Unix socket; to none while another instance takes over."""
+        return self.folder / "writer"
 
     @property
     def writer(self) -> Server | None:
@@ -98,6 +98,7 @@ class ClusterServers:
             if time.monotonic() > deadline:
                 raise ServerError(f"{after.name} does not catch up with {before.name}")
             time.sleep(0.05)
+        self.socket.unlink(missing_ok=True)
         before.stop()
 
     def _server(self, name: str, host: str) -> Server:
@@ -112,7 +113,7 @@ class ClusterServers:
         )
         hosts = [host, cluster.host, *([cluster.reader_host] if cluster.reader_host else [])]
         pair = machine.authority.issue(name, common_name=name[:64], hosts=hosts)
-        server.prepare(pair, machine.authority.pem)
+        server.prepare(pair)
         return server
 
     def _write(self, server: Server, parsed: Settings) -> None:
@@ -125,6 +126,9 @@ class ClusterServers:
         if server.alive and (server.folder / "new").exists():
             server.sql(roles(self.cluster.master_user, self.cluster.database))
             (server.folder / "new").unlink()
+        if server.alive and (not self.socket.is_symlink() or self.socket.readlink() != server.socket):
+            self.socket.unlink(missing_ok=True)
+            self.socket.symlink_to(server.socket)
 
     def _follow(self, server: Server, writer: Server, parsed: Settings) -> None:
         if not server.exists or server.follows != writer.name:

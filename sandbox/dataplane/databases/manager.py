@@ -15,7 +15,7 @@ from sandbox.dataplane.databases.cluster import ClusterServers, Machine
 from sandbox.dataplane.databases.parameters import known_names
 from sandbox.dataplane.databases.places import Addresses, User, base_folder, binaries
 from sandbox.dataplane.databases.proxies import ProxyProcess
-from sandbox.dataplane.databases.server import PROXY_USER, Programs, ServerError
+from sandbox.dataplane.databases.server import Programs, ServerError
 from sandbox.kubernetes.pki import Authority
 
 WORKERS = 2
@@ -46,7 +46,6 @@ class Databases:
         authority = Authority(folder / "certificates", "databases")
         (folder / "ca.pem").write_bytes(authority.pem)
         (folder / "ca.pem").chmod(0o644)
-        authority.issue("client", common_name=PROXY_USER)
         self._machine = Machine(
             base=base,
             logs=folder / "logs",

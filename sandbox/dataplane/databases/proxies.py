@@ -42,13 +42,9 @@ class ProxyProcess:
         last one."""
         self._proxies = {name: config for name, config in self._proxies.items() if name in standing}
         self._proxies |= {proxy.name: self._config(proxy, servers) for proxy, servers in targets}
-        certificates = self._machine.certificates
         text = Config(
             endpoint_url=self._endpoint_url,
             statistics=str(self._statistics),
-            authority=str(self._folder / "ca.pem"),
-            client_certificate=str(certificates / "client.crt"),
-            client_key=str(certificates / "client.key"),
             proxies=list(self._proxies.values()),
         ).to_json()
         if text != self._written:
@@ -73,7 +69,7 @@ class ProxyProcess:
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
 
     def _config(self, proxy: Proxy, servers: ClusterServers) -> ProxyConfig:
-        machine, writer = self._machine, servers.current_writer
+        machine = self._machine
         last = self._proxies.get(proxy.name)
         certificate = machine.certificates / f"{proxy.name}.crt"
         if last is None or last.host != proxy.host:
@@ -95,9 +91,7 @@ class ProxyProcess:
             max_connections=max(1, connections * proxy.max_connections_percent // 100),
             max_idle=max(1, connections * proxy.max_idle_percent // 100),
             cluster_resource_id=servers.cluster.resource_id,
-            writer_host=servers.cluster.host,
-            writer_address=writer.address,
-            writer_port=writer.port,
+            writer_socket=str(servers.socket),
             certificate=str(certificate),
             key=str(certificate.with_suffix(".key")),
             secrets=dict(proxy.secrets),

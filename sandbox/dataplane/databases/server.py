@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -19,9 +20,6 @@ from sandbox.kubernetes.process import Child
 ADMIN = "rdsadmin"
 """The superuser; on Aurora it is AWS's own."""
 
-PROXY_USER = "rdsproxy"
-"""Common name of the certificate that proxies show to the server."""
-
 READY_S = 30.0
 STOP_S = 5.0
 """Seconds that a fast shutdown gets before the process is killed."""
@@ -30,7 +28,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 """Seconds between the end of a server and its next start: doubled at each end, begun anew after `STEADY_S`."""
 STEADY_S = 60.0
 
-IDENT = f"proxy {PROXY_USER} all\n"
+IDENT = f"proxy {pwd.getpwuid(os.geteuid()).pw_name} all\n"
+"""Who proxies run as, as everything else of the data plane, may be any user that the rule with this map is for."""
 
 
 class ServerError(Exception):
@@ -61,17 +60,17 @@ class Server:
         self.started = 0.0
         self._programs, self._log = programs, log
         self._child: Child | None = None
+        self._up = False
         self._wait_s, self._not_before = FIRST_WAIT_S, 0.0
 
     # ---- data
 
-    def prepare(self, certificate: KeyPair, authority: bytes) -> None:
+    def prepare(self, certificate: KeyPair) -> None:
         """The folder, with the certificate in files that only the server's user reads."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._programs.user.own(self.folder)
         self._write(self.folder / "server.crt", certificate.certificate.read_bytes())
         self._write(self.folder / "server.key", certificate.key.read_bytes())
-        self._write(self.folder / "ca.crt", authority)
 
     def initialise(self) -> None:
         self._programs.run(
@@ -88,6 +87,10 @@ class Server:
         )  # fmt: skip
         self._write(self.data / "standby.signal", b"")
         (self.folder / "source").write_text(source.name)
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / f".s.PGSQL.{self.port}"
 
     @property
     def exists(self) -> bool:
@@ -107,7 +110,6 @@ class Server:
             "ssl": "on",
             "ssl_cert_file": str(self.folder / "server.crt"),
             "ssl_key_file": str(self.folder / "server.key"),
-            "ssl_ca_file": str(self.folder / "ca.crt"),
             "logging_collector": "off",
         }
         if source is not None:
@@ -142,14 +144,16 @@ class Server:
         self._child = Child(
             self._programs.user.command(sys.executable, self._programs.folder / "postgres", "-D", self.data), self._log
         )
-        self.started = time.time()
+        self.started, self._up = time.time(), False
         self._not_before = time.monotonic() + self._wait_s
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
         deadline = time.monotonic() + READY_S
         while not self.ready():
-            if not self.alive or time.monotonic() > deadline:
+            if not self._child.alive() or time.monotonic() > deadline:
+                self._child.stop()
                 raise ServerError(f"{self.name} does not take connections; see {self._log}")
             time.sleep(0.05)
+        self._up = True
 
     def ready(self) -> bool:
         command = [str(self._programs.folder / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)]
@@ -157,7 +161,8 @@ class Server:
 
     @property
     def alive(self) -> bool:
-        return self._child is not None and self._child.alive()
+        """It runs and has taken connections."""
+        return self._up and self._child is not None and self._child.alive()
 
     @property
     def pid(self) -> int:
@@ -201,12 +206,14 @@ class Server:
 
 
 def access(master: str) -> str:
-    """pg_hba.conf: passwords for the master user only, IAM users through a proxy only, nobody without TLS."""
+    """pg_hba.conf: passwords for the master user only, IAM users through a proxy only, and over the network nobody
+    without TLS. Proxies come over the socket, for the master user with the password too."""
     rows: Sequence[tuple[str, ...]] = (
         ("local", "all", ADMIN, "trust"),
         ("local", "replication", ADMIN, "trust"),
+        ("local", "all", quoted_name(master), "scram-sha-256"),
+        ("local", "all", "+rds_iam", "peer", "map=proxy"),
         ("hostssl", "all", quoted_name(master), "all", "scram-sha-256"),
-        ("hostssl", "all", "+rds_iam", "all", "cert", "map=proxy"),
     )
     return "".join(" ".join(row) + "\n" for row in rows)
 
