@@ -83,6 +83,7 @@ class Payments:
         self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, self.address, self.port))
         self._loop.call_soon(started.set)
         self._loop.run_forever()
+        self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -114,13 +115,22 @@ class Payments:
 
     def release(self) -> None:
         """Lets go of what is held."""
-        self._loop.call_soon_threadsafe(self._released.set)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._released.set)
 
     def stop(self) -> None:
-        self.release()
-        self._loop.call_soon_threadsafe(self._server.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE_S)
+        """Closes the port and every connection."""
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+            self._thread.join(PATIENCE_S)
+
+    async def _end(self) -> None:
+        self._server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self._loop.stop()
 
 
 @dataclass
