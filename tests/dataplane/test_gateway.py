@@ -224,6 +224,7 @@ def test_a_caller_that_drips_its_headers_is_cut_off(stand: Stand) -> None:
         while part := dripping.recv(4096):
             answer += part
     assert b"408" in answer.splitlines()[0]
+    assert b'"slow-request"' in answer
     assert time.monotonic() - begin < PATIENCE_S
 
 
