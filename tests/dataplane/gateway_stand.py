@@ -34,7 +34,7 @@ ENVOY = Path(sys.executable).parent / "envoy"
 PATIENCE_S = 20.0
 """Seconds until what has to happen is given up: generous, because other tests run beside."""
 
-_addresses = (f"127.{64 + os.getpid() // 250 % 60}.{os.getpid() % 250}.{n}" for n in itertools.count(1))
+addresses = (f"127.{64 + os.getpid() // 250 % 60}.{os.getpid() % 250}.{n}" for n in itertools.count(1))
 
 CELLS = CellMap(
     version=1,
@@ -175,7 +175,7 @@ class Stand:
 
     def publish(self, cells: CellMap) -> None:
         """Puts another cell map in place, as a kubelet does."""
-        put(self.home / "map", {ROUTES: _here(routes(self.settings, cells), self.address)})
+        put(self.home / "map", {ROUTES: here(routes(self.settings, cells), self.address)})
 
     def stop(self) -> None:
         for process in (self.envoy, self.scorer):
@@ -207,7 +207,7 @@ def put(folder: Path, content: Mapping[str, str]) -> None:
     (folder / "..new").rename(folder / "..data")
 
 
-def _here(text: str, address: str) -> str:
+def here(text: str, address: str) -> str:
     """Listens on this stand's own loopback address, as the sandbox's kubelet has it."""
 
     def moved(value: Any) -> Any:
@@ -223,12 +223,12 @@ def _here(text: str, address: str) -> str:
 
 def prepared(home: Path, address: str, limits: Limits, **changes: Any) -> Gateway:
     """Settings and all files of a gateway at `address`."""
-    fraud = replace(FraudCall(), host=next(_addresses), **changes.pop("fraud", {}))
+    fraud = replace(FraudCall(), host=next(addresses), **changes.pop("fraud", {}))
     settings = Gateway(
         cell="here",
         limits=limits,
         fraud=fraud,
-        payments_host=next(_addresses),
+        payments_host=next(addresses),
         sampled_percent=100,
         folder=str(home / "envoy"),
         map_folder=str(home / "map"),
@@ -236,15 +236,15 @@ def prepared(home: Path, address: str, limits: Limits, **changes: Any) -> Gatewa
         **changes,
     )
     put(home / "serving", {name: base64.b64decode(text).decode() for name, text in self_signed("gateway").items()})
-    put(home / "envoy", {name: _here(text, address) for name, text in files(settings).items()})
-    put(home / "map", {ROUTES: _here(routes(settings, CELLS), address)})
+    put(home / "envoy", {name: here(text, address) for name, text in files(settings).items()})
+    put(home / "map", {ROUTES: here(routes(settings, CELLS), address)})
     return settings
 
 
 @contextmanager
 def running(home: Path, limits: Limits | None = None, *, scorer: bool = True, **changes: Any) -> Iterator[Stand]:
     """A stand that answers."""
-    address = next(_addresses)
+    address = next(addresses)
     settings = prepared(home, address, limits or limits_for(1000), **changes)
     stand = Stand(home=home, settings=settings, address=address, payments=Payments(settings.payments_host))
     try:
