@@ -60,6 +60,7 @@ docs:
 	@$(BIN)/python -m sandbox.aws.preconditions.documentation > docs/preconditions.md
 	@$(BIN)/cell config schema > docs/schema/stack.json
 	@PYTHONPATH=tests $(BIN)/python tests/unit/component_pictures.py
+	@PYTHONPATH=tests $(BIN)/python tests/unit/gateway_page.py
 
 images:
 	@$(BOOTSTRAP)

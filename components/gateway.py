@@ -145,7 +145,7 @@ class GatewayWorkload(pulumi.ComponentResource):
     def _config_map(self, name: str, data: Mapping[str, str]) -> pulumi.Resource:
         size = sum(map(len, data.values()))
         if size > LONGEST_CONFIGURATION:
-            raise ValueError(f"gateway: the ConfigMap {name} has {size:,} bytes, more than {LONGEST_CONFIGURATION:,}")
+            raise ValueError(f"gateway: the ConfigMap {name} has {size:,} bytes; it takes {LONGEST_CONFIGURATION:,}")
         made: pulumi.Resource = core.v1.ConfigMap(
             f"{self._prefix}-{name}", metadata=self._metadata(name), data=data, opts=self._child
         )

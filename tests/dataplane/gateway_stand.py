@@ -34,7 +34,7 @@ ENVOY = Path(sys.executable).parent / "envoy"
 PATIENCE_S = 20.0
 """Seconds until what has to happen is given up: generous, because other tests run beside."""
 
-_addresses = (f"127.{64 + os.getpid() // 250 % 60}.{os.getpid() % 250}.{n}" for n in itertools.count(1))
+addresses = (f"127.{64 + os.getpid() // 250 % 60}.{os.getpid() % 250}.{n}" for n in itertools.count(1))
 
 CELLS = CellMap(
     version=1,
@@ -83,6 +83,7 @@ class Payments:
         self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, self.address, self.port))
         self._loop.call_soon(started.set)
         self._loop.run_forever()
+        self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -114,13 +115,22 @@ class Payments:
 
     def release(self) -> None:
         """Lets go of what is held."""
-        self._loop.call_soon_threadsafe(self._released.set)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._released.set)
 
     def stop(self) -> None:
-        self.release()
-        self._loop.call_soon_threadsafe(self._server.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE_S)
+        """Closes the port and every connection."""
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+            self._thread.join(PATIENCE_S)
+
+    async def _end(self) -> None:
+        self._server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self._loop.stop()
 
 
 @dataclass
@@ -165,7 +175,7 @@ class Stand:
 
     def publish(self, cells: CellMap) -> None:
         """Puts another cell map in place, as a kubelet does."""
-        put(self.home / "map", {ROUTES: _here(routes(self.settings, cells), self.address)})
+        put(self.home / "map", {ROUTES: here(routes(self.settings, cells), self.address)})
 
     def stop(self) -> None:
         for process in (self.envoy, self.scorer):
@@ -197,7 +207,7 @@ def put(folder: Path, content: Mapping[str, str]) -> None:
     (folder / "..new").rename(folder / "..data")
 
 
-def _here(text: str, address: str) -> str:
+def here(text: str, address: str) -> str:
     """Listens on this stand's own loopback address, as the sandbox's kubelet has it."""
 
     def moved(value: Any) -> Any:
@@ -213,12 +223,12 @@ def _here(text: str, address: str) -> str:
 
 def prepared(home: Path, address: str, limits: Limits, **changes: Any) -> Gateway:
     """Settings and all files of a gateway at `address`."""
-    fraud = replace(FraudCall(), host=next(_addresses), **changes.pop("fraud", {}))
+    fraud = replace(FraudCall(), host=next(addresses), **changes.pop("fraud", {}))
     settings = Gateway(
         cell="here",
         limits=limits,
         fraud=fraud,
-        payments_host=next(_addresses),
+        payments_host=next(addresses),
         sampled_percent=100,
         folder=str(home / "envoy"),
         map_folder=str(home / "map"),
@@ -226,15 +236,15 @@ def prepared(home: Path, address: str, limits: Limits, **changes: Any) -> Gatewa
         **changes,
     )
     put(home / "serving", {name: base64.b64decode(text).decode() for name, text in self_signed("gateway").items()})
-    put(home / "envoy", {name: _here(text, address) for name, text in files(settings).items()})
-    put(home / "map", {ROUTES: _here(routes(settings, CELLS), address)})
+    put(home / "envoy", {name: here(text, address) for name, text in files(settings).items()})
+    put(home / "map", {ROUTES: here(routes(settings, CELLS), address)})
     return settings
 
 
 @contextmanager
 def running(home: Path, limits: Limits | None = None, *, scorer: bool = True, **changes: Any) -> Iterator[Stand]:
     """A stand that answers."""
-    address = next(_addresses)
+    address = next(addresses)
     settings = prepared(home, address, limits or limits_for(1000), **changes)
     stand = Stand(home=home, settings=settings, address=address, payments=Payments(settings.payments_host))
     try:

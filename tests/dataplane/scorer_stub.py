@@ -1,4 +1,4 @@
-"""A scorer that answers by what the caller's user agent says. A process of its own, so that it can be stopped and killed.
+"""A scorer that answers by what the caller's user agent says; a process of its own, to be stopped and killed.
 
 python tests/dataplane/scorer_stub.py ADDRESS:PORT
 """
@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import grpc
+from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 from google.rpc import code_pb2, status_pb2
 
@@ -37,14 +38,8 @@ class Scorer(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc
             "x-account-id": "acct_forged",
         }
         for key, value in told.items():
-            answer.ok_response.headers.add().header.MergeFrom(_header(key, value))
+            answer.ok_response.headers.add().header.MergeFrom(base_pb2.HeaderValue(key=key, value=value))
         return answer
-
-
-def _header(key: str, value: str) -> Any:
-    from envoy.config.core.v3 import base_pb2
-
-    return base_pb2.HeaderValue(key=key, value=value)
 
 
 async def main(address: str) -> None:

@@ -183,3 +183,14 @@ def test_what_cannot_work_is_refused_with_its_rule(what: str) -> None:
         make()
     assert rule in str(error.value)
     assert str(error.value).split(":")[0].partition(".")[0] in {"gateway", "ejection"}
+
+
+@pytest.mark.parametrize(("accounts", "fits"), [(9_000, True), (20_000, False)])
+def test_a_map_that_no_config_map_holds_is_refused(accounts: int, fits: bool) -> None:
+    named = {f"acct_{n:016d}": "other" for n in range(accounts)}
+    large = replace(ARGS, cell_map=CellMap(version=1, default="test", hosts=HOSTS, accounts=named))
+    if fits:
+        run(lambda: GatewayWorkload("test", large, "gateway"))
+        return
+    with pytest.raises(ValueError, match="the ConfigMap cell-map has"):
+        run(lambda: GatewayWorkload("test", large, "gateway"))
