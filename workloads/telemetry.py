@@ -16,10 +16,11 @@ from threading import Lock
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from workloads.otlp import OtlpJson
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -36,8 +37,8 @@ def start(program: str) -> trace.Tracer:
     """The program's tracer. Without an endpoint spans go nowhere, and the context is handed on all the same."""
     resource = Resource.create({"service.name": program, "cell": os.environ.get("CELL", "")})
     provider = TracerProvider(resource=resource)
-    if os.environ.get(ENDPOINT):
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    if endpoint := os.environ.get(ENDPOINT):
+        provider.add_span_processor(BatchSpanProcessor(OtlpJson(endpoint)))
     trace.set_tracer_provider(provider)
     return provider.get_tracer(program)
 
