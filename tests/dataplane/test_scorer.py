@@ -295,6 +295,7 @@ def test_a_changed_rules_file_holds_without_a_restart(stand: Stand) -> None:
     until(lambda: stand.pay(payer={"country": "VN"}).status_code == 403, "the new rules hold")
     (stand.folder / "rules.yaml").write_text("rules: nonsense")
     assert stand.pay(payer={"country": "VN"}).status_code == 403, "broken rules change nothing"
+    (stand.folder / "rules.yaml").write_text(RULES)
 
 
 def test_the_key_of_the_pseudonyms_outlives_the_process_that_made_it(stand: Stand) -> None:
