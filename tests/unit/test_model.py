@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,8 @@ def test_a_model_goes_from_shadow_to_canary_to_full_and_back() -> None:
 
 def test_steps_that_make_no_sense_are_refused() -> None:
     start = Pointer(version=0, serving=A)
-    for step in (lambda: promote(start), lambda: rollback(start), lambda: stage(start, A)):
+    steps: list[Callable[[], Pointer]] = [lambda: promote(start), lambda: rollback(start), lambda: stage(start, A)]
+    for step in steps:
         with pytest.raises(CellError):
             step()
     with pytest.raises(CellError, match="promote it or roll it back"):
