@@ -32,7 +32,7 @@ MODEL_RETENTION_DAYS = 3650
 """Days until a model expires: beyond the longest service of one, and as long as a decision may be asked about."""
 
 TRAINING_RATE = "rate(7 days)"
-"""As long as the decision stream keeps what the training reads."""
+"""Each training reads all that the decision stream still has, two weeks."""
 
 TIMEOUT_MIN = 60
 """Of a training; it takes minutes. CodeBuild takes 5 to 2,160 minutes (API reference, CreateProject)."""
@@ -56,17 +56,17 @@ class FraudScoringArgs:
     """By digest, of the cell's registry; None: nothing is trained on a schedule."""
     stream_shards: int | None = None
     """Each takes 1,000 decisions a second. None: on demand."""
-    stream_retention_h: int = 168
+    stream_retention_h: int = 336
     log_retention_days: int = 365
     protected: bool = True
     disposable: bool = False
     """The model store goes with its stack; else it stays in the account."""
 
     def __post_init__(self) -> None:
-        if not 168 <= self.stream_retention_h <= 8760:
+        if not 336 <= self.stream_retention_h <= 8760:
             raise ValueError(
-                f"fraud_scoring.stream_retention_h: {self.stream_retention_h} is outside 168..8760 h: "
-                "the weekly training reads the stream (Kinesis keeps at most a year)"
+                f"fraud_scoring.stream_retention_h: {self.stream_retention_h} is outside 336..8760 h: "
+                "the training needs twelve days of the stream (Kinesis keeps at most a year)"
             )
         if self.stream_shards is not None and self.stream_shards < 1:
             raise ValueError(

@@ -1,6 +1,6 @@
 """`python -m operations.model.job`: the scheduled training (`components/fraud_scoring.py` declares it).
 
-Reads a week of the decision stream, learns from the decisions whose outcome is known, judges the candidate beside the
+Reads what the decision stream has, learns from the decisions whose outcome is known, judges the candidate beside the
 serving model and stages it as shadow if it passes. `cell model promote` takes it further: nothing decides for customers
 without a person or a pipeline that looked at the shadow's scores.
 """

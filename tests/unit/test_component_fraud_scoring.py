@@ -90,7 +90,7 @@ def test_features_expire_are_encrypted_and_can_be_put_back(fraud: Registered) ->
 
 def test_decisions_are_kept_as_long_as_the_training_reads_them(fraud: Registered) -> None:
     stream = fraud.one(STREAM).inputs
-    assert stream["retentionPeriod"] >= 7 * 24
+    assert stream["retentionPeriod"] >= 12 * 24
     assert (stream["encryptionType"], stream["kmsKeyId"]) == ("KMS", KEY)
     assert stream["streamModeDetails"] == {"streamMode": "ON_DEMAND"}
     assert made(replace(ARGS, stream_shards=2)).one(STREAM).inputs["shardCount"] == 2
@@ -187,7 +187,7 @@ def test_broken_rules_are_refused_before_anything_is_declared() -> None:
 
 def test_what_aws_would_refuse_of_it_is_refused_at_once() -> None:
     for change, message in (
-        ({"stream_retention_h": 24}, "168..8760"),
+        ({"stream_retention_h": 24}, "336..8760"),
         ({"stream_shards": 0}, "stream_shards"),
         ({"training_image": "latest"}, "training_image"),
     ):

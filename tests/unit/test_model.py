@@ -1,7 +1,8 @@
 """The life of a model: made-up history, training, gate, staged rollout, rollback, drift."""
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from contracts.fraud_models import Pointer, digest_of
 from contracts.fraud_rules import load_rules
 from contracts.fraud_scores import Scale
 from operations.errors import CellError
-from operations.model import command
+from operations.model import command, job
 from operations.model.dataset import Rows, from_records, replay
 from operations.model.drift import LOOK, RETRAIN, psi
 from operations.model.evaluation import MARGIN, ablation, evaluate, gate, shuffled
@@ -138,7 +139,8 @@ def test_a_model_goes_from_shadow_to_canary_to_full_and_back() -> None:
 
 def test_steps_that_make_no_sense_are_refused() -> None:
     start = Pointer(version=0, serving=A)
-    for step in (lambda: promote(start), lambda: rollback(start), lambda: stage(start, A)):
+    steps: list[Callable[[], Pointer]] = [lambda: promote(start), lambda: rollback(start), lambda: stage(start, A)]
+    for step in steps:
         with pytest.raises(CellError):
             step()
     with pytest.raises(CellError, match="promote it or roll it back"):
@@ -222,3 +224,37 @@ def test_a_dry_run_of_rules_counts_what_would_change(tmp_path: Path) -> None:
     past.write_text("\n".join(record(score=score).to_json() for score in (10, 66, 70)))
     result = invoke("try-rules", str(old), str(new), "--decisions", str(past), "-o", "json")
     assert json.loads(result.stdout)["byChange"] == {"review -> block": 1}
+
+
+def streamed(rows: Rows) -> Iterator[dict[str, Any]]:
+    """What the stream of a cell would have of these payments: decisions, then what became of them."""
+    for number, (signals, fraud, day) in enumerate(zip(rows.signals, rows.fraud, rows.day, strict=True)):
+        time = f"2026-11-{1 + day - rows.day.min():02}T00:00:00.000Z"
+        values = dict(zip(SIGNAL_NAMES, map(float, signals), strict=True))
+        yield record(id=f"dec_{number:026}", time=time, signals=values).data()
+        outcome = "upheld" if fraud else "reversed"
+        yield {"type": "fraud.review", "decision": f"dec_{number:026}", "outcome": outcome}
+
+
+def test_the_scheduled_training_stages_what_passes_and_nothing_without_history(store: ModelStore) -> None:
+    rows = replay(generate(replace(SMALL, days=16), seed=4))
+    few = job.run(job.history(itertools.islice(streamed(rows), 200)), store)
+    assert "nothing was trained" in few
+    assert store.pointer()[0].shadow is None
+    done = job.run(job.history(streamed(rows)), store)
+    shadow = store.pointer()[0].shadow
+    judged = store.report(done.split()[0])
+    assert judged is not None
+    assert (shadow is not None) is (judged["problems"] == [])
+    assert (shadow == done.split()[0]) is ("is the shadow" in done)
+
+
+@pytest.mark.usefixtures("store")
+def test_the_whole_decision_stream_is_read() -> None:
+    kinesis: Any = boto3.client("kinesis", region_name="us-east-1")
+    kinesis.create_stream(StreamName="decisions", ShardCount=2)
+    for number in range(30):
+        data = json.dumps({"type": "x", "number": number}).encode()
+        kinesis.put_record(StreamName="decisions", PartitionKey=str(number), Data=data)
+    found = {entry["number"] for entry in job.records(kinesis, "decisions")}
+    assert found == set(range(30))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -43,23 +44,23 @@ class _Http(uvicorn.Server):
         yield
 
 
-def _client(service: str, read_s: float = 2) -> Any:
+def _client(session: Any, service: str, read_s: float = 2) -> Any:
     config = Config(connect_timeout=1, read_timeout=read_s, retries={"mode": "standard", "total_max_attempts": 2})
-    session: Any = boto3.Session()
     return session.client(service, config=config)
 
 
 async def serve(settings: Settings, log: logs.Log) -> None:
     """Until SIGTERM or SIGINT."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    aws: Any = boto3.Session()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    features = FeatureStore(_client("dynamodb"), settings.feature_table)
-    stream = DecisionStream(_client("kinesis"), settings.decision_stream)
-    models = Models(_client("s3", 10), settings.model_bucket)
+    features = FeatureStore(_client(aws, "dynamodb"), settings.feature_table)
+    stream = DecisionStream(_client(aws, "kinesis"), settings.decision_stream)
+    models = Models(_client(aws, "s3", 10), settings.model_bucket)
     rules = Mounted(settings.rules, lambda text: load_rules(text, settings.rules.name))
     scorer = Scorer(
-        key=pseudonym_key(_client("secretsmanager"), settings.pseudonym_secret),
+        key=pseudonym_key(_client(aws, "secretsmanager"), settings.pseudonym_secret),
         addresses=AddressTable.parse(settings.addresses.read_text()) if settings.addresses else bundled(),
         rules=rules.get,
         features=features,
@@ -73,7 +74,7 @@ async def serve(settings: Settings, log: logs.Log) -> None:
         every(models_module.REFRESH_S, models.refresh, stopped),
     ]
     if settings.rescore_queue:
-        rescorer = Rescorer(_client("sqs", WAIT_S + 5), settings.rescore_queue, scorer, features)
+        rescorer = Rescorer(_client(aws, "sqs", WAIT_S + 5), settings.rescore_queue, scorer, features)
         work.append(every(0, rescorer.poll, stopped))
     server = grpc.aio.server()
     external_auth_pb2_grpc.add_AuthorizationServicer_to_server(Authorization(scorer, settings.budget_ms / 1000), server)
@@ -97,6 +98,8 @@ async def serve(settings: Settings, log: logs.Log) -> None:
 def main() -> None:
     """Entry point."""
     log = logs.start("scorer")
+    # Two lines a client: where its credentials and endpoint come from.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     telemetry.start("scorer")
     asyncio.run(serve(read(os.environ), log))
 

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import httpx
@@ -30,6 +30,7 @@ from workloads.scorer.settings import read
 from workloads.scorer.stream import DecisionStream
 
 KEY = b"k" * 32
+Result = TypeVar("Result")
 CALM = {signal.name: signal.missing for signal in SIGNALS}
 BODY = {
     "amount": 1250,
@@ -40,6 +41,15 @@ BODY = {
     "device": {"fingerprint": "fp-1", "ip": "2001:db8::7"},
 }
 BLOCK_ALL = load_rules("rules: [{id: all, when: [{signal: amount_log, at_least: 0}], action: block}]")
+
+
+def finished(work: Coroutine[Any, Any, Result]) -> Result:
+    """In a loop of its own. `asyncio.run` would take the thread's loop away, which Pulumi's mocks need."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
 
 
 class Missing(Exception):
@@ -182,7 +192,7 @@ def asked(parts: Parts, *requests: Any, budget_s: float = 5.0) -> list[Any]:
         async with parts.client(budget_s) as client:
             return [await client.Check(request) for request in requests]
 
-    return asyncio.run(ask())
+    return finished(ask())
 
 
 def test_a_payment_that_passes_gets_decision_score_reasons_and_id() -> None:
@@ -250,7 +260,7 @@ def test_a_hanging_feature_table_costs_the_read_time_and_no_more() -> None:
             parts.table.hang.set()
             return response, took
 
-    response, took = asyncio.run(ask())
+    response, took = finished(ask())
     reasons = headers_of(response)["x-fraud-reasons"].split(",")
     assert {"unread-account", "unread-card", "unread-device", "unread-address"} <= set(reasons)
     assert took < 1.0, "the call hangs for ten seconds"
@@ -268,7 +278,7 @@ def test_a_decision_that_is_late_is_an_error_so_that_the_gateway_applies_its_fai
             parts.table.hang.set()
             return caught.value.code()
 
-    assert asyncio.run(ask()) is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert finished(ask()) is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def test_a_table_and_a_stream_that_refuse_lose_nothing() -> None:
@@ -285,7 +295,7 @@ def test_a_table_and_a_stream_that_refuse_lose_nothing() -> None:
             await parts.stream.flush()
         return parts
 
-    parts = asyncio.run(both())
+    parts = finished(both())
     card = read_request("acct_shop1", BODY, KEY, bundled()).card
     profile = parts.table.items[f"card:{card}", "0"]
     assert float(profile["count"]["N"]) == 3
@@ -315,7 +325,7 @@ def test_what_is_read_from_the_table_is_what_another_scorer_wrote() -> None:
         found = await second.scorer.decide("acct_shop1", "live", BODY)
         return dict(found.signals), {"card_payments_1h": 3.0, "card_payments_24h": 3.0, "device_cards_24h": 1.0}
 
-    signals, expected = asyncio.run(two())
+    signals, expected = finished(two())
     assert {name: signals[name] for name in expected} == expected
 
 
@@ -327,7 +337,7 @@ def test_nothing_personal_reaches_table_or_stream_and_every_item_expires() -> No
         await parts.stream.flush()
         return parts
 
-    parts = asyncio.run(decided())
+    parts = finished(decided())
     written = json.dumps([list(map(str, parts.table.items)), list(parts.table.items.values()), parts.kinesis.records])
     for clear in ("tok_secret1", "fp-1", "2001:db8", "Ann"):
         assert clear not in written
@@ -349,13 +359,13 @@ def other_model() -> bytes:
 def refreshed(parts: Parts, pointer: Pointer, *contents: bytes) -> Parts:
     parts.bucket.objects |= {model_key(digest_of(content)): content for content in contents}
     parts.bucket.objects["pointer.json"] = pointer.to_json().encode()
-    asyncio.run(parts.models.refresh())
+    finished(parts.models.refresh())
     return parts
 
 
 def test_without_a_pointer_the_model_of_the_image_serves() -> None:
     parts = Parts()
-    asyncio.run(parts.models.refresh())
+    finished(parts.models.refresh())
     found = parts.models.score("acct_shop1", CALM)
     assert found.model == digest_of(BASELINE.read_bytes())
     assert BASELINE.stat().st_size < 200_000
@@ -378,7 +388,7 @@ def test_a_model_that_is_not_what_its_name_says_is_not_used() -> None:
     before = parts.models.pointer
     parts.bucket.objects[model_key(digest_of(other))] = BASELINE.read_bytes()
     parts.bucket.objects["pointer.json"] = Pointer(version=1, serving=digest_of(other)).to_json().encode()
-    asyncio.run(parts.models.refresh())
+    finished(parts.models.refresh())
     assert parts.models.pointer == before
 
 
@@ -421,7 +431,7 @@ def test_a_payment_let_through_unscored_is_rescored_once_and_counted() -> None:
         await parts.stream.flush()
         return parts, found
 
-    parts, found = asyncio.run(handled())
+    parts, found = finished(handled())
     assert [record is not None for record in found] == [True, False, False]
     let_through, again = (parse_decision(text) for text in parts.kinesis.records)
     assert (let_through.mode, let_through.decision, let_through.model) == (Mode.FAILED_OPEN, Decision.ALLOW, "none")
@@ -445,7 +455,7 @@ def test_a_message_that_cannot_be_read_stays_in_the_queue() -> None:
         await Rescorer(queue, "", parts.scorer, parts.features).poll()
         return queue.deleted
 
-    assert asyncio.run(polled()) == ["1"]
+    assert finished(polled()) == ["1"]
 
 
 def over_http(parts: Parts, use: Callable[[httpx.AsyncClient, str], Any]) -> Any:
@@ -456,7 +466,7 @@ def over_http(parts: Parts, use: Callable[[httpx.AsyncClient, str], Any]) -> Any
         async with httpx.AsyncClient(transport=transport, base_url="http://scorer") as client:
             return await use(client, record.id)
 
-    return asyncio.run(run())
+    return finished(run())
 
 
 def test_a_block_is_contested_and_reviewed_by_a_person_and_both_are_kept() -> None:
