@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+import traceback
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -141,14 +142,18 @@ class Node:
         self._guarded("network", self._connect)
 
     def _guarded(self, what: str, do: Callable[[], None]) -> None:
-        """One cluster's trouble is not another's; what is temporary is tried again."""
+        """One cluster's trouble is not another's, nor a pod's; it is tried again at the next step."""
         try:
             do()
-        except (ApiError, Unreachable, OSError, RuntimeError) as error:
-            message = f"{what}: {error}"
-            if message != self._last_error:
-                self._last_error = message
-                self._tell(message)
+        except (ApiError, Unreachable, OSError) as error:
+            self._say(f"{what}: {error}")
+        except Exception:  # a mistake here: it must not end what runs
+            self._say(f"{what}: {traceback.format_exc()}")
+
+    def _say(self, message: str) -> None:
+        if message != self._last_error:
+            self._last_error = message
+            self._tell(message)
 
     def _meet(self, key: ClusterKey) -> None:
         try:

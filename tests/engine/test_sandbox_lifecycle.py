@@ -213,7 +213,7 @@ def test_reset_empties_account_kubernetes_and_state_together(home: Path) -> None
     status = status_of(home)
     assert status["stacks"] == []
     assert status["clusters"] == []
-    assert len(members_of(home)) == 2  # no API server, no etcd
+    assert len(members_of(home)) == 3  # no API server, no etcd, no pod
     assert "not running" not in run_sandbox(home, "env").stderr
 
 
