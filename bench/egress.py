@@ -49,6 +49,10 @@ class Egress:
         return f"http://{self.address}:{PORT}"
 
     @property
+    def place(self) -> tuple[str, int]:
+        return self.address, PORT
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
