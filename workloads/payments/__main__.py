@@ -27,7 +27,7 @@ from workloads.payments.callers import Callers
 from workloads.payments.fraud import fail_modes
 from workloads.payments.markets import parse_markets
 from workloads.payments.migrate import Migrator
-from workloads.payments.service import Parts, Service
+from workloads.payments.service import Finisher, Parts, Service
 from workloads.payments.settle import Settler
 from workloads.payments.subject_keys import SubjectKeys
 
@@ -67,10 +67,16 @@ async def serve(arguments: argparse.Namespace) -> None:
     """The API until it is told to stop."""
     logs.start("payments")
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    databases, service = _service(arguments)
+    databases, parts = _parts(arguments)
+    keys = SubjectKeys(
+        _client("dynamodb"),
+        _client("kms"),
+        table=os.environ["SUBJECT_KEYS_TABLE"],
+        key_arn=os.environ["SUBJECTS_KEY_ARN"],
+    )
     callers = Callers(_client("secretsmanager"), os.environ["API_KEYS_SECRET_ARN"])
     modes = fail_modes(os.environ["FRAUD_FAIL_MODE"])
-    await _listen(Api(service, callers, modes, telemetry.start("payments")).app(), API_PORT)
+    await _listen(Api(Service(parts, keys), callers, modes, telemetry.start("payments")).app(), API_PORT)
     await databases.close()
 
 
@@ -78,8 +84,8 @@ async def settle(arguments: argparse.Namespace) -> None:
     """The settler until it is told to stop."""
     logs.start("settler")
     telemetry.start("settler")
-    databases, service = _service(arguments)
-    settler = Settler(service, databases.shards)
+    databases, parts = _parts(arguments)
+    settler = Settler(Finisher(parts), databases.shards)
     await _beside(settler.run(), lambda: monotonic() - settler.round_at < STUCK_S)
     await databases.close()
 
@@ -93,7 +99,7 @@ async def migrate(arguments: argparse.Namespace) -> None:
     await _beside(migrator.run(), lambda: migrator.ready)
 
 
-def _service(arguments: argparse.Namespace) -> tuple[Databases, Service]:
+def _parts(arguments: argparse.Namespace) -> tuple[Databases, Parts]:
     databases = Databases(Mounted(arguments.shards, parse_shards), "payments")
     parts = Parts(
         cell=os.environ["CELL"],
@@ -102,14 +108,8 @@ def _service(arguments: argparse.Namespace) -> tuple[Databases, Service]:
         markets=Mounted(arguments.markets, parse_markets),
         connection=databases.connection,
         banks=Banks(),
-        keys=SubjectKeys(
-            _client("dynamodb"),
-            _client("kms"),
-            table=os.environ["SUBJECT_KEYS_TABLE"],
-            key_arn=os.environ["SUBJECTS_KEY_ARN"],
-        ),
     )
-    return databases, Service(parts)
+    return databases, parts
 
 
 def _client(service: str) -> Any:

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from contracts import idempotency
 from contracts.identifiers import is_id
+from contracts.shard_map import canonical
 from workloads import telemetry
 from workloads.logs import Log
 from workloads.payments import requests
@@ -87,7 +88,13 @@ class Api:
                 span.set_attribute("http.response.status_code", answer.status)
             ANSWERS.add(route=name, caller_class=caller_class, status=str(answer.status))
             SECONDS.observe(monotonic() - began, route=name)
-            return JSONResponse(dict(answer.body), status_code=answer.status, headers=dict(answer.headers))
+            # Canonical, as it is kept: a repeated answer has the same bytes.
+            return Response(
+                canonical(answer.body),
+                status_code=answer.status,
+                headers=dict(answer.headers),
+                media_type="application/json",
+            )
 
         return handle
 

@@ -48,14 +48,42 @@ class Parts:
     connection: Callable[[str], Any]
     """`workloads.database.Databases.connection`."""
     banks: Banks
-    keys: KeyStore
 
 
-class Service:
-    """What the API does, beside HTTP."""
+class Finisher:
+    """What API and settler share: a row gets its outcome. No key is needed for that, ciphertext is copied as it is."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+
+    def shard(self, shard: str) -> Store:
+        """A shard by its id, at the version of the map that is mounted."""
+        version = self.parts.shard_map.get().version
+        return Store(shard, version, self.parts.connection, region=self.parts.region, cell=self.parts.cell)
+
+    async def settle(
+        self, store: Store, kind: Kind, row_id: str, status: Status, reason: str | None
+    ) -> tuple[dict[str, Any], bool]:
+        """`Store.finish`, counted; a contradiction is an error that somebody has to look at."""
+        if kind is REFUND and status is Status.DECLINED:
+            status = Status.FAILED  # a refund that a bank declines has no other way to go on
+        finished, changed = await store.finish(kind, row_id, status, reason)
+        if changed:
+            labels = {"kind": kind.event, "status": status, "market": finished["market"], "shard": store.shard}
+            FINISHED.add(**labels)
+            log.info("finished", id=row_id, **labels)
+        elif status is not Status.PENDING and finished["status"] != status:
+            LATE.add(kind=kind.event, shard=store.shard)
+            log.error("the bank contradicts what was finished", id=row_id, kept=finished["status"], said=status)
+        return finished, changed
+
+
+class Service(Finisher):
+    """What the API does, beside HTTP."""
+
+    def __init__(self, parts: Parts, keys: KeyStore) -> None:
+        super().__init__(parts)
+        self._keys = keys
 
     def store(self, account: str, *, writes: bool) -> Store:
         """The account's shard. Raises Refused where it takes no writes now."""
@@ -64,11 +92,6 @@ class Service:
         if writes and shard_map.shard(shard).state is ShardState.READ_ONLY:
             raise Refused(503, "shard_read_only", f"shard {shard} takes no writes for a moment", retry_after_s=5)
         return self.shard(shard)
-
-    def shard(self, shard: str) -> Store:
-        """A shard by its id, at the version of the map that is mounted."""
-        version = self.parts.shard_map.get().version
-        return Store(shard, version, self.parts.connection, region=self.parts.region, cell=self.parts.cell)
 
     async def create(
         self, caller: Caller, key: str, body: Mapping[str, Any], wanted: NewPayment, fraud: Fraud
@@ -105,7 +128,7 @@ class Service:
     ) -> Answer:
         """The refund's answer: made, or given before under this key."""
         store = self.store(caller.account, writes=True)
-        secret = await asyncio.to_thread(parties.secret, self.parts.keys)
+        secret = await asyncio.to_thread(parties.secret, self._keys)
         claim = _claim(secret, caller, key, f"/v1/payments/{payment}/refunds", body)
         began = monotonic()
         begun = await store.begin_refund(claim, new_id("re"), payment, caller.livemode, wanted.amount, wanted.reason)
@@ -124,7 +147,7 @@ class Service:
         row = await self.store(caller.account, writes=False).payment(caller.account, caller.livemode, payment)
         if row is None:
             raise Refused(404, "no_such_payment", "the account has no such payment")
-        seen = await asyncio.to_thread(parties.opened, self.parts.keys, payment, row["parties"])
+        seen = await asyncio.to_thread(parties.opened, self._keys, payment, row["parties"])
         return {**payment_body(row), **seen}
 
     async def list(self, caller: Caller, limit: int, after: str | None) -> dict[str, Any]:
@@ -137,8 +160,8 @@ class Service:
         self, caller: Caller, key: str, body: Mapping[str, Any], payment: str, wanted: NewPayment
     ) -> tuple[Claim, dict[str, Any]]:
         """What needs keys, and so a thread."""
-        claim = _claim(parties.secret(self.parts.keys), caller, key, "/v1/payments", body)
-        return claim, parties.seal(self.parts.keys, payment, caller.account, wanted)
+        claim = _claim(parties.secret(self._keys), caller, key, "/v1/payments", body)
+        return claim, parties.seal(self._keys, payment, caller.account, wanted)
 
     async def _through(
         self,
@@ -191,20 +214,6 @@ class Service:
             # The account moved between the two transactions, and this row with it: the settler there finishes it.
             finished = {**row, "status": Status.PENDING, "reason": "stale_map"}
         return kind.answer(finished)
-
-    async def settle(
-        self, store: Store, kind: Kind, row_id: str, status: Status, reason: str | None
-    ) -> tuple[dict[str, Any], bool]:
-        """`Store.finish`, counted; a contradiction is an error that somebody has to look at."""
-        finished, changed = await store.finish(kind, row_id, status, reason)
-        if changed:
-            labels = {"kind": kind.event, "status": status, "market": finished["market"], "shard": store.shard}
-            FINISHED.add(**labels)
-            log.info("finished", id=row_id, **labels)
-        elif status is not Status.PENDING and finished["status"] != status:
-            LATE.add(kind=kind.event, shard=store.shard)
-            log.error("the bank contradicts what was finished", id=row_id, kept=finished["status"], said=status)
-        return finished, changed
 
 
 def _claim(secret: bytes, caller: Caller, key: str, path: str, body: Mapping[str, Any]) -> Claim:

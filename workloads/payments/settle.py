@@ -13,7 +13,7 @@ from workloads.logs import Log
 from workloads.payments.answers import Status
 from workloads.payments.banks import Outcome
 from workloads.payments.markets import MAX_TIMEOUT_S
-from workloads.payments.service import SEND_WITHIN_S, Service
+from workloads.payments.service import SEND_WITHIN_S, Finisher
 from workloads.payments.store import PAYMENT, REFUND, Kind, StaleMap, row_of
 from workloads.telemetry import Counter, Gauge
 
@@ -61,8 +61,8 @@ log = Log("settler")
 class Settler:
     """Works through the open rows of all shards."""
 
-    def __init__(self, service: Service, shards: Callable[[], list[str]]) -> None:
-        self._service, self._shards = service, shards
+    def __init__(self, finisher: Finisher, shards: Callable[[], list[str]]) -> None:
+        self._finisher, self._shards = finisher, shards
         self.round_at = monotonic()
         """When the last round ended."""
 
@@ -82,14 +82,14 @@ class Settler:
     async def round(self, shard: str) -> None:
         """Asks for each open row of a shard whose turn it is, then purges."""
         for kind in (PAYMENT, REFUND):
-            async with self._service.parts.connection(shard) as connection, connection.transaction():
+            async with self._finisher.parts.connection(shard) as connection, connection.transaction():
                 rows = [row_of(row) for row in await connection.fetch(TAKE.format(table=kind.table))]
                 waiting = f"SELECT count(*) FROM {kind.table} WHERE status IN ('submitting', 'pending')"
                 OPEN_ROWS.set(await connection.fetchval(waiting), kind=kind.event, shard=shard)
             gate = asyncio.Semaphore(AT_A_TIME)
             await asyncio.gather(*(self._settle(shard, kind, row, gate) for row in rows))
         for table, statement in PURGE.items():
-            async with self._service.parts.connection(shard) as connection, connection.transaction():
+            async with self._finisher.parts.connection(shard) as connection, connection.transaction():
                 removed = int((await connection.execute(statement)).rpartition(" ")[2])
             PURGED.add(removed, table=table, shard=shard)
 
@@ -99,7 +99,7 @@ class Settler:
         if status is None:
             return
         try:
-            await self._service.settle(self._service.shard(shard), kind, row["id"], status, reason)
+            await self._finisher.settle(self._finisher.shard(shard), kind, row["id"], status, reason)
         except StaleMap:
             log.warning("map is older than the shard's epoch", shard=shard)
 
@@ -107,17 +107,16 @@ class Settler:
         """What the row becomes; None: still not known."""
         if not row["livemode"]:
             return Status.SUCCEEDED, "test"
-        market = self._service.parts.markets.get().get(row["market"])
+        market = self._finisher.parts.markets.get().get(row["market"])
         if market is None or row["bank"] not in market.banks:
             log.error("open row of a bank that is not mounted", id=row["id"], market=row["market"], bank=row["bank"])
             return None, None
-        said = await self._service.parts.banks.ask(kind.table, market, row["bank"], row["id"])
+        said = await self._finisher.parts.banks.ask(kind.table, market, row["bank"], row["id"])
         SETTLED.add(market=market.id, bank=row["bank"], outcome=said.outcome)
         if said.outcome is Outcome.SUCCEEDED:
             return Status.SUCCEEDED, said.reason
         if said.outcome is Outcome.DECLINED:
-            # A refund that a bank declines has failed: there is no third thing for it.
-            return (Status.DECLINED if kind is PAYMENT else Status.FAILED), said.reason
+            return Status.DECLINED, said.reason
         if said.outcome is Outcome.FAILED and row["age_s"] >= GIVEN_UP_S:
             return Status.FAILED, said.reason
         return None, None
