@@ -382,6 +382,13 @@ class Process:
         """What the health port answers."""
         return httpx.get(f"http://{self.address}:{health.PORT}{path}").raise_for_status().text
 
+    async def up(self) -> bool:
+        """Whether it is ready: from then on SIGTERM is heard."""
+        try:
+            return await asyncio.to_thread(self.ask, "/healthz") == "ok\n"
+        except httpx.TransportError:
+            return False
+
     def kill(self) -> None:
         self.popen.kill()
         self.popen.wait(10)
@@ -430,12 +437,12 @@ def test_a_relay_killed_again_and_again_loses_and_reorders_nothing(
             # The dead process's lease, as if its seconds had gone by.
             await connection.execute("UPDATE relay_lease SET expires_at = now() - interval '1 second'")
         process = Process(env, "relay", "--shards", str(tmp_path / "shards.json"))
+        await until(process.up)
 
         async def all_sent() -> bool:
             return not await waiting(connection)
 
         await until(all_sent)
-        assert await asyncio.to_thread(process.ask, "/healthz") == "ok\n"
         metrics = await asyncio.to_thread(process.ask, "/metrics")
         assert 'relay_leads{cell="test",shard="s00"} 1' in metrics
         assert 'relay_events_sent_total{cell="test",shard="s00"}' in metrics
@@ -531,6 +538,7 @@ def test_an_archiver_killed_again_and_again_archives_every_event_in_order(cloud:
         asyncio.run(until(archived_at_least(len(sent) - chance.randrange(24))))
         process.kill()
     process = Process(env, "archive", "--flush-s=0.1")
+    asyncio.run(until(process.up))
     asyncio.run(until(archived_at_least(len(sent))))
     assert '"message": "ended"' in process.end()
     firsts = first_copies(cloud.archived())
