@@ -438,6 +438,7 @@ def test_a_relay_killed_again_and_again_loses_and_reorders_nothing(
             await connection.execute("UPDATE relay_lease SET expires_at = now() - interval '1 second'")
         process = Process(env, "relay", "--shards", str(tmp_path / "shards.json"))
         await until(process.up)
+        await write(1)
 
         async def all_sent() -> bool:
             return not await waiting(connection)
