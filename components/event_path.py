@@ -38,8 +38,12 @@ class EventPathArgs:
     """Has `aws` and `database`."""
     relays: int = 2
     """Pods of the relay: one leads a shard, the others stand by."""
+    archive_after_s: float = 5.0
+    """Seconds that an event waits for others to share an object with: fewer seconds, more and smaller objects."""
 
     def __post_init__(self) -> None:
+        if not 0.1 <= self.archive_after_s <= 60:
+            raise ValueError(f"event_path.archive_after_s: {self.archive_after_s} is outside 0.1..60 s")
         if taken := sorted({RELAY, ARCHIVER} & self.queue_urls.keys()):
             raise ValueError(f"event_path.queue_urls: {taken[0]!r} is another program's name; rename the consumer")
 
@@ -60,7 +64,13 @@ def workloads(args: EventPathArgs) -> dict[str, WorkloadArgs]:
     )
     # One archiver: two would write every event twice. It remembers nothing, so another pod goes on where one ended.
     archiver = _workload(
-        args, ARCHIVER, namespace=PAYMENTS, replicas=1, arguments=["archive"], environment=log, needs=("aws",)
+        args,
+        ARCHIVER,
+        namespace=PAYMENTS,
+        replicas=1,
+        arguments=["archive", f"--flush-s={args.archive_after_s:g}"],
+        environment=log,
+        needs=("aws",),
     )
     # One pod a consumer, because the reference handler keeps its state in memory.
     consumers = {
