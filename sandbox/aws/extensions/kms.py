@@ -1,5 +1,5 @@
-"""KMS: the rotation period of a key and the date of its next rotation, and ids of multi-Region keys in AWS's form, `mrk-`
-and 32 digits: moto's are longer than its own ciphertext has room for, which nobody could then decrypt.
+"""KMS: rotation period of a key and date of its next rotation; ids of multi-Region keys in AWS's form, `mrk-` and 32
+digits: moto's are longer than its own ciphertext has room for, which nobody could then decrypt.
 
 https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html
 https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyRotationStatus.html

@@ -19,7 +19,7 @@ class Bucket(models.FakeBucket):  # type: ignore[misc]
         self.ownership_rule = "BucketOwnerEnforced"
         self.public_access_block = models.PublicAccessBlock(True, True, True, True)
 
-    def get_permission(self, action: str, resource: str) -> PermissionResult:
+    def get_permission(self, *_: object) -> PermissionResult:
         """moto's own reading of bucket policies knows no conditions: a denial of what comes without TLS would deny all.
         `sandbox/aws/iam` has read the policy before."""
         return PermissionResult.NEUTRAL
