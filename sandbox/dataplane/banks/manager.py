@@ -124,7 +124,8 @@ class Banks:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._started = time.time()
         deadline = time.monotonic() + START_S
-        while not control.exists():
+        # The socket's file is there a moment before somebody listens at it.
+        while not _listened(control):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise BanksError(f"the banks do not start; see {self._folder / 'banks.log'}")
             time.sleep(0.02)
@@ -142,3 +143,12 @@ class Banks:
             except (OSError, ValueError) as error:
                 raise BanksError(f"the banks do not answer: {error}") from error
         return answer
+
+
+def _listened(control: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(control))
+        except OSError:
+            return False
+    return True
