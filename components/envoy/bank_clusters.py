@@ -15,18 +15,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from envoy.config.accesslog.v3 import accesslog_pb2
 from envoy.config.bootstrap.v3 import bootstrap_pb2
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2, outlier_detection_pb2
 from envoy.config.core.v3 import base_pb2, protocol_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
-from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.filters.http.admission_control.v3 import admission_control_pb2
-from envoy.extensions.filters.http.health_check.v3 import health_check_pb2
 from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import LocalRateLimit
 from envoy.extensions.filters.http.upstream_codec.v3 import upstream_codec_pb2
-from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb2
 from envoy.extensions.retry.priority.previous_priorities.v3 import previous_priorities_config_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from envoy.type.matcher.v3 import string_pb2
@@ -36,20 +32,15 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from components.banks import Bank, Endpoint, Market
+from components.envoy.bank_listener import egress_listener
 from components.envoy.messages import (
     address,
     bootstrap,
     count,
     discovery,
     duration,
-    file_source,
-    headers,
     http_filter,
-    json_access_log,
-    json_format,
-    listener,
     pack,
-    router,
     secret_file,
     secret_source,
     to_dict,
@@ -66,19 +57,10 @@ CLIENT_FOLDER: Final = "/etc/bank-clients"
 TRUSTED_CA: Final = "/etc/ssl/certs/ca-certificates.crt"
 """Authorities of the image: banks' servers are certified by public ones."""
 
-PORT = 8080
-
-READY_PATH: Final = "/healthz"
-
 CLIENT_SECRET: Final = "bank-client"
 """Name of the certificate in `sds.json`."""
 
 ROUTES: Final = "banks"
-
-REFUSED: Final = "x-refused"
-
-RETRY_AFTER_S = 1
-"""Seconds that a caller is asked to wait: about the interval in which a bank is asked again."""
 
 SAFE_RETRIES: Final = "connect-failure,refused-stream,reset-before-request"
 """Nothing of the request has left us then. All else may have moved money
@@ -94,17 +76,6 @@ ADMISSION_WINDOW_MS = 10_000
 ADMISSION_LEAST_RATE = 5
 """Requests a second in that window below which it refuses nothing: single failures say little."""
 
-_UNKNOWN, _NOT_SENT = "it is not known whether the bank took the payment", "nothing was sent to the bank"
-
-LOCAL_ANSWERS: Final[tuple[tuple[tuple[str, ...], int, str, str], ...]] = (
-    (("UT", "SI", "DT"), 504, "timeout", _UNKNOWN),
-    (("UC", "UR", "UPE"), 502, "reset", _UNKNOWN),
-    (("UO",), 503, "overload", _NOT_SENT),
-    (("UH", "UF"), 503, "breaker", _NOT_SENT),
-)
-"""Envoy's response flags -> status, reason and what it means. The first that fits: a second try adds its flags to those
-of the first, and what is not known outweighs the rest."""
-
 
 def cluster_name(market: str, bank: str) -> str:
     """Of a bank's cluster, and the value of header `x-bank`."""
@@ -116,7 +87,7 @@ def egress_files(markets: Sequence[Market], node: str) -> dict[str, str]:
     clusters = [bank_cluster(market.name, bank) for market in markets for bank in market.banks.values()]
     return {
         "bootstrap.json": _text(_bootstrap(node)),
-        "lds.json": _discovery([_listener()]),
+        "lds.json": _discovery([egress_listener(f"{CONFIG_FOLDER}/rds.json", ROUTES)]),
         "rds.json": _discovery([routes(markets)]),
         "cds.json": _discovery(clusters),
         "sds.json": _discovery([secret_file(CLIENT_SECRET, CLIENT_FOLDER)]),
@@ -345,90 +316,3 @@ def _rate(bank: Bank) -> LocalRateLimit:
         filter_enabled=_always(),
         filter_enforced=_always(),
     )
-
-
-def _listener() -> listener_pb2.Listener:
-    """Where payments and settler call. It says nothing of banks, so a new bank does not change it."""
-    manager = hcm_pb2.HttpConnectionManager(
-        stat_prefix="egress",
-        rds=hcm_pb2.Rds(config_source=file_source(f"{CONFIG_FOLDER}/rds.json"), route_config_name=ROUTES),
-        http_filters=[
-            http_filter("envoy.filters.http.health_check", _ready()),
-            http_filter("envoy.filters.http.local_ratelimit", LocalRateLimit(stat_prefix="bank_rate")),
-            router(),
-        ],
-        local_reply_config=_local_answers(),
-        access_log=[_access_log()],
-        use_remote_address=_yes(),
-        generate_request_id=_yes(),
-        preserve_external_request_id=True,
-        request_timeout=_ms(30_000),
-    )
-    return listener("egress", PORT, manager)
-
-
-def _ready() -> health_check_pb2.HealthCheck:
-    return health_check_pb2.HealthCheck(
-        pass_through_mode=_yes(False),
-        headers=[
-            route_components_pb2.HeaderMatcher(name=":path", string_match=string_pb2.StringMatcher(exact=READY_PATH))
-        ],
-    )
-
-
-def _local_answers() -> hcm_pb2.LocalReplyConfig:
-    """What Envoy answers itself. Answers of a bank pass as they are."""
-    mappers = [_answer(_flags(flags), status, word, what) for flags, status, word, what in LOCAL_ANSWERS]
-    # Neither has a flag yet when its answer is written: the rate limiter has 429 for itself, and what is left of 503 is
-    # admission control.
-    mappers += [
-        _answer(_status(429), 503, "rate-limit", _NOT_SENT),
-        _answer(_status(503), 503, "overload", _NOT_SENT),
-    ]
-    return hcm_pb2.LocalReplyConfig(mappers=mappers)
-
-
-def _status(code: int) -> accesslog_pb2.AccessLogFilter:
-    found = accesslog_pb2.AccessLogFilter()
-    found.status_code_filter.comparison.op = accesslog_pb2.ComparisonFilter.EQ
-    found.status_code_filter.comparison.value.default_value = code
-    found.status_code_filter.comparison.value.runtime_key = f"egress.local_{code}"
-    return found
-
-
-def _flags(flags: Sequence[str]) -> accesslog_pb2.AccessLogFilter:
-    return accesslog_pb2.AccessLogFilter(response_flag_filter=accesslog_pb2.ResponseFlagFilter(flags=flags))
-
-
-def _answer(when: accesslog_pb2.AccessLogFilter, status: int, word: str, what: str) -> hcm_pb2.ResponseMapper:
-    return hcm_pb2.ResponseMapper(
-        filter=when,
-        status_code=count(status),
-        body_format_override=json_format({"error": {"type": "bank_unavailable", "reason": word, "message": what}}),
-        headers_to_add=headers({REFUSED: word, "retry-after": str(RETRY_AFTER_S)}),
-    )
-
-
-def _access_log() -> accesslog_pb2.AccessLog:
-    """One JSON line a call. No path and no body: a reference stands in the path, amounts in the body."""
-    not_probes = accesslog_pb2.AccessLogFilter()
-    not_probes.not_health_check_filter.SetInParent()
-    return json_access_log(ACCESS_FIELDS, not_probes)
-
-
-ACCESS_FIELDS: Final[dict[str, str]] = {
-    "time": "%START_TIME%",
-    "bank": "%REQ(x-bank)%",
-    "method": "%REQ(:method)%",
-    "status": "%RESPONSE_CODE%",
-    "refused": "%RESP(x-refused)%",
-    "flags": "%RESPONSE_FLAGS%",
-    "details": "%RESPONSE_CODE_DETAILS%",
-    "duration_ms": "%DURATION%",
-    "upstream_ms": "%RESP(x-envoy-upstream-service-time)%",
-    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-    "host": "%UPSTREAM_HOST%",
-    "request_id": "%REQ(x-request-id)%",
-    "traceparent": "%REQ(traceparent)%",
-}
-"""Field of the access log -> Envoy's command."""
