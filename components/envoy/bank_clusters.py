@@ -8,7 +8,7 @@ know no errors, so a breaker of a bank is made of four things:
 - circuit breakers: connections, waiting requests, requests, retries, retry budget;
 - outlier detection that may eject the only host, with a panic threshold of 0, so that an ejected bank gets nothing;
 - admission control as a filter of the cluster (a filter of the listener would judge all banks together);
-- a local answer that says why, and that nothing was sent (503) or that it is not known (502, 504).
+- a local answer that says why: nothing was sent (503, `x-refused`), or it is not known (502, 504, `x-bank-unknown`).
 """
 
 import json
@@ -32,7 +32,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from components.banks import Bank, Endpoint, Market
-from components.envoy.bank_listener import egress_listener
+from components.envoy.bank_listener import REFUSED, UNKNOWN, egress_listener
 from components.envoy.messages import (
     address,
     bootstrap,
@@ -254,10 +254,12 @@ def _admission(bank: Bank) -> admission_control_pb2.AdmissionControl:
 
 
 def routes(markets: Sequence[Market]) -> route_pb2.RouteConfiguration:
-    """A route a bank, by header; a bank that nobody declared gets 404."""
+    """A route a bank, by header. No bank may say that nothing was sent to it."""
     found = [_route(market.name, bank) for market in markets for bank in market.banks.values()]
     host = route_components_pb2.VirtualHost(name=ROUTES, domains=["*"], routes=found)
-    return route_pb2.RouteConfiguration(name=ROUTES, virtual_hosts=[host])
+    return route_pb2.RouteConfiguration(
+        name=ROUTES, virtual_hosts=[host], response_headers_to_remove=[REFUSED, UNKNOWN]
+    )
 
 
 def _route(market: str, bank: Bank) -> route_components_pb2.Route:

@@ -35,20 +35,27 @@ REQUEST_S = 30.0
 """In which a caller has to have sent its request."""
 
 REFUSED: Final = "x-refused"
+"""With the reason, on what was certainly not sent to a bank: callers may forget such a payment. Envoy removes it from
+banks' answers."""
+
+UNKNOWN: Final = "x-bank-unknown"
+"""With the reason, where the bank may have taken the payment: callers have to ask it."""
 
 RETRY_AFTER_S = 1
 """Seconds that a caller is asked to wait: about the interval in which a bank is asked again."""
 
 _UNKNOWN, _NOT_SENT = "it is not known whether the bank took the payment", "nothing was sent to the bank"
 
-LOCAL_ANSWERS: Final[tuple[tuple[tuple[str, ...], int, str, str], ...]] = (
-    (("UT", "SI", "DT"), 504, "timeout", _UNKNOWN),
-    (("UC", "UR", "UPE"), 502, "reset", _UNKNOWN),
-    (("UO",), 503, "overload", _NOT_SENT),
-    (("UH", "UF"), 503, "breaker", _NOT_SENT),
+LOCAL_ANSWERS: Final[tuple[tuple[tuple[str, ...], int, str], ...]] = (
+    (("UT", "SI", "DT", "UMSDR"), 504, "timeout"),
+    (("UC", "UR", "UPE", "LR"), 502, "reset"),
+    (("UO",), 503, "overload"),
+    (("UH", "UF"), 503, "breaker"),
+    (("NR", "NC"), 503, "no-route"),
 )
-"""Envoy's response flags -> status, reason and what it means. The first that fits: a second try adds its flags to those
-of the first, and what is not known outweighs the rest."""
+"""Envoy's response flags -> status and reason. The first that fits: a second try adds its flags to those of the first,
+and what is not known outweighs the rest. A bank without a route is no 404: that is what banks say of unknown
+references."""
 
 
 def egress_listener(routes_file: str, routes: str) -> listener_pb2.Listener:
@@ -82,12 +89,12 @@ def _ready() -> health_check_pb2.HealthCheck:
 
 def _local_answers() -> hcm_pb2.LocalReplyConfig:
     """What Envoy answers itself. Answers of a bank pass as they are."""
-    mappers = [_answer(_flags(flags), status, word, what) for flags, status, word, what in LOCAL_ANSWERS]
+    mappers = [_answer(_flags(flags), status, word) for flags, status, word in LOCAL_ANSWERS]
     # Neither has a flag yet when its answer is written: the rate limiter has 429 for itself, and what is left of 503 is
     # admission control.
     mappers += [
-        _answer(_status(429), 503, "rate-limit", _NOT_SENT),
-        _answer(_status(503), 503, "overload", _NOT_SENT),
+        _answer(_status(429), 503, "rate-limit"),
+        _answer(_status(503), 503, "overload"),
     ]
     return hcm_pb2.LocalReplyConfig(mappers=mappers)
 
@@ -104,12 +111,14 @@ def _flags(flags: Sequence[str]) -> accesslog_pb2.AccessLogFilter:
     return accesslog_pb2.AccessLogFilter(response_flag_filter=accesslog_pb2.ResponseFlagFilter(flags=flags))
 
 
-def _answer(when: accesslog_pb2.AccessLogFilter, status: int, word: str, what: str) -> hcm_pb2.ResponseMapper:
+def _answer(when: accesslog_pb2.AccessLogFilter, status: int, word: str) -> hcm_pb2.ResponseMapper:
+    """503: refused, and the header says so. Anything else may have moved money, and must not look like a refusal."""
+    header, what = (REFUSED, _NOT_SENT) if status == 503 else (UNKNOWN, _UNKNOWN)
     return hcm_pb2.ResponseMapper(
         filter=when,
         status_code=count(status),
         body_format_override=json_format({"error": {"type": "bank_unavailable", "reason": word, "message": what}}),
-        headers_to_add=headers({REFUSED: word, "retry-after": str(RETRY_AFTER_S)}),
+        headers_to_add=headers({header: word, "retry-after": str(RETRY_AFTER_S)}),
     )
 
 
@@ -126,6 +135,7 @@ ACCESS_FIELDS: Final[dict[str, str]] = {
     "method": "%REQ(:method)%",
     "status": "%RESPONSE_CODE%",
     "refused": "%RESP(x-refused)%",
+    "unknown": "%RESP(x-bank-unknown)%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "duration_ms": "%DURATION%",

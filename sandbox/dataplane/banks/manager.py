@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from sandbox.dataplane.banks.authority import Authority
 
-FAULTS: Final = ("hang", "500", "reset", "drip", "slow")
+FAULTS: Final = ("hang", "500", "reset", "drip", "slow", "pretend")
 """hang: reads and never answers; 500: answers so; reset: ends the connection with RST after reading; drip: sends its
-answer a byte every 200 ms; slow: answers after 1 s."""
+answer a byte every 200 ms; slow: answers after 1 s; pretend: books, and answers 503 with the gateway's `x-refused`."""
 
 START_S = 20.0
 """Seconds that the process may take to answer for the first time."""
