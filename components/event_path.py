@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-from pulumi_kubernetes import core
 
 from components.base import type_token
+from components.payments import CA_FILE, FILES, FOLDERS, SHARDS
 from components.reachability import Party
 from components.workload import Probe, Workload, WorkloadArgs
 
@@ -17,14 +17,7 @@ RELAY, ARCHIVER = "relay", "archiver"
 PAYMENTS, CONSUMERS = "payments", "consumers"
 """Namespaces: relay and archiver beside the payments API, consumers by themselves."""
 
-SHARDS, SHARDS_FILE, SHARDS_FOLDER = "relay-shards", "shards.json", "/etc/payment-cell/shards"
-"""ConfigMap, its key, and where the relay reads it."""
-
-CA_FILE = "/etc/ssl/certs/rds.pem"
-"""In the image: the certificate authorities of RDS
-(https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.SSL.html)."""
-
-DATABASE, DATABASE_PORT, HEALTH_PORT = "payments", 5432, 8082
+HEALTH_PORT = 8082
 HEALTHY: Final = Probe(path="/healthz", port=HEALTH_PORT)
 
 
@@ -36,8 +29,6 @@ class EventPathArgs:
     region: str
     image: str
     """Of `workloads/relay`, by digest; it holds all three programs."""
-    shards: Mapping[str, pulumi.Input[str]]
-    """Shard -> host name of its database proxy."""
     stream: pulumi.Input[str]
     """Name of the stream."""
     archive_bucket: pulumi.Input[str]
@@ -47,10 +38,12 @@ class EventPathArgs:
     """Has `aws` and `database`."""
     relays: int = 2
     """Pods of the relay: one leads a shard, the others stand by."""
+    archive_after_s: float = 5.0
+    """Seconds that an event waits for others to share an object with: fewer seconds, more and smaller objects."""
 
     def __post_init__(self) -> None:
-        if not self.shards:
-            raise ValueError("event_path.shards: none; a relay needs at least one shard to read")
+        if not 0.1 <= self.archive_after_s <= 60:
+            raise ValueError(f"event_path.archive_after_s: {self.archive_after_s} is outside 0.1..60 s")
         if taken := sorted({RELAY, ARCHIVER} & self.queue_urls.keys()):
             raise ValueError(f"event_path.queue_urls: {taken[0]!r} is another program's name; rename the consumer")
 
@@ -64,14 +57,20 @@ def workloads(args: EventPathArgs) -> dict[str, WorkloadArgs]:
         RELAY,
         namespace=PAYMENTS,
         replicas=args.relays,
-        arguments=["relay", f"--shards={SHARDS_FOLDER}/{SHARDS_FILE}"],
+        arguments=["relay", f"--shards={FOLDERS[SHARDS]}/{FILES[SHARDS]}"],
         environment={**log, "DATABASE_CA_FILE": CA_FILE},
         needs=("aws", "database"),
-        config_maps={SHARDS: SHARDS_FOLDER},
+        config_maps={SHARDS: FOLDERS[SHARDS]},
     )
     # One archiver: two would write every event twice. It remembers nothing, so another pod goes on where one ended.
     archiver = _workload(
-        args, ARCHIVER, namespace=PAYMENTS, replicas=1, arguments=["archive"], environment=log, needs=("aws",)
+        args,
+        ARCHIVER,
+        namespace=PAYMENTS,
+        replicas=1,
+        arguments=["archive", f"--flush-s={args.archive_after_s:g}"],
+        environment=log,
+        needs=("aws",),
     )
     # One pod a consumer, because the reference handler keeps its state in memory.
     consumers = {
@@ -117,17 +116,9 @@ def _workload(
     )
 
 
-def shards_document(args: EventPathArgs) -> pulumi.Output[str]:
-    """What `workloads.database.parse_shards` reads. `host` is where to connect to, `name` what the certificate and the
-    token are for: the same here, and apart where something stands in between."""
-    shards = {id_: {"host": host, "name": host, "port": DATABASE_PORT} for id_, host in args.shards.items()}
-    return pulumi.Output.json_dumps(
-        {"shards": shards, "database": DATABASE, "region": args.region}, sort_keys=True, separators=(",", ":")
-    )
-
-
 class EventPath(pulumi.ComponentResource):
-    """ConfigMap of the shards and a workload for each program. Creation: one rollout."""
+    """A workload for each program. Creation: one rollout. The relay reads the ConfigMap of the shards that
+    `components.payments` declares in the same namespace."""
 
     def __init__(
         self,
@@ -139,23 +130,16 @@ class EventPath(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource] = (),
     ) -> None:
         """`namespaces`: `Workloads.namespaces`, with `payments` and `consumers`. `after`: what the programs wait for,
-        such as their roles and whoever makes the tables."""
+        such as whoever declares the shards and makes the tables."""
         super().__init__(type_token(type(self)), name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        shards = core.v1.ConfigMap(
-            f"{name}-{SHARDS}",
-            metadata={"name": SHARDS, "namespace": namespaces[PAYMENTS], "labels": {"payment-cell/cell": args.cell}},
-            data={SHARDS_FILE: shards_document(args)},
-            opts=child,
-        )
         for program, declared in workloads(args).items():
-            before = [shards] if program == RELAY else []
             Workload(
                 f"{name}-{program}",
                 declared,
                 args.parties,
                 child,
                 namespace=namespaces[declared.namespace],
-                after=[*before, *after],
+                after=after,
             )
         self.register_outputs({"consumers": sorted(args.queue_urls)})

@@ -3,12 +3,10 @@
 bind = PodIdentityArgs(..., namespace=PAYMENTS, service_account=RELAY, policy=policy(*relay_statements(args)))
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 
-from components.event_path import RELAY
 from components.iam import Statement, allow, via_service
 
 
@@ -18,8 +16,6 @@ class EventPathRoleArgs:
 
     region: str
     account_id: str
-    proxy_arns: Mapping[str, pulumi.Input[str]]
-    """Shard -> ARN of its database proxy."""
     stream_arn: pulumi.Input[str]
     events_key_arn: pulumi.Input[str]
     archive_bucket: pulumi.Input[str]
@@ -28,10 +24,10 @@ class EventPathRoleArgs:
 
 
 def relay_statements(args: EventPathRoleArgs) -> list[Statement]:
-    """Signs in to the shards as `relay`, writes to the stream, and puts aside what cannot be published."""
+    """Writes to the stream, and puts aside what cannot be published. It signs in to the shards as `relay` beside
+    (`ShardedDatabase.connect_statement`)."""
     encrypt = via_service(["kinesis"], args.region, args.account_id)
     return [
-        allow("SignIn", ["rds-db:connect"], [_user(args, arn) for _, arn in sorted(args.proxy_arns.items())]),
         allow("WriteStream", ["kinesis:PutRecords"], [args.stream_arn]),
         allow("EncryptRecords", ["kms:GenerateDataKey"], [args.events_key_arn], when=encrypt),
         *_put(args, "quarantine/relay/*"),
@@ -72,10 +68,3 @@ def _put(args: EventPathRoleArgs, *names: str) -> list[Statement]:
 
 def _bucket(args: EventPathRoleArgs) -> pulumi.Output[str]:
     return pulumi.Output.concat("arn:aws:s3:::", args.archive_bucket)
-
-
-def _user(args: EventPathRoleArgs, proxy_arn: pulumi.Input[str]) -> pulumi.Output[str]:
-    """The database user behind a proxy, which IAM knows by the last part of the proxy's ARN, `prx-...`
-    (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-proxy-connecting.html)."""
-    proxy = pulumi.Output.from_input(proxy_arn).apply(lambda arn: arn.rpartition(":")[2])
-    return pulumi.Output.concat(f"arn:aws:rds-db:{args.region}:{args.account_id}:dbuser:", proxy, f"/{RELAY}")

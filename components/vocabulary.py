@@ -93,6 +93,8 @@ class KeyUse(StrEnum):
     """Backup vaults: their own key, so that who can read a store cannot read its backups."""
     SUBJECTS = "subjects"
     """Wraps the data keys of data subjects. Erasure destroys a data key, never this one."""
+    FRAUD = "fraud"
+    """Features, decisions and models of the fraud decision, and the key of its pseudonyms."""
     ENVELOPE = "envelope"
     """Wraps data keys of ciphertext that both regions of a pair read."""
     EVIDENCE = "evidence"

@@ -24,6 +24,7 @@ from components.addresses import SERVICE_CIDR
 from components.vocabulary import Compute, Controller, Environment, Program
 from contracts.shard_map import ShardMapError, slot_of
 from contracts.shard_plan import Change, ChangeKind, declared_map, equal_counts, nearest_counts
+from stacks.gateway_models import GATEWAY_RULES, GatewaySettings
 from stacks.guardrail_models import (
     GUARDRAIL_RULES,
     AdoptedSettings,
@@ -151,6 +152,7 @@ PATTERN_RULES = MappingProxyType(
         _pattern(OrganizationId): ("is not an organisation id", "write o- and 10 to 32 letters and digits"),
         _pattern(RoleArn): ("is not the ARN of a role", "write arn:aws:iam::<account>:role/<name>"),
         **GUARDRAIL_RULES,
+        **GATEWAY_RULES,
         _pattern(Domain): ("is not a DNS name", "write it in lower case without a dot at the end"),
         _pattern(HostedZoneId): ("is not the id of a hosted zone", "write the Z... that Route 53 shows"),
         _pattern(EcrImage): (
@@ -374,6 +376,9 @@ class CellSettings(Settings):
         description="`cell up` and `cell preview` refuse a cell that costs more. Plain pulumi does not.",
     )
     runner: RunnerSettings | None = None
+    training_image: Digest | None = Field(
+        default=None, description="Of `model` in the cell's registry: trains the fraud model every week."
+    )
     slo: float = Field(
         default=99.95, ge=95, lt=100, description="Percent of requests at the edge that must not fail, over 30 days."
     )
@@ -456,6 +461,8 @@ class WorkloadsSettings(Settings):
     images: dict[ProgramName, Digest] = Field(
         default_factory=dict, description="program -> digest in the cell's registry; the programs named here run."
     )
+
+    gateway: GatewaySettings = GatewaySettings()
 
     @model_validator(mode="after")
     def _carries_payments_whole(self) -> Self:

@@ -63,7 +63,8 @@ def start(program: str, level: int = logging.INFO) -> Log:
     handler.setFormatter(Lines(os.environ.get("CELL", "")))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # One line a call of a client: the program's own lines say more.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for talkative in ("botocore", "httpx"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     return Log(program)
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from operations.errors import CellError, ExitCode
 
+GATEWAY = "gateway.gateway.svc.cluster.local"
+"""The gateway's Service."""
+
 RESOLVE = "PAYMENT_CELL_RESOLVE"
 """Environment variable with the path of a file {"<name>": "<address>:<port>"}, which `cell sandbox env` sets."""
 
@@ -35,7 +38,7 @@ def gateway(stack: str, domain: str) -> Target:
     """
     path = os.environ.get(RESOLVE)
     names = json.loads(Path(path).read_text()) if path and Path(path).exists() else {}
-    found = names.get(f"{stack}/gateway")
+    found = names.get(f"{stack}/{GATEWAY}")
     if found is None:
         raise CellError(
             f"{stack}: no gateway runs on this machine; a probe needs the sandbox with the cell's workloads: "

@@ -462,6 +462,22 @@ def test_what_the_bank_never_saw_fails_only_when_no_call_can_be_under_way(world:
     world(body)
 
 
+def test_killed_before_it_was_held_a_payment_is_held_and_not_sent(world: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def killed(*_: Any) -> None:
+        raise Killed
+
+    async def body(w: World) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(Store, "_write", killed)
+            with pytest.raises(Killed):
+                await w.post(x_fraud_decision="review")
+        await w.later()
+        assert ((await w.post()).json()["status"], w.bank.asked) == ("review", 0)
+        assert [event.type for event in await w.chain()] == ["payment.review"]
+
+    world(body)
+
+
 KILLS = {
     "after the row": (Banks, "send", False, "failed"),
     "after the bank": (Banks, "send", True, "succeeded"),

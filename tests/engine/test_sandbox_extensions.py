@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -443,3 +444,14 @@ def test_a_metric_filter_turns_log_events_into_metrics(sandbox: Sandbox) -> None
             logGroupName="/programs", filterName="x", filterPattern="[a, b]", metricTransformations=[into]
         )
     logs.delete_log_group(logGroupName="/programs")
+
+
+def test_what_a_multi_region_key_wraps_can_be_unwrapped(sandbox: Sandbox) -> None:
+    kms = sandbox.client("kms")
+    key = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
+    assert re.fullmatch(r"mrk-[0-9a-f]{32}", key)
+    made = kms.generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext={"subject": "a"})
+    unwrapped = kms.decrypt(KeyId=key, CiphertextBlob=made["CiphertextBlob"], EncryptionContext={"subject": "a"})
+    assert unwrapped["Plaintext"] == made["Plaintext"]
+    with pytest.raises(ClientError, match="NotFound"):
+        kms.describe_key(KeyId="mrk-" + "0" * 32)

@@ -27,7 +27,7 @@ ARGS = FraudScoringArgs(
     logs_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/logs",
     training_image=image_of(ACCOUNT, REGION, "test", "model", DIGEST),
 )
-RULES = (Path(__file__).parents[2] / "workloads" / "scorer" / "rules.yaml").read_text()
+RULES = (Path(__file__).parents[2] / "stacks" / "fraud_rules.yaml").read_text()
 PARTIES = {
     "aws": Party(name="aws", place=Blocks(cidrs=("10.0.0.0/19",)), ports=(Port(number=443),)),
     "gateway": Party(name="gateway", place=Pods(namespace="gateway", labels={"app.kubernetes.io/name": "gateway"})),

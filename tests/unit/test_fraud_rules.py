@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from contracts.fraud import SIGNALS, Decision, DecisionRecord, FraudError, Mode, decision_id, moment, parse_decision
 from contracts.fraud_rules import load_rules
 
-STARTING = Path(__file__).parents[2] / "workloads" / "scorer" / "rules.yaml"
+STARTING = Path(__file__).parents[2] / "stacks" / "fraud_rules.yaml"
 CALM = {signal.name: signal.missing for signal in SIGNALS}
 BASE = """
 thresholds: {block: 75, review: 65}

@@ -83,7 +83,9 @@ def test_what_cannot_be_probed_is_refused(changes: dict[str, Any], said: str) ->
 
 def test_load_goes_nowhere_but_to_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = tmp_path / "hosts.json"
-    names.write_text(json.dumps({"one/gateway": "127.9.0.1:8443", "far/gateway": "203.0.113.9:443"}))
+    names.write_text(
+        json.dumps({f"one/{target.GATEWAY}": "127.9.0.1:8443", f"far/{target.GATEWAY}": "203.0.113.9:443"})
+    )
     monkeypatch.setenv(target.RESOLVE, str(names))
     assert target.gateway("one", "one.example.com").url == "https://127.9.0.1:8443"
     with pytest.raises(CellError, match="is not on this machine"):

@@ -44,7 +44,17 @@ CELL_OUTPUTS = {
     "nodeRoleName": "dev-node-1a2b3c4",
     "nodeSubnetIds": ["subnet-1"],
     "clusterSecurityGroupId": "sg-1",
-    "keyArns": {"volumes": "arn:aws:kms:eu-west-1:210987654321:key/volumes"},
+    "keyArns": {use: f"arn:aws:kms:eu-west-1:210987654321:key/{use}" for use in ("volumes", "subjects")},
+    "shards": {f"s{number:02}": {"proxyEndpoint": f"s{number:02}.proxy.example"} for number in range(8)},
+    "streamName": "events",
+    "archiveBucket": "archive",
+    "queueUrls": {name: f"https://sqs.example/{name}" for name in ("ledger", "invoicing", "tax", "fraud")},
+    "apiKeysSecretArn": "arn:aws:secretsmanager:eu-west-1:210987654321:secret:api-keys",
+    "subjectKeysTable": "dev-subject-keys",
+    "featureTable": "features",
+    "decisionStream": "decisions",
+    "modelBucket": "models",
+    "pseudonymSecretArn": "arn:aws:secretsmanager:eu-west-1:210987654321:secret:pseudonyms",
 }
 
 
@@ -239,9 +249,16 @@ def test_a_committed_cell_runs_its_controllers_from_its_own_registry(fleet: Flee
         deployments = made(f"{name}-workloads", fleet, CELL_OUTPUTS).of("kubernetes:apps/v1:Deployment")
         images = {d.inputs["spec"]["template"]["spec"]["containers"][0]["image"] for d in deployments.values()}
         registry = f"{account_id}.dkr.ecr.eu-west-1.amazonaws.com/{name}"
-        assert {image.partition("@")[0] for image in images} == {
-            f"{registry}/autoscaler", f"{registry}/load-balancer",
-        }  # fmt: skip
+        declared = fleet.workloads[f"{name}-workloads"].images
+        assert {image.partition("@")[0] for image in images} == {f"{registry}/{program}" for program in declared}
+
+
+def test_a_cell_that_carries_payments_runs_every_program_of_their_way(fleet: Fleet) -> None:
+    registered = made("eu-west-1-workloads", fleet, CELL_OUTPUTS)
+    assert {name.removeprefix("eu-west-1-") for name in registered.of("kubernetes:apps/v1:Deployment")} == {
+        "autoscaler", "load-balancer", "gateway", "scorer", "payments", "settler", "migrator", "relay", "archiver",
+        "ledger", "invoicing", "egress-0",
+    }  # fmt: skip
 
 
 def test_a_tunnel_is_another_way_to_the_same_cluster(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,9 @@ LATE = Counter("payments_late_answers_total", "Answers of banks that contradict 
 SEND_WITHIN_S = 10.0
 """Seconds after `begin` within which the bank is asked, or not at all."""
 
+HELD = "fraud_decision"
+"""Reason of a payment that is held."""
+
 _STATUS = {Outcome.SUCCEEDED: Status.SUCCEEDED, Outcome.DECLINED: Status.DECLINED, Outcome.FAILED: Status.FAILED}
 log = Log("payments")
 
@@ -111,8 +114,6 @@ class Service(Finisher):
         begun = await store.begin_payment(claim, row)
         if isinstance(begun, Answer):
             return begun
-        if fraud.decision != "allow":
-            return await self._finish(store, PAYMENT, begun, Status(fraud.decision), "fraud_decision")
         content = {
             "reference": payment,
             "amount": wanted.amount,
@@ -173,6 +174,8 @@ class Service(Finisher):
         began: float,
     ) -> Answer:
         try:
+            if (status := held(row)) is not None:
+                return await self._finish(store, kind, row, status, HELD)
             said = await self._ask(kind, row, content, began)
             if said.outcome is Outcome.NOT_SENT:
                 await store.release(kind, row["id"])
@@ -214,6 +217,12 @@ class Service(Finisher):
             # The account moved between the two transactions, and this row with it: the settler there finishes it.
             finished = {**row, "status": Status.PENDING, "reason": "stale_map"}
         return kind.answer(finished)
+
+
+def held(row: Mapping[str, Any]) -> Status | None:
+    """The state of a payment that the fraud decision keeps from the bank; None: it may go there."""
+    decision = row["fraud"]["decision"] if "fraud" in row else "allow"
+    return None if decision == "allow" else Status(decision)
 
 
 def _claim(secret: bytes, caller: Caller, key: str, path: str, body: Mapping[str, Any]) -> Claim:

@@ -13,7 +13,7 @@ from workloads.logs import Log
 from workloads.payments.answers import Status
 from workloads.payments.banks import Outcome
 from workloads.payments.markets import MAX_TIMEOUT_S
-from workloads.payments.service import SEND_WITHIN_S, Finisher
+from workloads.payments.service import HELD, SEND_WITHIN_S, Finisher, held
 from workloads.payments.store import PAYMENT, REFUND, Kind, StaleMap, row_of
 from workloads.telemetry import Counter, Gauge
 
@@ -105,6 +105,8 @@ class Settler:
 
     async def _found_out(self, kind: Kind, row: Mapping[str, Any]) -> tuple[Status | None, str | None]:
         """What the row becomes; None: still not known."""
+        if (status := held(row)) is not None:
+            return status, HELD
         if not row["livemode"]:
             return Status.SUCCEEDED, "test"
         market = self._finisher.parts.markets.get().get(row["market"])

@@ -68,13 +68,14 @@ async def _relays(places: Mapping[str, Place], ended: asyncio.Event, log: logs.L
     return [one(shard, place) for shard, place in places.items()]
 
 
-async def archive(stop: asyncio.Event, _: argparse.Namespace, log: logs.Log) -> None:
+async def archive(stop: asyncio.Event, arguments: argparse.Namespace, log: logs.Log) -> None:
     """All shards of the stream."""
     places = Places(
         kinesis=_client("kinesis"),
         s3=_client("s3"),
         stream=os.environ["EVENT_STREAM"],
         bucket=os.environ["ARCHIVE_BUCKET"],
+        flush_s=arguments.flush_s,
     )
     await Archiver(places, log).run(stop)
 
@@ -127,4 +128,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="workloads.relay", description=__doc__)
     parser.add_argument("program", choices=PROGRAMS)
     parser.add_argument("--shards", type=Path, default=SHARDS, help="file of the shards' places, for relay")
+    parser.add_argument("--flush-s", type=float, default=5.0, help="seconds until archive writes an object")
     asyncio.run(main(parser.parse_args()))

@@ -74,7 +74,7 @@ class Places:
     s3: Any
     stream: str
     bucket: str
-    flush_s: float = 5.0
+    flush_s: float
     """Seconds that an event waits in memory at most."""
 
 

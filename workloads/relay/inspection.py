@@ -89,8 +89,11 @@ class Inspector:
         return self._last[row.account][1] if self._remembers(row) else None
 
     def _remember(self, account: str, sequence: int, envelope: str) -> None:
+        """Without a hash where the envelope is not readable or is of another place: then the next is not measured."""
         try:
-            found = json.loads(envelope)["hash"]
+            content = json.loads(envelope)
+            own = (content["account"], content["sequence"]) == (account, sequence)
+            found = content["hash"] if own else None
         except (ValueError, KeyError, TypeError, RecursionError):
             found = None
         self._last[account] = (sequence, found if isinstance(found, str) else None)

@@ -52,7 +52,7 @@ def _client(session: Any, service: str, read_s: float = 2) -> Any:
 async def serve(settings: Settings, log: logs.Log) -> None:
     """Until SIGTERM or SIGINT."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    aws: Any = boto3.Session()
+    aws: Any = boto3.Session(region_name=os.environ["AWS_REGION"])
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     features = FeatureStore(_client(aws, "dynamodb"), settings.feature_table)

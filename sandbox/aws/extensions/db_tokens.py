@@ -10,17 +10,19 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from moto.core.utils import utcnow
-from moto.iam.access_control import IAMPolicy, PermissionResult
-from moto.iam.models import iam_backends
 from moto.rds.models import rds_backends
 from moto.sts.models import sts_backends
+
+from sandbox.aws.iam.sessions import Principal, service_session
+from sandbox.aws.iam.used import USED
+from sandbox.aws.iam.verdict import Need
 
 CHECK = "/_sandbox/db-token"
 PLACES = "/_sandbox/databases"
@@ -105,8 +107,8 @@ def check_request(token: Token, *, host: str, user: str, region: str, now: datet
         raise Refused("the token's key is of another day")
 
 
-def role_of(account: str, token: Token) -> str:
-    """ARN of the role whose temporary key signed the token. Raises `Refused`."""
+def signer(account: str, token: Token) -> Principal:
+    """The session whose temporary key signed the token. Raises `Refused`."""
     key_id, session = token.scope[0], token.values.get("X-Amz-Security-Token")
     for assumed in sts_backends[account][PARTITION].assumed_roles:
         if assumed.access_key_id != key_id:
@@ -117,26 +119,11 @@ def role_of(account: str, token: Token) -> str:
             raise Refused("the token's signature is wrong")
         if assumed.expiration < utcnow():
             raise Refused("the credentials that signed the token expired")
-        return str(assumed.role_arn)
+        found = service_session(str(assumed.role_arn), str(assumed.session_name))
+        if found is None:
+            raise Refused(f"{assumed.role_arn} is gone")
+        return found
     raise Refused(f"nobody holds the access key {key_id}; a role's temporary one is needed")
-
-
-def permitted(account: str, role_arn: str, action: str, resource: str) -> bool:
-    """Whether a role's own and attached policies allow it, and its boundary does."""
-    iam = iam_backends[account][PARTITION]
-    role = next((found for found in iam.roles.values() if found.arn == role_arn), None)
-    if role is None:
-        return False
-    inline = [iam.get_role_policy(role.name, name)[1] for name in iam.list_role_policies(role.name)]
-    if not _allows([*inline, *iam.list_attached_role_policies(role.name)[0]], action, resource):
-        return False
-    boundary = role.permissions_boundary_arn
-    return not boundary or _allows([iam.get_policy(boundary)], action, resource)
-
-
-def _allows(policies: Iterable[Any], action: str, resource: str) -> bool:
-    results = {IAMPolicy(policy).is_action_permitted(action, resource) for policy in policies}
-    return PermissionResult.PERMITTED in results and PermissionResult.DENIED not in results
 
 
 def check(asked: Mapping[str, str]) -> str:
@@ -149,15 +136,18 @@ def check(asked: Mapping[str, str]) -> str:
     account, region, user = asked["account"], asked["region"], asked["user"]
     token = parse(asked["token"])
     check_request(token, host=asked["host"], user=user, region=region, now=datetime.now(UTC))
-    role = role_of(account, token)
+    client = signer(account, token)
     users = f"arn:aws:rds-db:{region}:{account}:dbuser"
-    needed = [(role, f"{users}:{asked['resource']}/{user}")]
+    needed = [(client, f"{users}:{asked['resource']}/{user}")]
     if asked.get("proxyRole"):
-        needed.append((asked["proxyRole"], f"{users}:{asked['cluster']}/{user}"))
+        proxy = service_session(asked["proxyRole"], "proxy")
+        if proxy is None:
+            raise Refused(f"the proxy's role {asked['proxyRole']} is gone")
+        needed.append((proxy, f"{users}:{asked['cluster']}/{user}"))
     for who, resource in needed:
-        if not permitted(account, who, ACTION, resource):
-            raise Refused(f"{who} may not {ACTION} on {resource}")
-    return role
+        if refusal := USED.judge(who, [Need(action=ACTION, resource=resource)], region):
+            raise Refused(refusal.message)
+    return str(client.role.arn)
 
 
 def places() -> list[tuple[str, str, list[str]]]:

