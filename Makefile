@@ -61,6 +61,7 @@ docs:
 	@$(BIN)/cell config schema > docs/schema/stack.json
 	@PYTHONPATH=tests $(BIN)/python tests/unit/component_pictures.py
 	@PYTHONPATH=tests $(BIN)/python tests/unit/gateway_page.py
+	@PYTHONPATH=tests $(BIN)/python tests/unit/banks_page.py
 
 images:
 	@$(BOOTSTRAP)

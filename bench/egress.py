@@ -15,7 +15,9 @@ from typing import Any
 
 from components.bank_egress import client_certificate
 from components.banks import Market
-from components.envoy.bank_clusters import ADMIN_PORT, CLIENT_FOLDER, CONFIG_FOLDER, PORT, TRUSTED_CA, egress_files
+from components.envoy.bank_clusters import CLIENT_FOLDER, CONFIG_FOLDER, TRUSTED_CA, egress_files
+from components.envoy.bank_listener import PORT
+from components.envoy.messages import ADMIN_PORT
 
 _NUMBERS = itertools.count(1)
 

@@ -29,7 +29,8 @@ from pulumi_kubernetes import core
 from components.banks import Market
 from components.base import type_token
 from components.egress_groups import MARGIN, MAX_CONFIG_MAP_BYTES, egress_groups, group_name
-from components.envoy.bank_clusters import CLIENT_FOLDER, CONFIG_FOLDER, PORT, READY_PATH, egress_files
+from components.envoy.bank_clusters import CLIENT_FOLDER, CONFIG_FOLDER, egress_files
+from components.envoy.bank_listener import PORT, READY_PATH
 from components.reachability import Party
 from components.workload import Probe, Workload, WorkloadArgs
 

@@ -25,7 +25,9 @@ from stacks.market_files import load_markets
 pytestmark = pytest.mark.dataplane
 
 STACKS = Path(__file__).parents[2] / "stacks"
-FAILING, OTHERS = "alpha", ("beta", "gamma")
+FAILING, OTHERS, SLOW_TAKER = "alpha", ("beta", "gamma"), "epsilon"
+RATE = 50
+"""Requests a second that the last of them takes; the others' limit is not reached here."""
 RECOVERY_S = 20.0
 """Longest ejection of the test's market (2 s) and the window of admission control (10 s), with room."""
 
@@ -34,7 +36,7 @@ references = itertools.count()
 
 def market(folder: Path, name: str, *banks: str, index: int = 0) -> Market:
     text = market_text(*banks, index=index).replace("timeoutMs: 1000", "timeoutMs: 1500")
-    text = text.replace("tryTimeoutMs: 900", "tryTimeoutMs: 1400")
+    text = text.replace("tryTimeoutMs: 900", "tryTimeoutMs: 1400").replace("ratePerSecond: 50", "ratePerSecond: 1000")
     return market_file(folder, name, text).settings.as_market(name)
 
 
@@ -45,7 +47,7 @@ def host(bank: str) -> str:
 @pytest.fixture
 def banks(tmp_path: Path) -> Iterator[Banks]:
     found = Banks(tmp_path / "banks", print)
-    found.reconcile([host(bank) for bank in (FAILING, *OTHERS, "alpha-2", "delta")])
+    found.reconcile([host(bank) for bank in (FAILING, *OTHERS, SLOW_TAKER, "alpha-2", "delta")])
     yield found
     found.stop()
 
@@ -54,7 +56,9 @@ def banks(tmp_path: Path) -> Iterator[Banks]:
 def egress(tmp_path: Path, banks: Banks) -> Iterator[Egress]:
     """An egress gateway for market `one`, running."""
     found = Egress(tmp_path / "egress", banks.endpoints(), banks.ca_file)
-    found.write([market(tmp_path, "one", FAILING, *OTHERS)])
+    one = market(tmp_path, "one", FAILING, *OTHERS, SLOW_TAKER)
+    slow_taker = replace(one.banks[SLOW_TAKER], limits=replace(one.banks[SLOW_TAKER].limits, rate_per_second=RATE))
+    found.write([replace(one, banks={**one.banks, SLOW_TAKER: slow_taker})])
     found.start()
     yield found
     found.stop()
@@ -113,7 +117,10 @@ def test_a_failing_bank_fails_fast_alone_and_is_let_back_in(
         others = [pay(client, f"one/{bank}") for bank in OTHERS for _ in range(8)]
         answers = await asyncio.gather(*own, *others)
         assert {answer.status_code for answer in answers[5:]} == {201}
-        assert {(answer.status_code, answer.headers.get("x-refused")) for answer in answers[:5]} == {(status, reason)}
+        assert {(answer.status_code, answer.headers.get("x-bank-unknown")) for answer in answers[:5]} == {
+            (status, reason)
+        }
+        assert not [answer for answer in answers[:5] if "x-refused" in answer.headers], "they may have been booked"
 
         await until(client, f"one/{FAILING}", 503)
         began = time.monotonic()
@@ -192,17 +199,32 @@ def test_more_than_a_banks_rate_is_refused(egress: Egress) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         answers = []
         for _ in range(20):  # ten at a time: below the other limits
-            answers += await asyncio.gather(*(pay(client, f"one/{FAILING}") for _ in range(10)))
+            answers += await asyncio.gather(*(pay(client, f"one/{SLOW_TAKER}") for _ in range(10)))
         found = Counter((answer.status_code, answer.headers.get("x-refused")) for answer in answers)
         assert found[(503, "rate-limit")] > 20, found
-        assert found[(201, None)] >= 50, found
+        assert found[(201, None)] >= RATE, found
+        assert set(found) == {(201, None), (503, "rate-limit")}
 
     run(egress, work)
 
 
-def test_an_unknown_bank_is_not_found(egress: Egress) -> None:
+def test_a_bank_without_a_route_is_refused_and_not_mistaken_for_an_unknown_reference(egress: Egress) -> None:
     async def work(client: httpx.AsyncClient) -> None:
-        assert (await pay(client, "one/omega")).status_code == 404
+        sent = await pay(client, "one/omega")
+        asked = await client.get("/payments/reference", headers={"x-bank": "one/omega"})
+        for answer in (sent, asked):
+            assert (answer.status_code, answer.headers["x-refused"]) == (503, "no-route")
+        known = await client.get("/payments/reference", headers={"x-bank": "one/beta"})
+        assert (known.status_code, known.headers.get("x-refused")) == (404, None)
+
+    run(egress, work)
+
+
+def test_a_bank_cannot_say_that_nothing_was_sent_to_it(egress: Egress, banks: Banks) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        banks.fault(host(FAILING), "pretend")
+        answer = await pay(client, f"one/{FAILING}")
+        assert (answer.status_code, answer.headers.get("x-refused")) == (503, None)
 
     run(egress, work)
 
@@ -220,7 +242,8 @@ def test_a_reference_is_booked_once_however_often_it_is_sent(egress: Egress, ban
     async def work(client: httpx.AsyncClient) -> None:
         banks.fault(host(FAILING), "drip")
         lost = await pay(client, f"one/{FAILING}", reference="same")
-        assert lost.headers["x-refused"] == "timeout", "booked, and its answer never arrived"
+        assert lost.headers["x-bank-unknown"] == "timeout", "booked, and its answer never arrived"
+        assert "x-refused" not in lost.headers
         banks.fault(host(FAILING), None)
         again = await pay(client, f"one/{FAILING}", reference="same")
         found = await client.get("/payments/same", headers={"x-bank": f"one/{FAILING}"})
@@ -260,7 +283,7 @@ def test_a_new_market_is_routed_without_restart_and_no_connection_is_dropped(
         pid, epoch = egress.pid, json.loads(egress.admin("/server_info"))["uptime_current_epoch"]
         # GET: where Envoy answers a request before its body has come, HTTP/1.1 has it close the connection.
         ask = functools.partial(client.get, "/payments/nothing", headers={"x-bank": "two/delta"})
-        assert (await ask()).text == "", "no such route"
+        assert (await ask()).headers["x-refused"] == "no-route"
         before = egress.stats("http.egress.downstream_cx_total")
         banks.fault(host(FAILING), "slow")
         on_the_way = asyncio.create_task(pay(client, f"one/{FAILING}"))
@@ -283,6 +306,27 @@ def test_a_new_market_is_routed_without_restart_and_no_connection_is_dropped(
         assert egress.stats("listener_manager.listener_modified") == {"listener_manager.listener_modified": 0}
         now = json.loads(egress.admin("/server_info"))["uptime_current_epoch"]
         assert (egress.pid, int(now[:-1]) >= int(epoch[:-1])) == (pid, True)
+
+    run(egress, work)
+
+
+def test_changed_limits_of_a_bank_drop_no_request_that_is_on_the_way(
+    tmp_path: Path, egress: Egress, banks: Banks
+) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        await pay(client, f"one/{FAILING}")
+        banks.fault(host(FAILING), "slow")
+        on_the_way = asyncio.create_task(pay(client, f"one/{FAILING}"))
+        while banks.requests(host(FAILING)) < 2:
+            await asyncio.sleep(0.01)
+        one = market(tmp_path, "one", FAILING, *OTHERS)
+        alpha = replace(one.banks[FAILING], limits=replace(one.banks[FAILING].limits, connections=3))
+        egress.write([replace(one, banks={**one.banks, FAILING: alpha})])
+        began = time.monotonic()
+        while egress.stats("cluster_manager.cluster_(modified|updated)$")["cluster_manager.cluster_modified"] == 0:
+            assert time.monotonic() - began < RECOVERY_S
+        assert not on_the_way.done(), "changed while the bank had the request"
+        assert (await on_the_way).status_code == 201
 
     run(egress, work)
 
@@ -377,7 +421,8 @@ def test_the_access_log_names_bank_and_refusal_and_no_reference(egress: Egress, 
     run(egress, work)
     egress.stop()  # writes what it has not yet
     lines = [json.loads(line) for line in egress.log.read_text().splitlines() if line.startswith("{")]
-    assert {line["refused"] for line in lines if line["bank"] == f"one/{FAILING}"} == {"reset", "breaker"}
+    own = [line for line in lines if line["bank"] == f"one/{FAILING}"]
+    assert {(line.get("unknown"), line.get("refused")) for line in own} == {("reset", None), (None, "breaker")}
     assert "secret-reference" not in egress.log.read_text()
 
 

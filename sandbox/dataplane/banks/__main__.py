@@ -25,9 +25,10 @@ class Street:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One question of the manager."""
         try:
-            question = json.loads(await reader.readline())
-            writer.write(json.dumps(await self._do(question)).encode() + b"\n")
-            await writer.drain()
+            line = await reader.readline()
+            if line:  # else it only looked whether somebody listens
+                writer.write(json.dumps(await self._do(json.loads(line))).encode() + b"\n")
+                await writer.drain()
         finally:
             writer.close()
 

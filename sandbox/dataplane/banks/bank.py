@@ -90,12 +90,17 @@ class Bank:
             return True
         await asyncio.sleep(SLOW_S if fault == "slow" else self._latency_s)
         status, answer = self._do(method, path, body)
+        if fault == "pretend":
+            await self._send(writer, HTTPStatus.SERVICE_UNAVAILABLE, answer, drip=False, more="x-refused: breaker\r\n")
+            return True
         await self._send(writer, status, answer, drip=fault == "drip")
         return True
 
-    async def _send(self, writer: asyncio.StreamWriter, status: HTTPStatus, answer: Any, *, drip: bool) -> None:
+    async def _send(
+        self, writer: asyncio.StreamWriter, status: HTTPStatus, answer: Any, *, drip: bool, more: str = ""
+    ) -> None:
         body = json.dumps(answer).encode()
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n{more}"
         message = head.encode() + f"content-length: {len(body)}\r\n\r\n".encode() + body
         for part in (message[n : n + 1] for n in range(len(message))) if drip else (message,):
             writer.write(part)

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from sandbox.dataplane.banks.authority import Authority
 
-FAULTS: Final = ("hang", "500", "reset", "drip", "slow")
+FAULTS: Final = ("hang", "500", "reset", "drip", "slow", "pretend")
 """hang: reads and never answers; 500: answers so; reset: ends the connection with RST after reading; drip: sends its
-answer a byte every 200 ms; slow: answers after 1 s."""
+answer a byte every 200 ms; slow: answers after 1 s; pretend: books, and answers 503 with the gateway's `x-refused`."""
 
 START_S = 20.0
 """Seconds that the process may take to answer for the first time."""
@@ -124,7 +124,8 @@ class Banks:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._started = time.time()
         deadline = time.monotonic() + START_S
-        while not control.exists():
+        # The socket's file is there a moment before somebody listens at it.
+        while not _listened(control):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise BanksError(f"the banks do not start; see {self._folder / 'banks.log'}")
             time.sleep(0.02)
@@ -142,3 +143,12 @@ class Banks:
             except (OSError, ValueError) as error:
                 raise BanksError(f"the banks do not answer: {error}") from error
         return answer
+
+
+def _listened(control: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(control))
+        except OSError:
+            return False
+    return True
