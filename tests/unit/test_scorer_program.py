@@ -85,6 +85,13 @@ class Table:
         found = self.items.get((request["Key"]["entity"]["S"], request["Key"]["bucket"]["N"]))
         return {"Item": found} if found else {}
 
+    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
+        assert len(TransactItems) <= 100
+        self._wait()
+        for write in TransactItems:
+            for kind, request in write.items():
+                {"Put": self.put_item, "Update": self.update_item}[kind](**request)
+
     def put_item(self, **request: Any) -> None:
         self._wait()
         item = request["Item"]

@@ -143,14 +143,18 @@ class Consumer:
         )
         messages: Sequence[Mapping[str, Any]] = answer.get("Messages", ())
         stuck: set[str] = set()
+        done: list[dict[str, str]] = []
         for message in messages:
             group = message["Attributes"]["MessageGroupId"]
             refusal = Refusal.BEHIND if group in stuck else self._take(message)
             if refusal is None:
-                self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+                done.append({"Id": str(len(done)), "ReceiptHandle": message["ReceiptHandle"]})
             else:
                 stuck.add(group)
                 REFUSED.add(consumer=self._name, reason=refusal)
+        if done:
+            # What is not deleted comes back, and is known then.
+            self._client.delete_message_batch(QueueUrl=self._url, Entries=done)
         ACCOUNTS.set(len(self.ordered.accounts), consumer=self._name)
         LAST.set(sum(account.last for account in self.ordered.accounts.values()), consumer=self._name)
         return len(messages)

@@ -28,8 +28,9 @@ from workloads.relay.waves import Waves
 BATCH_ROWS = 1_000
 """Rows read at a time."""
 
-POLL_S = (0.05, 0.2)
-"""Seconds between looks at an empty outbox: the shorter after an event, twice as long each time until the longer."""
+POLL_S = (0.2, 0.4)
+"""Seconds between looks at the outbox: the shorter after events, so that some gather for one call, twice as long each
+time until the longer."""
 
 LEASE_S = 5.0
 """Seconds after which another process takes the place of one that died."""

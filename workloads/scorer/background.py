@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-FLUSH_S = 0.2
+FLUSH_S = 0.5
 """Seconds that a change or a decision waits to be written together with others: what a killed process loses."""
 
 

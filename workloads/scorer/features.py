@@ -27,6 +27,9 @@ ENTITIES: Final = 50_000
 """In memory; the longest unused goes first. About 1 KiB each."""
 PENDING: Final = 20_000
 """Changes that wait for the table; beyond it the oldest are given up and counted."""
+TRANSACTION = 100
+"""Writes of one call (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)."""
+
 _log = Log("features")
 Item = TypeVar("Item")
 
@@ -139,21 +142,28 @@ class FeatureStore:
         metrics.WRITES.add(len(waiting) - len(refused), destination="features")
         metrics.WRITES.add(len(decisions) - len(put_off), destination="decisions")
 
-    async def _write(self, write: Callable[[Item], None], items: Sequence[Item]) -> list[Item]:
-        """Those that could not be written."""
+    async def _write(self, write: Callable[[Item], dict[str, Any]], items: Sequence[Item]) -> list[Item]:
+        """Those that could not be written. In transactions: one call for many, and a call that is repeated after a lost
+        answer counts nothing twice, because its token is the same."""
         loop = asyncio.get_running_loop()
-        done = (loop.run_in_executor(self._writers, write, item) for item in items)
+        parts = [items[start : start + TRANSACTION] for start in range(0, len(items), TRANSACTION)]
+        done = (loop.run_in_executor(self._writers, self._transact, [write(item) for item in part]) for part in parts)
         results = await asyncio.gather(*done, return_exceptions=True)
         failed = [result for result in results if isinstance(result, BaseException)]
         if failed:
             _log.warning("writes put off", count=len(failed), error=type(failed[0]).__name__)
-        return [item for item, result in zip(items, results, strict=True) if isinstance(result, BaseException)]
+        broken = (part for part, result in zip(parts, results, strict=True) if isinstance(result, BaseException))
+        return [item for part in broken for item in part]
+
+    def _transact(self, writes: list[dict[str, Any]]) -> None:
+        # The token is the SDK's own, the same for its retries (API_TransactWriteItems, ClientRequestToken).
+        self._client.transact_write_items(TransactItems=writes)
 
     def _wait_again(self, change: Change) -> None:
         waiting = self._pending.setdefault((change.entity, change.bucket), (Counters(), change.ttl_s))
         waiting[0].add(change.add)
 
-    def _update(self, change: Change) -> None:
+    def _update(self, change: Change) -> dict[str, Any]:
         add, expires = change.add, int(self._clock()) + change.ttl_s
         values: dict[str, Any] = {":expires": {"N": str(expires)}}
         sums = {"count": add.count, "small": add.small, "sum_log": add.sum_log, "sum_log2": add.sum_log2}
@@ -170,24 +180,24 @@ class FeatureStore:
             setting += ", #first_s = if_not_exists(#first_s, :first)"
             names.append("first_s")
             values[":first"] = {"N": f"{add.first_s:.3f}"}
-        self._client.update_item(
-            TableName=self._table,
-            Key={"entity": {"S": change.entity}, "bucket": {"N": str(change.bucket)}},
-            UpdateExpression=f"{setting} ADD {', '.join(parts)}",
-            ExpressionAttributeNames={f"#{name}": name for name in names},
-            ExpressionAttributeValues=values,
-        )
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": {"entity": {"S": change.entity}, "bucket": {"N": str(change.bucket)}},
+                "UpdateExpression": f"{setting} ADD {', '.join(parts)}",
+                "ExpressionAttributeNames": {f"#{name}": name for name in names},
+                "ExpressionAttributeValues": values,
+            }
+        }
 
-    def _put(self, record: DecisionRecord) -> None:
-        self._client.put_item(
-            TableName=self._table,
-            Item={
-                "entity": {"S": f"decision:{record.id}"},
-                "bucket": {"N": str(PROFILE)},
-                "record": {"S": record.to_json()},
-                "expires": {"N": str(int(self._clock()) + PROFILE_TTL_S)},
-            },
-        )
+    def _put(self, record: DecisionRecord) -> dict[str, Any]:
+        item = {
+            "entity": {"S": f"decision:{record.id}"},
+            "bucket": {"N": str(PROFILE)},
+            "record": {"S": record.to_json()},
+            "expires": {"N": str(int(self._clock()) + PROFILE_TTL_S)},
+        }
+        return {"Put": {"TableName": self._table, "Item": item}}
 
     async def decision(self, id_: str) -> dict[str, Any] | None:
         """A kept decision with its reviews and contests; None where there is none, or none any more."""
