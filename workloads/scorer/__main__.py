@@ -55,7 +55,7 @@ async def serve(settings: Settings, log: logs.Log) -> None:
     aws: Any = boto3.Session(region_name=os.environ["AWS_REGION"])
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    features = FeatureStore(_client(aws, "dynamodb"), settings.feature_table)
+    features = FeatureStore(_client(aws, "dynamodb", 5), settings.feature_table)
     stream = DecisionStream(_client(aws, "kinesis"), settings.decision_stream)
     models = Models(_client(aws, "s3", 10), settings.model_bucket)
     rules = Mounted(settings.rules, lambda text: load_rules(text, settings.rules.name))

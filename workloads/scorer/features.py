@@ -27,8 +27,8 @@ ENTITIES: Final = 50_000
 """In memory; the longest unused goes first. About 1 KiB each."""
 PENDING: Final = 20_000
 """Changes that wait for the table; beyond it the oldest are given up and counted."""
-TRANSACTION = 100
-"""Writes of one call (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)."""
+TRANSACTION = 50
+"""Writes of one call, of 100 that it takes (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)."""
 
 _log = Log("features")
 Item = TypeVar("Item")
