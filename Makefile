@@ -1,6 +1,7 @@
 # From a clean clone with Python 3.11 or newer and nothing else. Every target can be interrupted and started again.
 #   make up      a sandbox with the cell eu-west-1 deployed
 #   make test    style, types, import rules and all tests
+#   make demo    after make up: 10,000 payments through eu-west-1 while a bank hangs, the scorer and the relay are killed
 #   make bench   ratios of speed and memory; quiet machine, about 10 minutes
 #   make docs    the generated parts of docs/; tests say when they are old
 #   make images  images to digests where a builder runs, else the digests that are declared
@@ -19,12 +20,18 @@ SLOW = engine or kubernetes or dataplane
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL = up
-.PHONY: up test bench checks style types unit docs images lock permissions clean
+.PHONY: up demo test bench checks style types unit docs images lock permissions clean
 
 up:
 	@$(BOOTSTRAP)
 	@$(BIN)/cell sandbox start
 	@eval "$$($(BIN)/cell sandbox env)" && $(BIN)/cell up eu-west-1 --yes
+
+DEMO = --payments 10000 --rate 40 --fault bank-hang:$(HANGING) --fault scorer-dead --fault relay-dead
+HANGING = bank-celeste
+
+demo:
+	@eval "$$($(BIN)/cell sandbox env)" && $(BIN)/cell probe eu-west-1 $(DEMO) --report .sandbox/probe.html
 
 # What needs no engine runs while the engine is fetched and compiled.
 test:
@@ -53,6 +60,8 @@ docs:
 	@$(BIN)/python -m sandbox.aws.preconditions.documentation > docs/preconditions.md
 	@$(BIN)/cell config schema > docs/schema/stack.json
 	@PYTHONPATH=tests $(BIN)/python tests/unit/component_pictures.py
+	@PYTHONPATH=tests $(BIN)/python tests/unit/gateway_page.py
+	@PYTHONPATH=tests $(BIN)/python tests/unit/banks_page.py
 
 images:
 	@$(BOOTSTRAP)

@@ -12,8 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.banks import banks_ratios
 from bench.cell import cell_ratios
 from bench.checkpoints import checkpoint_ratio
+from bench.gateway import gateway_ratios
 from bench.machine import Machine
 from bench.ratio import Ratio
 from bench.start import start_ratio
@@ -32,6 +34,8 @@ class Suite:
 SUITES = {
     "start": Suite(what="start of the program", measure=start_ratio),
     "checkpoints": Suite(what="saving the state", measure=checkpoint_ratio),
+    "gateway": Suite(what="a payment through the gateway", measure=gateway_ratios),
+    "banks": Suite(what="banks: one hangs, and 5,000 of them", measure=banks_ratios),
     "cell": Suite(what="a development cell, several times up and down", measure=cell_ratios),
 }
 

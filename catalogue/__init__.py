@@ -1,5 +1,5 @@
 """Dated facts with their source: regions, jurisdictions, versions, quotas, creation times, instance types, workload,
-prices.
+prices, rails.
 
 One YAML file a subject beside this module. Each is checked whole when it is first asked for and then kept. Every value
 has a source and the date on which it was true, either its own or its file's.
@@ -18,6 +18,7 @@ from catalogue.load import (
     quota,
     quotas,
     quotas_date,
+    rails,
     region,
     regions,
     regions_of,
@@ -43,6 +44,7 @@ from catalogue.model import (
     RemovedApi,
     Versions,
 )
+from catalogue.rail_model import Rail
 
 __all__ = [
     "Addon",
@@ -58,6 +60,7 @@ __all__ = [
     "Prices",
     "Quota",
     "QuotaCode",
+    "Rail",
     "Region",
     "RemovedApi",
     "Versions",
@@ -70,6 +73,7 @@ __all__ = [
     "quota",
     "quotas",
     "quotas_date",
+    "rails",
     "region",
     "regions",
     "regions_of",

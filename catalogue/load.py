@@ -29,6 +29,7 @@ from catalogue.model import (
     Versions,
     Workload,
 )
+from catalogue.rail_model import Rail, Rails
 
 DIRECTORY = Path(__file__).parent
 """Where the files are."""
@@ -43,6 +44,7 @@ _FILES: Mapping[str, type[Dated]] = {
     "instances.yaml": Instances,
     "workload.yaml": Workload,
     "prices.yaml": Prices,
+    "rails.yaml": Rails,
     "removed_apis.yaml": RemovedApis,
     "deploy_role.yaml": DeployRole,
     "permissions.yaml": Permissions,
@@ -114,6 +116,16 @@ def workload() -> Workload:
 def prices() -> Prices:
     """What AWS charges."""
     return read(DIRECTORY / "prices.yaml", Prices)
+
+
+@cache
+def _rails() -> Rails:
+    return read(DIRECTORY / "rails.yaml", Rails)
+
+
+def rails() -> Mapping[str, Rail]:
+    """Rails between banks by their word in market files."""
+    return MappingProxyType(_rails().rails)
 
 
 @cache

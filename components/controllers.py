@@ -5,30 +5,24 @@ The Cluster Autoscaler and not Karpenter: node groups keep their launch template
 types, queue or rights to start instances of its own; who wants Karpenter's choice of machines takes Auto Mode.
 """
 
-import base64
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pulumi_kubernetes import core, rbac
 
 from components.base import type_token
 from components.controller_roles import AUTOSCALER, BALANCER, NAMESPACE
 from components.reachability import Party
+from components.self_signed import self_signed
 from components.workload import Probe, Workload, WorkloadArgs
 
 READ: Final = ["get", "list", "watch"]
 CHANGE: Final = [*READ, "patch", "update"]
 SERVING = "load-balancer-serving"
-"""Secret with the certificate of the controller's webhook server, which has to be there for it to start."""
-
-CERTIFICATE_DAYS = 3650
-"""Nobody calls that server: no webhook is declared, the binding says itself what one would fill in."""
+"""Secret with the certificate of the controller's webhook server, which has to be there for it to start. Nobody calls
+that server: no webhook is declared, the binding says itself what one would fill in."""
 
 
 def _rule(groups: str, resources: str, verbs: list[str], names: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -191,31 +185,10 @@ class Controllers(pulumi.ComponentResource):
             f"{self._prefix}-{SERVING}",
             metadata={"name": SERVING, "namespace": self._namespace, "labels": {"payment-cell/cell": self._args.cell}},
             type="kubernetes.io/tls",
-            data=pulumi.Output.secret(_self_signed()),
+            data=pulumi.Output.secret(self_signed(SERVING)),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["data"]),
         )
 
 
 def _ref(kind: str, name: object) -> dict[str, object]:
     return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
-
-
-def _self_signed() -> dict[str, str]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, SERVING)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=CERTIFICATE_DAYS))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    public = certificate.public_bytes(serialization.Encoding.PEM)
-    return {"tls.crt": base64.b64encode(public).decode(), "tls.key": base64.b64encode(private).decode()}

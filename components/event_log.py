@@ -107,8 +107,7 @@ class EventLogArgs:
 class EventLog(pulumi.ComponentResource):
     """Stream, archive, bus, and a queue with pipe or rule for each consumer. Creation: about two minutes.
 
-    Nothing delivers the stream to the archive yet: bucket, lock and policy stand, the delivery stream comes with the
-    data plane.
+    The stream is written by the relay and archived by the archiver (`components/event_path.py`).
     """
 
     stream_name: pulumi.Output[str]

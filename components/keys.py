@@ -87,7 +87,13 @@ KEYS: Final[Mapping[KeyUse, KeySpec]] = {
         deliver=("cloudtrail", "config", "delivery.logs", "logs", "cloudwatch", "events"),
     ),
     KeyUse.BACKUP: KeySpec(data_class=DataClass.PAYMENTS, via=("backup",), grants=True),
-    KeyUse.SUBJECTS: KeySpec(data_class=DataClass.PERSONAL, multi_region=True),
+    # Through DynamoDB for the table itself; by the payments API for the keys in it.
+    KeyUse.SUBJECTS: KeySpec(
+        data_class=DataClass.PERSONAL, via=("dynamodb",), grants=True, roles=("{cell}-payments-*",), multi_region=True
+    ),
+    KeyUse.FRAUD: KeySpec(
+        data_class=DataClass.PERSONAL, via=("dynamodb", "kinesis", "s3", "secretsmanager"), grants=True
+    ),
     KeyUse.ENVELOPE: KeySpec(data_class=DataClass.PAYMENTS, multi_region=True),
     KeyUse.EVIDENCE: KeySpec(data_class=DataClass.CONFIDENTIAL, multi_region=True, signs=True),
 }

@@ -17,6 +17,7 @@ from components.event_log import ConsumerArgs, EventLog, EventLogArgs
 from components.keys import Keys, KeysArgs
 from components.network import Network, NetworkArgs
 from components.nodes import NodeGroupArgs
+from components.payment_path import PaymentPath, PaymentPathArgs
 from components.registry import Registry, RegistryArgs
 from components.runner import Runner, RunnerArgs, RunnerSetup
 from components.sharded_database import DatabaseShard, ShardedDatabase, ShardedDatabaseArgs
@@ -25,7 +26,7 @@ from components.vocabulary import Compute, KeyUse, Tier
 from contracts.metrics import Subject
 from contracts.shard_map import ShardMap
 
-IMAGES = ("autoscaler", "gateway", "load-balancer", "payments", "relay", "scaler", "scorer")
+IMAGES = ("autoscaler", "gateway", "load-balancer", "model", "payments", "relay", "scaler", "scorer")
 """Programs that a cell runs: its own, and the controllers that a cluster with managed compute needs."""
 
 
@@ -89,6 +90,8 @@ class PaymentCellArgs:
     """Share of requests at the edge that must not fail, over 30 days."""
     master_password_version: int = 1
     """A higher one gives every shard a new master password."""
+    training_image: str | None = None
+    """Trains the fraud model on a schedule. None: a person does."""
     runner: RunnerSetup | None = None
     """Builds inside the network that run the workloads stack. None: that is reached in another way."""
     organization_id: str | None = None
@@ -122,6 +125,7 @@ class PaymentCell(pulumi.ComponentResource):
     database: ShardedDatabase
     event_log: EventLog
     edge: Edge
+    path: PaymentPath
     runner: Runner | None
     alarms: AlarmTopic
     backups: Backups
@@ -139,6 +143,7 @@ class PaymentCell(pulumi.ComponentResource):
         self.database = ShardedDatabase(name, self._database(), self._child)
         self.event_log = EventLog(name, self._event_log(), self._child)
         self.edge = Edge(name, self._edge(), self._child)
+        self.path = PaymentPath(name, self._path(), self._child)
         self.backups = Backups(name, self._backups(), self._child)
         self.runner = None if args.runner is None else Runner(name, self._runner(args.runner), self._child)
         self.telemetry = Telemetry(name, self._telemetry(), self._child)
@@ -191,6 +196,7 @@ class PaymentCell(pulumi.ComponentResource):
             "nameServers": edge.name_servers,
             "loadBalancerDnsName": edge.dns_name,
             "targetGroupArn": edge.target_group_arn,
+            **self.path.outputs(),
             "keyArns": {use.value: arn for use, arn in self.keys.arns.items()},
         }
 
@@ -338,6 +344,24 @@ class PaymentCell(pulumi.ComponentResource):
             stream_shards=args.stream_shards,
             stream_retention_h=args.stream_retention_h,
             replay_days=args.replay_days,
+            log_retention_days=args.log_retention_days,
+            protected=args.protected,
+            disposable=args.disposable,
+        )
+
+    def _path(self) -> PaymentPathArgs:
+        args = self._args
+        return PaymentPathArgs(
+            region=args.region,
+            account_id=args.account_id,
+            jurisdiction=args.jurisdiction,
+            keys=self.keys.arns,
+            cluster_name=self.cluster.name,
+            cluster_arn=self.cluster.arn,
+            database=self.database,
+            event_log=self.event_log,
+            ordered_consumers=[consumer.name for consumer in args.consumers if consumer.ordered],
+            training_image=args.training_image,
             log_retention_days=args.log_retention_days,
             protected=args.protected,
             disposable=args.disposable,

@@ -9,7 +9,7 @@ import pulumi
 from pulumi_aws import cloudwatch, rds, secretsmanager
 
 from components.base import type_token
-from components.database_proxy import DatabaseProxy, DatabaseProxyArgs
+from components.database_proxy import DatabaseProxy, DatabaseProxyArgs, connect_arn
 from components.vocabulary import DataClass, tags
 
 ENGINE = "aurora-postgresql"
@@ -17,7 +17,11 @@ PORT = 5432
 DATABASE = "payments"
 
 MASTER_USER = "cell_master"
-"""Owner of the schema and the user the proxy signs in with. `postgres` and `admin` would be guessed first."""
+"""Owner of the schema, whom migrations sign in as; the one user with a password, which only the proxy reads. `postgres`
+and `admin` would be guessed first."""
+
+USERS = ("payments", "relay", "auditor")
+"""Users of programs: made by the migrations, without a password, signed in with IAM from end to end."""
 
 LOG_EXPORTS = ("postgresql", "iam-db-auth-error", "instance")
 """All that Aurora PostgreSQL exports."""
@@ -93,10 +97,12 @@ class Shard(pulumi.ComponentResource):
     proxy_endpoint: pulumi.Output[str]
     cluster_arn: pulumi.Output[str]
     resource_id: pulumi.Output[str]
-    """`cluster-...`: what an IAM policy for rds-db:connect names."""
+    """`cluster-...`: what the proxy's own policy for rds-db:connect names."""
     secret_arn: pulumi.Output[str]
     cluster_identifier: pulumi.Output[str]
     proxy_name: pulumi.Output[str]
+    proxy_resource_id: pulumi.Output[str]
+    """`prx-...`: what a program's policy for rds-db:connect names."""
     login_log: pulumi.Output[str]
     """Name of the log group of refused IAM logins."""
 
@@ -116,7 +122,7 @@ class Shard(pulumi.ComponentResource):
         secret, version = self._secret(password)
         proxy = self._proxy(cluster, instances, secret, version)
         self.endpoint, self.reader_endpoint = cluster.endpoint, cluster.reader_endpoint
-        self.proxy_endpoint, self.proxy_name = proxy.endpoint, proxy.name
+        self.proxy_endpoint, self.proxy_name, self.proxy_resource_id = proxy.endpoint, proxy.name, proxy.resource_id
         self.cluster_identifier, self.login_log = cluster.cluster_identifier, log_groups["iam-db-auth-error"].name
         self.cluster_arn, self.resource_id, self.secret_arn = cluster.arn, cluster.cluster_resource_id, secret.arn
         self.register_outputs(
@@ -128,6 +134,14 @@ class Shard(pulumi.ComponentResource):
                 "secretArn": self.secret_arn,
             }
         )
+
+    def connect_arn(self, user: str) -> pulumi.Output[str]:
+        """What a program's role needs rds-db:connect on to be `user` of this shard. ValueError for an unknown user."""
+        if user not in (*USERS, MASTER_USER):
+            raise ValueError(
+                f"database user {user!r}: the proxy knows {', '.join((*USERS, MASTER_USER))} (shard.USERS)"
+            )
+        return connect_arn(self._settings.region, self._settings.account_id, self.proxy_resource_id, user)
 
     def _log_groups(self) -> Iterator[cloudwatch.LogGroup]:
         """RDS makes missing groups itself, without retention and key: so they exist before the cluster."""
@@ -273,6 +287,8 @@ class Shard(pulumi.ComponentResource):
                 subnet_ids=settings.subnet_ids,
                 security_group_id=settings.proxy_security_group_id,
                 cluster_identifier=cluster.id,
+                cluster_resource_id=cluster.cluster_resource_id,
+                users=USERS,
                 secret_arn=secret.arn,
                 secrets_key_arn=settings.secrets_key_arn,
                 instances=instances,

@@ -14,7 +14,7 @@ from pulumi_aws import ec2, iam, rds, ssm, vpc
 
 from components.alarms import Dimensions, Watched
 from components.base import type_token
-from components.iam import from_source, trust
+from components.iam import Statement, allow, from_source, trust
 from components.shard import PORT, Shard, ShardArgs, ShardSettings
 from components.vocabulary import DataClass, tags
 from contracts.metrics import Subject
@@ -195,6 +195,11 @@ class ShardedDatabase(pulumi.ComponentResource):
                 "securityGroupId": self.security_group_id,
             }
         )
+
+    def connect_statement(self, user: str) -> Statement:
+        """What a program's role needs to sign in as `user` at every shard's proxy."""
+        arns = [shard.connect_arn(user) for shard in self.shards.values()]
+        return allow(f"SignInAs{''.join(word.capitalize() for word in user.split('_'))}", ["rds-db:connect"], arns)
 
     def _shard(self, shard: DatabaseShard, settings: ShardSettings, groups: Mapping[str, pulumi.Input[str]]) -> Shard:
         version = self._args.version_of(shard)

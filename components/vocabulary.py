@@ -93,10 +93,28 @@ class KeyUse(StrEnum):
     """Backup vaults: their own key, so that who can read a store cannot read its backups."""
     SUBJECTS = "subjects"
     """Wraps the data keys of data subjects. Erasure destroys a data key, never this one."""
+    FRAUD = "fraud"
+    """Features, decisions and models of the fraud decision, and the key of its pseudonyms."""
     ENVELOPE = "envelope"
     """Wraps data keys of ciphertext that both regions of a pair read."""
     EVIDENCE = "evidence"
     """Signs evidence bundles (asymmetric). Encrypts nothing."""
+
+
+class Program(StrEnum):
+    """Programs that carry a payment; a cell runs all of them or none. Not a workload: one image can have several.
+
+    The value is the name of image and repository.
+    """
+
+    GATEWAY = "gateway"
+    """Envoy: the gateway behind the edge, and the egress gateways to the banks."""
+    PAYMENTS = "payments"
+    """The payments API, what makes its schema, and what settles payments of unknown outcome."""
+    RELAY = "relay"
+    """Outbox to stream, stream to archive, queue to consumer."""
+    SCORER = "scorer"
+    """The fraud decision."""
 
 
 class TagKey(StrEnum):

@@ -22,6 +22,7 @@ from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
 from operations.graph import Drawing, stack_graph, write_graph
 from operations.iam import Role, StateStore, characters, policies, target
+from operations.model import command as model
 from operations.output import Format, show, talk
 from operations.plan import cells_of, known_stack
 from operations.project import Project
@@ -42,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(config.app, name="config")
+app.add_typer(model.app, name="model")
 
 Stack = Annotated[str, typer.Argument(help="A stack of stacks/: eu-west-1, dev, account, ...", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -205,6 +207,41 @@ def connect(
 
     wanted = command or [os.environ.get("SHELL", "/bin/sh")]
     raise typer.Exit(way.connect(_session(), stack, wanted, port=port, reason=reason))
+
+
+@app.command()
+def probe(
+    stack: Stack,
+    payments: Annotated[int, typer.Option(help="How many; at most 100,000.")] = 500,
+    rate: Annotated[float, typer.Option(help="Payments a second; at most 1,000.")] = 25.0,
+    market: Annotated[list[str] | None, typer.Option(help="Pay in this market; may repeat. Left out: all.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="bank-hang:BANK, scorer-dead, relay-dead, ...")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same payments.")] = 0,
+    page: Annotated[Path | None, typer.Option("--report", help="Write an HTML page with plots here.")] = None,
+    alarms: Annotated[bool, typer.Option("--alarms", help="In place of payments: fire each alarm once.")] = False,
+    yes: Yes = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Pay through the cell's real gateway, break things meanwhile, and prove that no payment was lost or doubled.
+
+    Against a cell in the sandbox only: the load stays on this machine. Exit 1 if one is lost, doubled or misplaced.
+    """
+    from operations.probe import command as probing  # httpx and boto3, as in _preflight
+
+    if alarms:
+        fired = probing.probe_alarms(_session(), stack, _consent(yes))
+        show(fired, output)
+        _say_difference("probe")
+        if unheard := [str(row["alarm"]) for row in fired if row["arrived"] is None]:
+            raise CellError(f"nobody hears of {', '.join(unheard)}", ExitCode.ERROR)
+        return
+    options = probing.Options(
+        payments=payments, rate=rate, markets=market or (), faults=fault or (), seed=seed, page=page
+    )
+    numbers = probing.probe(_session(), stack, options)
+    show(probing.summary(numbers) if output is Format.TABLE else numbers, output)
+    if numbers["problems"]:
+        raise CellError("\n".join(numbers["problems"]), ExitCode.ERROR)
 
 
 @app.command()

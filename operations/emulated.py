@@ -11,6 +11,7 @@ DIFFERENCES: Mapping[str, str] = {
     "upgrade": "each step takes minutes to hours, nodes drain, engines restart, and a step waits for all of it",
     "iam": "nothing is allowed but what these policies say; here none of them is enforced",
     "graph": "a region takes at least as long as this computes from published times; here it takes seconds",
+    "probe": "composite alarms turn within a minute and not at once, and people are woken",
     "cost": "this is billed by use, at the prices of the day; here nothing is",
 }
 """By command; `cell preflight` and `cell connect` say their own."""

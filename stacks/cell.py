@@ -14,6 +14,7 @@ from components.buckets import ObjectLock
 from components.event_log import ConsumerArgs
 from components.nodes import NodeGroupArgs
 from components.payment_cell import PaymentCell, PaymentCellArgs
+from components.registry import image_of
 from components.runner import RunnerSetup
 from components.sharded_database import DatabaseShard
 from components.vocabulary import Environment
@@ -81,6 +82,8 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         )
         if plan.runner
         else None,
+        training_image=plan.training_image
+        and image_of(account.account_id, plan.region, plan.cell, "model", plan.training_image),
         tls_policy=plan.tls_policy,
         edge_rate_limit=ceil(plan.peak_payments_per_second * RATE_WINDOW_S * ADDRESS_SHARE),
         access_log_bucket=access_log_bucket,

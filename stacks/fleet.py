@@ -121,9 +121,9 @@ class Fleet:
             if cell is None or name in self.broken:
                 continue
             compute, missing = cell.cluster.compute, sorted(set(Controller) - workloads.images.keys())
-            if compute is Compute.AUTO and workloads.images:
-                rule = f"are part of Auto Mode, which {workloads.cell} has (cluster.compute: auto)"
-                yield self.stacks[name].problem("images", rule, "leave images out")
+            if compute is Compute.AUTO and (named := sorted(set(Controller) & workloads.images.keys())):
+                rule = f"{listed(named)} are part of Auto Mode, which {workloads.cell} has (cluster.compute: auto)"
+                yield self.stacks[name].problem("images", rule, "leave them out")
             elif compute is Compute.MANAGED and cell.environment is Environment.PRODUCTION and missing:
                 rule = (
                     f"lacks {listed(missing)}: production cell {workloads.cell} would register no pod or start no node"

@@ -21,9 +21,10 @@ from pydantic import (
 
 import catalogue
 from components.addresses import SERVICE_CIDR
-from components.vocabulary import Compute, Controller, Environment
+from components.vocabulary import Compute, Controller, Environment, Program
 from contracts.shard_map import ShardMapError, slot_of
 from contracts.shard_plan import Change, ChangeKind, declared_map, equal_counts, nearest_counts
+from stacks.gateway_models import GATEWAY_RULES, GatewaySettings
 from stacks.guardrail_models import (
     GUARDRAIL_RULES,
     AdoptedSettings,
@@ -72,8 +73,9 @@ def _quota(name: str) -> str:
 
 
 def _program(name: str) -> str:
-    if name not in list(Controller):
-        raise ValueError(f"is no program of a workloads stack: nothing would use it -> use {', '.join(Controller)}")
+    known = [*Controller, *Program]
+    if name not in known:
+        raise ValueError(f"is no program of a workloads stack: nothing would use it -> use {', '.join(known)}")
     return name
 
 
@@ -150,6 +152,7 @@ PATTERN_RULES = MappingProxyType(
         _pattern(OrganizationId): ("is not an organisation id", "write o- and 10 to 32 letters and digits"),
         _pattern(RoleArn): ("is not the ARN of a role", "write arn:aws:iam::<account>:role/<name>"),
         **GUARDRAIL_RULES,
+        **GATEWAY_RULES,
         _pattern(Domain): ("is not a DNS name", "write it in lower case without a dot at the end"),
         _pattern(HostedZoneId): ("is not the id of a hosted zone", "write the Z... that Route 53 shows"),
         _pattern(EcrImage): (
@@ -373,6 +376,9 @@ class CellSettings(Settings):
         description="`cell up` and `cell preview` refuse a cell that costs more. Plain pulumi does not.",
     )
     runner: RunnerSettings | None = None
+    training_image: Digest | None = Field(
+        default=None, description="Of `model` in the cell's registry: trains the fraud model every week."
+    )
     slo: float = Field(
         default=99.95, ge=95, lt=100, description="Percent of requests at the edge that must not fail, over 30 days."
     )
@@ -453,8 +459,22 @@ class WorkloadsSettings(Settings):
 
     cell: StackName = Field(description="Name of the cell's stack.")
     images: dict[ProgramName, Digest] = Field(
-        default_factory=dict, description="program -> digest in the cell's registry; the controllers named here run."
+        default_factory=dict, description="program -> digest in the cell's registry; the programs named here run."
     )
+
+    gateway: GatewaySettings = GatewaySettings()
+
+    @model_validator(mode="after")
+    def _carries_payments_whole(self) -> Self:
+        named = [program for program in Program if program.value in self.images]
+        if named and (missing := [program.value for program in Program if program not in named]):
+            raise ValueError(f"images: a payment needs {', '.join(missing)} too -> name all of them, or none")
+        return self
+
+    @property
+    def carries_payments(self) -> bool:
+        """Whether the programs on a payment's way run."""
+        return Program.GATEWAY.value in self.images
 
 
 KINDS: dict[str, type[AccountSettings] | type[CellSettings] | type[WorkloadsSettings]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import catalogue
-from components.vocabulary import Controller, Environment
+from components.vocabulary import Controller, Environment, Program
 
 DEFAULT_PEAK = 100
 """payments/s of a new cell: within the default quotas of every region."""
@@ -53,7 +53,7 @@ def render_cell(
 
 def render_workloads(cell: str) -> str:
     """The stack file of a cell's Kubernetes objects."""
-    images = "".join(f"      {controller}: {PLACEHOLDER}\n" for controller in Controller)
+    images = "".join(f"      {program}: {PLACEHOLDER}\n" for program in sorted([*Controller, *Program]))
     return (
         f"{SCHEMA_HEADER}"
         "config:\n"

@@ -166,6 +166,8 @@ class CellPlan:
     retention: Retention
     backups: BackupSpec
     runner: RunnerSpec | None
+    training_image: str | None
+    """Digest of the image that trains the fraud model on a schedule; None: a person does."""
     slo: float
     """Percent of requests at the edge that must not fail, over 30 days."""
 

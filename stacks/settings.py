@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -20,7 +20,6 @@ from pydantic_core import ErrorDetails
 import catalogue
 from components.vocabulary import Environment
 from contracts.shard_plan import ChangeKind
-from stacks.guardrail_models import AdoptedSettings, BackupSettings, SecurityContactSettings
 from stacks.model_base import Settings
 from stacks.models import (
     KINDS,
@@ -36,7 +35,6 @@ from stacks.models import (
 )
 from stacks.problems import ConfigError, Problem, listed, nearest
 from stacks.source import Path_, Source, read_source
-from stacks.versions import VersionSettings
 
 __all__ = [
     "AccountSettings",
@@ -54,6 +52,7 @@ __all__ = [
     "load_stack_file",
     "parse_settings",
     "stack_name",
+    "validated",
 ]
 
 NAMESPACE = "payment-cell"
@@ -62,8 +61,9 @@ NAMESPACE = "payment-cell"
 PULUMI_KEYS = frozenset({"config", "secretsprovider", "encryptionsalt", "encryptedkey"})
 """Top-level keys that Pulumi itself writes into a stack file."""
 
+_Model = TypeVar("_Model", bound=Settings)
 _STACK_FILE = re.compile(r"Pulumi\.([a-z][a-z0-9-]{0,39})\.yaml")
-_OWN_MESSAGE = re.compile(r"(?:(?P<key>[a-zA-Z][\w.\[\]]*): )?(?P<rule>.*?) -> (?P<fix>.*)", re.DOTALL)
+_OWN_MESSAGE = re.compile(r"(?:(?P<key>[a-zA-Z][\w.\[\]-]*): )?(?P<rule>.*?) -> (?P<fix>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +100,7 @@ def load_stack_file(path: Path) -> StackFile:
     if kind is None:
         raise ConfigError(problems)
     place: Path_ = ("config", f"{NAMESPACE}:{kind}")
-    settings, found = _validated(kind, source, place)
+    settings, found = validated(KINDS[kind], source, place)
     problems += found
     stack = None if settings is None else StackFile(name=name, kind=kind, settings=settings, source=source)
     if stack is None or problems:
@@ -113,7 +113,7 @@ def load_stack_file(path: Path) -> StackFile:
 def parse_settings(kind: str, data: Mapping[str, Any], file: str = "config") -> Settings:
     """Settings from an object, for example Pulumi's own config of the running stack. Raises ConfigError."""
     place: Path_ = (f"{NAMESPACE}:{kind}",)
-    settings, problems = _validated(kind, Source(path=Path(file), data={place[0]: dict(data)}, lines={}), place)
+    settings, problems = validated(KINDS[kind], Source(path=Path(file), data={place[0]: dict(data)}, lines={}), place)
     if settings is None or problems:
         raise ConfigError(problems)
     return settings
@@ -154,9 +154,7 @@ def _kind(source: Source) -> tuple[str | None, list[Problem]]:
     return (kinds[0] if kinds else None), problems
 
 
-def _validated(
-    kind: str, source: Source, place: Path_
-) -> tuple[AccountSettings | CellSettings | WorkloadsSettings | None, list[Problem]]:
+def validated(model: type[_Model], source: Source, place: Path_) -> tuple[_Model | None, list[Problem]]:
     """Settings without what is wrong, if anything valid is left, and all problems.
 
     What is wrong is taken out and the rest checked again, so that one mistake hides no other.
@@ -168,14 +166,14 @@ def _validated(
     removed: set[Path_] = set()
     while True:
         try:
-            settings = KINDS[kind].model_validate(_copy(data, (), removed))
+            settings = model.model_validate(_copy(data, (), removed))
         except ValidationError as error:
             before = len(removed)
             for detail in error.errors():
                 key, rule, fix = _explained(detail, source, place)
                 if detail["type"] in ("missing", "too_short") and any(gone[: len(key)] == key for gone in removed):
                     continue
-                near = _nearest(kind, detail, key, source.at((*place, *key)))
+                near = _nearest(model, detail, key, source.at((*place, *key)))
                 problem = source.problem((*place, *key), rule, fix, nearest=near)
                 problems.setdefault((key, rule), problem)
                 removed.add(key)
@@ -232,34 +230,29 @@ def _place_in_file(loc: tuple[int | str, ...], source: Source, place: Path_) -> 
     return key
 
 
-def _nearest(kind: str, detail: ErrorDetails, key: Path_, value: Any) -> str | None:
+def _nearest(model: type[Settings], detail: ErrorDetails, key: Path_, value: Any) -> str | None:
     """The valid choice closest to what stands in the file."""
     last = str(key[-1]) if key else ""
     if detail["type"] == "extra_forbidden":
-        return nearest(last, _names(kind, key))
+        return nearest(last, _names(model, key[:-1]))
     if len(key) > 1 and key[0] == "quotas":
         return nearest(last, catalogue.quotas())
     found = nearest(str(value), _choices(last))
     return found if found != str(value) else None
 
 
-def _names(kind: str, key: Path_) -> list[str]:
-    """Names of the settings beside an unknown one."""
-    models: dict[tuple[str, ...], type[Settings]] = {
-        (): KINDS[kind],
-        ("shards",): ShardSettings,
-        ("endpoint",): EndpointSettings,
-        ("retention",): RetentionSettings,
-        ("versions",): VersionSettings,
-        ("backups",): BackupSettings,
-        ("adopted",): AdoptedSettings,
-        ("securityContact",): SecurityContactSettings,
-    }
-    parent = tuple(str(part) for part in key[:-1])
-    groups: dict[str, type[Settings]] = {"nodes": NodeSettings, "consumers": ConsumerSettings}
-    group = groups.get(parent[0]) if parent else None
-    model: type[Settings] | None = models.get(parent, group)
-    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+def _names(annotation: Any, place: Path_) -> list[str]:
+    """Names of the settings at a place below a model, or below a container of models."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        fields = {field.alias or name: field for name, field in annotation.model_fields.items()}
+        if not place:
+            return list(fields)
+        return _names(fields[str(place[0])].annotation, place[1:]) if place[0] in fields else []
+    parts = get_args(annotation)
+    if get_origin(annotation) in (dict, tuple):
+        value = parts[1] if get_origin(annotation) is dict else parts[0]
+        return _names(value, place[1:]) if place else []
+    return next((names for part in parts if (names := _names(part, place))), [])
 
 
 def _choices(setting: str) -> list[str]:
@@ -273,6 +266,8 @@ def _choices(setting: str) -> list[str]:
             return [environment.value for environment in Environment]
         case "instanceClass":
             return list(catalogue.instances().databases.types)
+        case "rail":
+            return list(catalogue.rails())
         case "kind":
             return [kind.value for kind in ChangeKind]
         case "guardrails":

@@ -131,6 +131,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         retention=_retention(settings, ledger),
         backups=backups(settings, ledger.note),
         runner=_runner(settings.runner),
+        training_image=settings.training_image,
         slo=settings.slo,
         protected=settings.environment is not Environment.DEVELOPMENT and not settings.disarmed,
         object_lock_mode="COMPLIANCE" if settings.environment is Environment.PRODUCTION else "GOVERNANCE",

@@ -20,21 +20,28 @@ from components.declared_policies import DeclaredPolicies
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
 from components.reachability import BANKS, DNS, Blocks, Party, Policy, Port
 from components.registry import image_of
-from components.vocabulary import Compute, KeyUse, Tier
+from components.vocabulary import Compute, Controller, KeyUse, Tier
 from components.workload import WorkloadArgs, declared_matrix
 from components.workloads import NamespaceArgs, Workloads, WorkloadsArgs
 from stacks.fleet import load_fleet
+from stacks.market_files import load_markets
 from stacks.models import WorkloadsSettings
 from stacks.plan import CellPlan, NodeGroupSpec
+from stacks.programs import programs
 from stacks.providers import kubernetes_provider
 
 HERE = Path(__file__).parent
 
+MARKETS = "markets"
+"""Folder with a file for each market."""
+
 NAMESPACES = MappingProxyType(
     {
-        "gateway": ("gateway", 1.0),
-        "payments": ("application", 0.5),
-        "consumers": ("application", 0.5),
+        "gateway": ("gateway", 0.4),
+        "fraud": ("gateway", 0.3),
+        "egress": ("gateway", 0.3),
+        "payments": ("application", 0.6),
+        "consumers": ("application", 0.4),
         CONTROLLERS: ("system", 0.5),
     }
 )
@@ -143,8 +150,16 @@ def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[ob
     if plan.compute is Compute.AUTO:
         AutoNodes(settings.cell, auto_nodes_args(settings.cell, plan, cell), opts)
     running = controllers_args(settings, plan, fleet.account_of(settings.cell).account_id, cell, types)
+    declared = list(controllers.workloads(running).values())
     if running.images:
         Controllers(settings.cell, running, workloads.namespaces[CONTROLLERS], opts)
+    served: dict[str, pulumi.Input[object]] = {}
+    if settings.carries_payments:
+        markets = load_markets(HERE / MARKETS, fleet.cells)
+        carrying = programs(settings, plan, fleet, markets, cell).among(outside(plan))
+        carrying.declare(settings.cell, workloads.namespaces, opts)
+        declared += carrying.workloads
+        served["markets"] = carrying.markets
     GatewayBinding(
         settings.cell,
         GatewayBindingArgs(
@@ -160,7 +175,8 @@ def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[ob
     return {
         "namespaces": workloads.namespaces,
         "clusterArn": cell.require_output("clusterArn"),
-        "reachability": matrix(plan, list(controllers.workloads(running).values()), policies),
+        "reachability": matrix(plan, declared, policies),
+        **served,
     }
 
 
@@ -188,6 +204,7 @@ def controllers_args(
         images={
             name: image_of(account_id, plan.region, settings.cell, name, digest)
             for name, digest in sorted(settings.images.items())
+            if name in list(Controller)
         },
         parties={party.name: party for party in outside(plan)},
         replicas=min(2, len(plan.zone_ids)),

@@ -13,7 +13,7 @@ def error_response(environ: Mapping[str, Any], start_response: Callable[..., Any
     else:
         status, code = "500 Internal Server Error", "EmulatorFailure"
         message = f"{type(error).__name__}: {error} (see `cell sandbox logs emulator`)"
-    if _speaks_json(environ):
+    if speaks_json(environ):
         content_type, body = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
     else:
         content_type = "text/xml"
@@ -27,7 +27,8 @@ def error_response(environ: Mapping[str, Any], start_response: Callable[..., Any
     return [data]
 
 
-def _speaks_json(environ: Mapping[str, Any]) -> bool:
+def speaks_json(environ: Mapping[str, Any]) -> bool:
+    """Whether a request's errors are JSON."""
     if environ.get("HTTP_X_AMZ_TARGET") or "json" in environ.get("CONTENT_TYPE", ""):
         return True
     # REST services sign with their name; those with XML bodies are few.

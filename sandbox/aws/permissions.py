@@ -14,51 +14,10 @@ from typing import Any
 import botocore.session
 from botocore import xform_name
 
+from sandbox.aws.iam.actions import ACTIONS, PREFIXES
 from sandbox.aws.preconditions import PRECONDITIONS
 from sandbox.aws.provider.model import ResourceType
 from sandbox.aws.table import entries
-
-PREFIXES: Mapping[str, str] = {"cloudwatch": "cloudwatch", "s3control": "s3", "sesv2": "ses"}
-"""botocore service -> prefix of its IAM actions, where that is not the name it signs with."""
-
-ACTIONS: Mapping[str, tuple[str, ...]] = {
-    "budgets:CreateBudget": ("budgets:ModifyBudget",),
-    "budgets:CreateNotification": ("budgets:ModifyBudget",),
-    "budgets:DeleteBudget": ("budgets:ModifyBudget",),
-    "budgets:DeleteNotification": ("budgets:ModifyBudget",),
-    "budgets:DescribeBudget": ("budgets:ViewBudget",),
-    "budgets:DescribeNotificationsForBudget": ("budgets:ViewBudget",),
-    "budgets:DescribeSubscribersForNotification": ("budgets:ViewBudget",),
-    "budgets:UpdateBudget": ("budgets:ModifyBudget",),
-    "route53:ChangeTagsForResource": ("route53:ChangeTagsForResource",),
-    "s3:DeleteBucketEncryption": ("s3:PutEncryptionConfiguration",),
-    "s3:DeleteBucketLifecycle": ("s3:PutLifecycleConfiguration",),
-    "s3:DeleteBucketOwnershipControls": ("s3:PutBucketOwnershipControls",),
-    "s3:DeleteBucketReplication": ("s3:PutReplicationConfiguration",),
-    "s3:DeleteBucketTagging": ("s3:PutBucketTagging",),
-    "s3:DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
-    "s3:DeletePublicAccessBlock": ("s3:PutAccountPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
-    "s3:GetBucketEncryption": ("s3:GetEncryptionConfiguration",),
-    "s3:GetBucketLifecycleConfiguration": ("s3:GetLifecycleConfiguration",),
-    "s3:GetBucketLifecycle": ("s3:GetLifecycleConfiguration",),
-    "s3:GetBucketReplication": ("s3:GetReplicationConfiguration",),
-    "s3:GetObjectLockConfiguration": ("s3:GetBucketObjectLockConfiguration",),
-    "s3:GetPublicAccessBlock": ("s3:GetAccountPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
-    "s3:HeadBucket": ("s3:ListBucket",),
-    "s3:ListBuckets": ("s3:ListAllMyBuckets",),
-    "s3:ListObjectVersions": ("s3:ListBucketVersions",),
-    "s3:ListObjectsV2": ("s3:ListBucket",),
-    "s3:PutBucketEncryption": ("s3:PutEncryptionConfiguration",),
-    "s3:PutBucketLifecycle": ("s3:PutLifecycleConfiguration",),
-    "s3:PutBucketLifecycleConfiguration": ("s3:PutLifecycleConfiguration",),
-    "s3:PutBucketNotificationConfiguration": ("s3:PutBucketNotification",),
-    "s3:PutBucketReplication": ("s3:PutReplicationConfiguration",),
-    "s3:PutObjectLockConfiguration": ("s3:PutBucketObjectLockConfiguration",),
-    "s3:PutPublicAccessBlock": ("s3:PutAccountPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
-}
-"""Operation -> actions, where they are not of one name
-(https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html,
-https://docs.aws.amazon.com/cost-management/latest/userguide/billing-example-policies.html)."""
 
 COMPOSED: Mapping[str, tuple[str, ...]] = {
     f"aws:rds/{token}": (

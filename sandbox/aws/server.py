@@ -1,7 +1,8 @@
 """The emulator: moto's server in one process, with our extensions, on a loopback socket that the supervisor opened.
 
-Next to the AWS API it answers below /_sandbox/: `status`, `reset` (needs the admin token) and `token-review`, the
-authentication webhook of the emulated clusters' API servers.
+Next to the AWS API it answers below /_sandbox/: `status`, `token-review`, the authentication webhook of the emulated
+clusters' API servers, `databases` and `db-token`, which RDS Proxy asks, and with the admin token `reset`,
+`used-actions` and `pod-identity`.
 """
 
 import gc
@@ -33,6 +34,10 @@ from werkzeug.serving import make_server
 from sandbox.aws import extensions
 from sandbox.aws.access_log import AccessLog
 from sandbox.aws.errors import error_response
+from sandbox.aws.extensions import db_tokens
+from sandbox.aws.iam import pods, refusals, requests
+from sandbox.aws.iam.gate import Gate
+from sandbox.aws.iam.used import USED
 from sandbox.aws.kubernetes import Kubernetes
 from sandbox.lifecycle import emulator_client, processes
 from sandbox.lifecycle.home import Home
@@ -41,6 +46,8 @@ StartResponse = Callable[..., Any]
 WSGIApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 TOKEN_REVIEW = "/_sandbox/token-review"
+USED_ACTIONS = "/_sandbox/used-actions"
+POD_IDENTITY = "/_sandbox/pod-identity"
 MOTO_RESET = "/moto-api/reset"
 """moto's own way to empty the account."""
 
@@ -66,6 +73,7 @@ class Emulator:
         self._moto = moto
         self._kubernetes = kubernetes
         self._log = log
+        self._gate = Gate()
         self._started = self._account_since = time.time()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -76,11 +84,15 @@ class Emulator:
             return self._own(path, environ, start_response)
         if path == MOTO_RESET:
             self._account_since = time.time()
+            self._gate.clear()
         return self._log.around(self._aws, environ, start_response)
 
     def _aws(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         answered: list[Any] = []
         try:
+            who = requests.credential(environ)
+            if who is not None and (refused := self._gate.refusal(environ, who)) is not None:
+                return refusals.respond(environ, who, refused, start_response)
             body = self._moto(environ, lambda *answer: answered.append(answer))
         except Exception as error:
             logging.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
@@ -99,18 +111,34 @@ class Emulator:
             return _reply(start_response, "200 OK", self._status())
         if path == TOKEN_REVIEW or path.startswith(f"{TOKEN_REVIEW}/"):
             return self._kubernetes.review_token(environ, start_response)
-        if path == emulator_client.RESET and environ.get("REQUEST_METHOD") == "POST":
-            given = environ.get("HTTP_" + emulator_client.TOKEN_HEADER.upper().replace("-", "_"), "")
-            if not secrets.compare_digest(given.encode(), self._admin_token.encode()):
-                return _reply(start_response, "403 Forbidden", {"message": f"{emulator_client.TOKEN_HEADER} is wrong"})
-            self._reset()
-            return _reply(start_response, "200 OK", self._status())
-        return _reply(start_response, "404 Not Found", {"message": f"nothing is at {path}"})
+        if path in (db_tokens.CHECK, db_tokens.PLACES):
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return _reply(start_response, "200 OK", db_tokens.answer(path, body))
+        given = environ.get("HTTP_" + emulator_client.TOKEN_HEADER.upper().replace("-", "_"), "")
+        answer = self._for_admin(path, environ)
+        if answer is None:
+            return _reply(start_response, "404 Not Found", {"message": f"nothing is at {path}"})
+        if not secrets.compare_digest(given.encode(), self._admin_token.encode()):
+            return _reply(start_response, "403 Forbidden", {"message": f"{emulator_client.TOKEN_HEADER} is wrong"})
+        return _reply(start_response, *answer())
 
-    def _reset(self) -> None:
+    def _for_admin(self, path: str, environ: dict[str, Any]) -> Callable[[], tuple[str, Mapping[str, Any]]] | None:
+        """What a path answers to whoever has the token; None where there is nothing."""
+        method = environ.get("REQUEST_METHOD")
+        if (method, path) == ("POST", emulator_client.RESET):
+            return self._reset
+        if (method, path) == ("GET", USED_ACTIONS):
+            return lambda: ("200 OK", {"roles": USED.report()})
+        if (method, path) == ("POST", POD_IDENTITY):
+            return lambda: _pod_credentials(environ)
+        return None
+
+    def _reset(self) -> tuple[str, Mapping[str, Any]]:
         self._kubernetes.stop_all()
         get_backend("moto_api")["global"].reset()
+        self._gate.clear()
         self._account_since = time.time()
+        return "200 OK", self._status()
 
     def _status(self) -> Mapping[str, Any]:
         return {
@@ -123,11 +151,31 @@ class Emulator:
         }
 
 
+def _pod_credentials(environ: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Body: clusterArn, namespace, serviceAccount and, for the session's tags, podName and podUid."""
+    asked = json.loads(requests.body_of(environ))
+    try:
+        pod = pods.Pod(
+            cluster_arn=asked["clusterArn"],
+            namespace=asked["namespace"],
+            service_account=asked["serviceAccount"],
+            name=asked.get("podName", ""),
+            uid=asked.get("podUid", ""),
+        )
+        return "200 OK", pods.credentials(pod)
+    except pods.NotAssociated as error:
+        return "404 Not Found", {"message": str(error)}
+    except pods.NotTrusted as error:
+        return "403 Forbidden", {"message": str(error)}
+    except NotImplementedError as error:
+        return "501 Not Implemented", {"message": f"the emulator lacks this: {error}"}
+
+
 def _is_local(host: str) -> bool:
-    """Whether the Host header is a name of loopback: a foreign name that resolves to 127.0.0.1 is DNS rebinding."""
+    """Whether the Host header is loopback's: a foreign name that resolves to 127.0.0.1 is DNS rebinding. Pods come by
+    addresses of their own, anywhere in 127.0.0.0/8."""
     name = host.rpartition(":")[0] or host
-    # Pods of the data plane reach it at loopback addresses of their own; an address is never rebound.
-    return name in ("localhost", "[::1]") or name.endswith(".localhost") or bool(_LOOPBACK.fullmatch(name))
+    return name in ("localhost", "[::1]") or name.endswith(".localhost") or _LOOPBACK.fullmatch(name) is not None
 
 
 def _reply(start_response: StartResponse, status: str, body: Mapping[str, Any]) -> Iterable[bytes]:

@@ -35,9 +35,13 @@ def serve(folder: Path, answers: Answers) -> None:
                 answer = {"error": str(error) or type(error).__name__}
             self.wfile.write(json.dumps(answer).encode() + b"\n")
 
+    class Server(socketserver.ThreadingUnixStreamServer):
+        # A probe asks for all shards at once.
+        request_queue_size = 128
+
     before = os.umask(0o177)
     try:
-        server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
+        server = Server(str(path), Handler)
     finally:
         os.umask(before)
     server.daemon_threads = True

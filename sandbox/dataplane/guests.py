@@ -132,7 +132,8 @@ class Guests:
         """`bank-<kind>:<bank>` or `shard-restart[:<shard>]`."""
         kind, _, which = name.partition(":")
         if kind.startswith("bank-") and self._banks.manager is not None:
-            self._banks.manager.fault(self._bank(which), kind.removeprefix("bank-") if on else None)
+            for host in self._of_bank(which):
+                self._banks.manager.fault(host, kind.removeprefix("bank-") if on else None)
         elif kind == "shard-restart" and self._databases.manager is not None:
             try:
                 if on:
@@ -150,13 +151,13 @@ class Guests:
         for guest in (self._databases, self._banks):
             guest.stop()
 
-    def _bank(self, which: str) -> str:
-        """A host, or the one host that has the word as its first part."""
+    def _of_bank(self, which: str) -> list[str]:
+        """A host, or all hosts that have the word as one of their parts: those of one bank."""
         hosts = sorted(self._banks.servers)
-        found = [host for host in hosts if which == host] or [h for h in hosts if h.partition(".")[0] == which]
-        if len(found) != 1:
+        found = [host for host in hosts if which == host] or [host for host in hosts if which in host.split(".")]
+        if not found:
             raise NoSuchFault(f"{which}: no such bank; there are {', '.join(hosts) or 'none'}")
-        return found[0]
+        return found
 
     def _look_at_banks(self, banks: Any) -> Servers:
         hosts = self._hosts()

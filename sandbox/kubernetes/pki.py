@@ -5,6 +5,7 @@ Everything is ECDSA P-256 and lives as long as a sandbox does. Private keys are 
 
 import ipaddress
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,8 +68,16 @@ class Authority:
         self.pem = certificate.public_bytes(serialization.Encoding.PEM)
         self.certificate.write_bytes(self.pem)
 
-    def issue(self, name: str, *, common_name: str, organization: str | None = None) -> KeyPair:
-        """A certificate for both ends of a loopback connection; `organization` is the Kubernetes group of a client."""
+    def issue(
+        self,
+        name: str,
+        *,
+        common_name: str,
+        organization: str | None = None,
+        hosts: Sequence[str] = ("localhost",),
+    ) -> KeyPair:
+        """A certificate for both ends of a loopback connection; `organization` is the Kubernetes group of a client,
+        `hosts` the names of a server."""
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
         if organization:
@@ -83,7 +92,7 @@ class Authority:
             )
             .add_extension(
                 x509.SubjectAlternativeName(
-                    [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
+                    [*map(x509.DNSName, hosts), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
                 ),
                 critical=False,
             )

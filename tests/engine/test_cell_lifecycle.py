@@ -14,11 +14,11 @@ from drifts import DRIFTS, Drift
 from finders import elsewhere, missing, names_of
 from inventory import LISTS, inventory
 from logged_actions import Log
-from policy_evaluator import like
 
 from components.vocabulary import OWN_IDENTITY
 from operations.health import PARTS
 from operations.iam import Role, needed, policies, target
+from sandbox.aws.iam.evaluator import like
 from sandbox.aws.permissions import asked_by_preconditions
 from sandbox.aws.table import entries
 from stacks.fleet import load_fleet

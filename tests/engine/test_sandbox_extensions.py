@@ -1,8 +1,11 @@
 """What the emulator adds to moto, seen through boto3."""
 
 import base64
+import json
+import re
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -412,3 +415,43 @@ def test_access_analyzers_are_kept_by_account_and_region(sandbox: Sandbox) -> No
     analyzer.delete_analyzer(analyzerName="unused")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         analyzer.get_analyzer(analyzerName="unused")
+
+
+def test_a_metric_filter_turns_log_events_into_metrics(sandbox: Sandbox) -> None:
+    logs, cloudwatch = sandbox.client("logs"), sandbox.client("cloudwatch")
+    logs.create_log_group(logGroupName="/programs")
+    logs.create_log_stream(logGroupName="/programs", logStreamName="one")
+    into = {"metricNamespace": "Path", "metricName": "Errors", "metricValue": "1", "dimensions": {"Class": "$.class"}}
+    logs.put_metric_filter(
+        logGroupName="/programs",
+        filterName="errors",
+        filterPattern="{ $.status >= 500 }",
+        metricTransformations=[into],
+    )
+    now = datetime.now(UTC)
+    events = [
+        {"timestamp": int(now.timestamp() * 1000), "message": json.dumps({"class": name, "status": status})}
+        for name, status in (("live", 503), ("live", 200), ("test", 500), ("live", 502))
+    ]
+    logs.put_log_events(logGroupName="/programs", logStreamName="one", logEvents=events)
+    found = cloudwatch.get_metric_statistics(
+        Namespace="Path", MetricName="Errors", Dimensions=[{"Name": "Class", "Value": "live"}], Period=60,
+        StartTime=now - timedelta(minutes=5), EndTime=now + timedelta(minutes=5), Statistics=["Sum"],
+    )  # fmt: skip
+    assert sum(point["Sum"] for point in found["Datapoints"]) == 2
+    with pytest.raises(ClientError, match="filter pattern"):
+        logs.put_metric_filter(
+            logGroupName="/programs", filterName="x", filterPattern="[a, b]", metricTransformations=[into]
+        )
+    logs.delete_log_group(logGroupName="/programs")
+
+
+def test_what_a_multi_region_key_wraps_can_be_unwrapped(sandbox: Sandbox) -> None:
+    kms = sandbox.client("kms")
+    key = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
+    assert re.fullmatch(r"mrk-[0-9a-f]{32}", key)
+    made = kms.generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext={"subject": "a"})
+    unwrapped = kms.decrypt(KeyId=key, CiphertextBlob=made["CiphertextBlob"], EncryptionContext={"subject": "a"})
+    assert unwrapped["Plaintext"] == made["Plaintext"]
+    with pytest.raises(ClientError, match="NotFound"):
+        kms.describe_key(KeyId="mrk-" + "0" * 32)

@@ -117,6 +117,7 @@ def proxy(
         vpc_security_group_ids=[group],
         require_tls=True,
         idle_client_timeout=600 * version,
+        default_auth_scheme="IAM_AUTH" if version > 1 else "NONE",
         auths=[{"auth_scheme": "SECRETS", "iam_auth": "REQUIRED", "secret_arn": secret.arn}],
         opts=after(current, grant),
     )

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from mocks import Recorded, Registered
-from policy_evaluator import Call, Decision, decide
 from test_stacks import ACCOUNT_OUTPUTS, STACKS, made
 
+from sandbox.aws.iam.evaluator import Call, Decision, decide
 from stacks.fleet import load_fleet
 
 TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"

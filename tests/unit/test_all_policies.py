@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from mocks import Registered
-from policy_evaluator import Call, Decision, decide, like
 from service_authorization import actions
 from test_stacks import ACCOUNT_OUTPUTS, STACKS, made
 
 from components.boundary import ACCOUNT, MAX_CHARACTERS, boundary, boundary_arn, boundary_name
 from components.iam import UNSCOPABLE, document
 from components.vocabulary import Compute
+from sandbox.aws.iam.evaluator import Call, Decision, decide, like
 from stacks import cell
 from stacks.fleet import Fleet, load_fleet
 from stacks.guardrail_models import AdoptedSettings, BackupSettings

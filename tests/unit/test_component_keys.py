@@ -148,12 +148,21 @@ def test_services_use_a_key_in_this_region_only(use: KeyUse) -> None:
     assert all(".eu-west-1." in endpoint for endpoint in ([via] if isinstance(via, str) else via))
 
 
-def test_subject_and_evidence_keys_have_named_users_only() -> None:
-    assert [s["Sid"] for s in key(KeyUse.SUBJECTS).document()["Statement"]] == ["Administer"]
-    for use, actions in ((KeyUse.SUBJECTS, ENCRYPTION), (KeyUse.EVIDENCE, SIGNING)):
-        statement = key(use, replace(ARGS, uses=frozenset({use}), users={use: (ROLE,)})).statement("UseByRoles")
-        assert statement["Action"] == list(actions)
-        assert statement["Condition"]["ArnLike"]["aws:PrincipalArn"] == [ROLE]
+def test_the_evidence_key_has_named_users_only() -> None:
+    assert [s["Sid"] for s in key(KeyUse.EVIDENCE).document()["Statement"]] == ["Administer"]
+    args = replace(ARGS, uses=frozenset({KeyUse.EVIDENCE}), users={KeyUse.EVIDENCE: (ROLE,)})
+    statement = key(KeyUse.EVIDENCE, args).statement("UseByRoles")
+    assert statement["Action"] == list(SIGNING)
+    assert statement["Condition"]["ArnLike"]["aws:PrincipalArn"] == [ROLE]
+
+
+def test_the_subject_key_is_used_by_the_payments_api_and_through_its_table_only() -> None:
+    subjects = key(KeyUse.SUBJECTS)
+    through = subjects.statement("UseThroughServices")["Condition"]["StringEquals"]
+    assert through["kms:ViaService"] == "dynamodb.eu-west-1.amazonaws.com"
+    direct = subjects.statement("UseByRoles")
+    assert direct["Action"] == list(ENCRYPTION)
+    assert direct["Condition"]["ArnLike"]["aws:PrincipalArn"] == ["arn:aws:iam::123456789012:role/test-payments-*"]
 
 
 def test_keys_carry_their_data_class(cell: Registered) -> None:

@@ -6,7 +6,6 @@ from ipaddress import IPv4Network
 import pytest
 from answers import answers
 from mocks import Registered, assert_children_of_components, assert_regional, is_unknown, run
-from policy_evaluator import Call, Decision, decide
 
 from components.addresses import address_plan
 from components.alarm_topic import AlarmTopicArgs
@@ -20,6 +19,7 @@ from components.runner import RunnerSetup
 from components.sharded_database import DatabaseShard
 from components.vocabulary import DataClass, TagKey
 from contracts.shard_plan import first_map
+from sandbox.aws.iam.evaluator import Call, Decision, decide
 
 ZONES = ("euw1-az1", "euw1-az2", "euw1-az3")
 PLAN = address_plan(IPv4Network("10.4.0.0/16"), ZONES)

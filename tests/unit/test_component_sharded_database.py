@@ -1,7 +1,9 @@
 """The shards of a cell: born for recovery, encrypted, TLS only, protected, found through the map."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pulumi
 import pytest
@@ -267,6 +269,49 @@ def test_a_proxys_role_opens_the_secret_of_its_shard_only(database: Registered) 
     assert decrypt["Resource"] == SECRETS_KEY
     assert decrypt["Condition"]["StringEquals"]["kms:ViaService"] == "secretsmanager.eu-west-1.amazonaws.com"
     assert len(policy.document()["Statement"]) == 2
+
+
+def test_programs_sign_in_with_iam_from_end_to_end() -> None:
+    def outputs(kind: str, name: str, _: Mapping[str, Any]) -> dict[str, Any]:
+        return {"clusterResourceId": f"cluster-of-{name}"} if kind == CLUSTER else {}
+
+    database = run(lambda: ShardedDatabase("test", ARGS), outputs=outputs)
+    for name, proxy in database.of(PROXY).items():
+        assert proxy.inputs["defaultAuthScheme"] == "IAM_AUTH"
+        statement = database.one(ROLE_POLICY, f"{name}-proxy-connect").statement("SignIn")
+        assert statement["Action"] == ["rds-db:connect"]
+        users = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:cluster-of-{name}"
+        assert statement["Resource"] == [f"{users}/{user}" for user in ("payments", "relay", "auditor")]
+
+
+def test_the_proxy_does_not_wait_for_the_cluster_but_its_target_for_the_permission(database: Registered) -> None:
+    assert f"{CLUSTER} test-s00" not in database.waits_for(database.one(PROXY, "test-s00"))
+    assert f"{ROLE_POLICY} test-s00-proxy-connect" in database.waits_for(database.one(PROXY_TARGET, "test-s00"))
+
+
+def test_a_program_may_be_one_user_of_every_shards_proxy() -> None:
+    documents: list[object] = []
+
+    def program() -> None:
+        statement = ShardedDatabase("test", ARGS).connect_statement("cell_master")
+        pulumi.Output.from_input(statement.document()).apply(documents.append)
+
+    database = run(program)
+    (statement,) = documents
+    assert isinstance(statement, dict)
+    assert statement["Sid"] == "SignInAsCellMaster"
+    assert statement["Action"] == ["rds-db:connect"]
+    ids = [proxy.state["arn"].rpartition(":")[2] for proxy in database.of(PROXY).values()]
+    users = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser"
+    assert sorted(statement["Resource"]) == sorted(f"{users}:{resource}/cell_master" for resource in ids)
+
+
+def test_an_unknown_database_user_is_refused() -> None:
+    def program() -> None:
+        with pytest.raises(ValueError, match="database user 'root': the proxy knows payments, relay, auditor"):
+            ShardedDatabase("test", ARGS).connect_statement("root")
+
+    run(program)
 
 
 def test_a_proxy_waits_for_its_permission_and_its_target_for_instances(database: Registered) -> None:

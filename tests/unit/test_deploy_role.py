@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from permissions import text
-from policy_evaluator import Call, Decision, decide, decide_all
 from service_authorization import actions
 from test_all_policies import STACKS, made
 from test_stacks import ACCOUNT_OUTPUTS
@@ -18,6 +17,7 @@ from operations.cli import app
 from operations.errors import CellError, ExitCode
 from operations.iam import DATA, NEVER, Role, StateStore, Target, characters, needed, policies, target
 from operations.trust import trust_policy
+from sandbox.aws.iam.evaluator import Call, Decision, decide, decide_all
 from sandbox.aws.permissions import action, permissions
 from sandbox.aws.table import entries
 from stacks.fleet import Fleet, load_fleet

@@ -6,11 +6,11 @@ from typing import Any
 
 import pulumi
 import pytest
-from policy_evaluator import Call, Decision, decide
 from service_authorization import actions
 
 from components.endpoint_policies import GATEWAYS, INTERFACES, MAX_POLICY_CHARACTERS, Perimeter, statements
 from components.iam import document
+from sandbox.aws.iam.evaluator import Call, Decision, decide
 
 ACCOUNT, FOREIGN, ORGANIZATION = "123456789012", "999999999999", "o-abcdefghij"
 ALONE = Perimeter(cell="eu-west-1", region="eu-west-1", account_id=ACCOUNT)

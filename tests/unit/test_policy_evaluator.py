@@ -1,7 +1,10 @@
-"""The tests' policy evaluator against examples that AWS documents with their outcome."""
+"""The policy evaluator of the emulator and the tests against examples that AWS documents with their outcome."""
+
+from dataclasses import replace
 
 import pytest
-from policy_evaluator import Call, Decision, arn_like, condition, decide, decide_all
+
+from sandbox.aws.iam.evaluator import Call, Decision, arn_like, condition, decide, decide_all
 
 ALLOWED, DENIED, NOT_ALLOWED = Decision.ALLOWED, Decision.DENIED, Decision.NOT_ALLOWED
 
@@ -139,4 +142,30 @@ def test_actions_are_compared_without_case_and_resources_with() -> None:
 
 def test_an_operator_that_is_not_known_is_an_error() -> None:
     with pytest.raises(KeyError):
-        condition("DateGreaterThan", "2026-01-01", ["2026-11-23"])
+        condition("BinaryEquals", "QmluYXJ5", ["QmluYXJ5"])
+
+
+def test_dates_and_addresses_are_compared_as_such() -> None:
+    assert condition("DateGreaterThan", "2026-01-01T00:00:00Z", ["2026-11-23T12:00:00+02:00"])
+    assert not condition("DateLessThan", "1767225600", ["2026-11-23T12:00:00Z"])
+    assert condition("IpAddress", ["10.0.0.0/8", "127.0.0.0/8"], ["127.3.4.5"])
+    assert condition("NotIpAddress", "10.0.0.0/8", ["127.3.4.5"])
+
+
+def test_a_variable_stands_for_the_requests_value_and_matches_nothing_without_one() -> None:
+    own = "arn:aws:s3:::b/${aws:PrincipalTag/kubernetes-namespace}/*"
+    document = {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": own}}
+    call = Call(action="s3:GetObject", resource="arn:aws:s3:::b/fraud/1")
+    tagged = {"aws:PrincipalTag/kubernetes-namespace": "fraud"}
+    assert decide(document, replace(call, context=tagged)) is ALLOWED
+    assert decide(document, replace(call, context={"aws:PrincipalTag/kubernetes-namespace": "bank"})) is NOT_ALLOWED
+    assert decide(document, call) is NOT_ALLOWED
+
+
+def test_a_session_is_named_by_its_own_arn_its_role_or_its_account() -> None:
+    role = "arn:aws:iam::111122223333:role/app"
+    call = Call(action="sqs:SendMessage", principal="arn:aws:sts::111122223333:assumed-role/app/pod", role=role)
+    for name in (role, call.principal, "111122223333"):
+        document = {"Statement": {"Effect": "Allow", "Principal": {"AWS": name}, "Action": "sqs:*", "Resource": "*"}}
+        assert decide(document, call) is ALLOWED
+        assert decide(document, replace(call, account_counts=False)) is (ALLOWED if "app" in name else NOT_ALLOWED)

@@ -242,7 +242,18 @@ def test_an_image_that_nothing_uses_is_refused(tmp_path: Path) -> None:
     text = f"config:\n  payment-cell:workloads:\n    cell: one\n    images: {{karpenter: '{DIGEST}'}}\n"
     problem = the_problem(tmp_path, text)
     assert problem.key.startswith("images.karpenter")
-    assert ("nothing would use it" in problem.rule, problem.fix) == (True, "use autoscaler, load-balancer")
+    assert ("nothing would use it" in problem.rule, problem.fix) == (
+        True,
+        "use autoscaler, load-balancer, gateway, payments, relay, scorer",
+    )
+
+
+def test_a_cell_carries_payments_with_all_programs_or_none(tmp_path: Path) -> None:
+    images = f"{{payments: '{DIGEST}', gateway: '{DIGEST}'}}"
+    text = f"config:\n  payment-cell:workloads:\n    cell: one\n    images: {images}\n"
+    problem = the_problem(tmp_path, text)
+    assert (problem.key, problem.fix) == ("images", "name all of them, or none")
+    assert problem.rule == "a payment needs relay, scorer too"
 
 
 SECRETS = {

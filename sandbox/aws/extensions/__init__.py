@@ -10,6 +10,7 @@ from sandbox.aws.extensions import (
     budgets,
     cloudwatch,
     codebuild,
+    dynamodb,
     ebs,
     ec2,
     eks,
@@ -27,6 +28,7 @@ from sandbox.aws.extensions import (
     securityhub,
     sqs,
     ssm,
+    sts,
     wafv2,
 )
 from sandbox.aws.kubernetes import Kubernetes
@@ -38,6 +40,7 @@ EXTENSIONS = (
     budgets,
     cloudwatch,
     codebuild,
+    dynamodb,
     ebs,
     ec2,
     elbv2,
@@ -54,6 +57,7 @@ EXTENSIONS = (
     securityhub,
     sqs,
     ssm,
+    sts,
     wafv2,
 )
 

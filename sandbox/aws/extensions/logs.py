@@ -1,17 +1,20 @@
 """CloudWatch Logs: changing the key, the class and the deletion protection of a log group; a metric filter needs its
-group and goes with it.
+group, goes with it, and turns log events into metrics.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.responses import ActionResult, EmptyResult
 from moto.logs import urls
 from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
 from moto.logs.models import LogGroup
 from moto.logs.responses import LogsResponse as MotoResponse
 
+from sandbox.aws.extensions.log_metrics import PatternError, data, matcher
 from sandbox.aws.extensions.wiring import replace_response
 
 _describe = LogGroup.to_describe_dict
@@ -41,9 +44,24 @@ class LogsResponse(MotoResponse):  # type: ignore[misc]
         return super().delete_log_group()
 
     def put_metric_filter(self) -> Any:
-        """A second one of a name replaces the first."""
+        """A second one of a name replaces the first; one that would never match is refused."""
+        try:
+            matcher(self._get_param("filterPattern") or "")
+        except PatternError as error:
+            raise InvalidParameterException(msg=str(error)) from error
         self._drop_filters(self._group(self._get_param("logGroupName")).name, self._get_param("filterName"))
         return super().put_metric_filter()
+
+    def put_log_events(self) -> Any:
+        """Metric filters of the group see each event."""
+        answer = super().put_log_events()
+        group = self._group(self._get_param("logGroupName"))
+        filters = [each for each in self.logs_backend.filters.metric_filters if each["logGroupName"] == group.name]
+        if filters:
+            backend = cloudwatch_backends[self.current_account][self.region]
+            for event in self._get_param("logEvents"):
+                _publish(backend, event, filters)
+        return answer
 
     def _drop_filters(self, group: str, name: str | None = None) -> None:
         filters = self.logs_backend.filters
@@ -76,6 +94,14 @@ class LogsResponse(MotoResponse):  # type: ignore[misc]
         if group is None:
             raise ResourceNotFoundException
         return group
+
+
+def _publish(backend: Any, event: dict[str, Any], filters: list[dict[str, Any]]) -> None:
+    when = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).replace(tzinfo=None)
+    for datum in data(event["message"], filters):
+        dimensions = [{"Name": name, "Value": value} for name, value in datum.dimensions.items()]
+        one = {"MetricName": datum.name, "Value": datum.value, "Unit": datum.unit, "Timestamp": when}
+        backend.put_metric_data(datum.namespace, [{**one, "Dimensions": dimensions}])
 
 
 def install() -> None:

@@ -2,7 +2,7 @@
 
 * Clusters and instances keep storage type, insights, monitoring and certificate, and change log exports and IAM login.
 * Global clusters span regions: members leave, deletion protection holds, tags and changes are kept.
-* Proxies can be modified, parameter groups reset.
+* Proxies can be modified and sign in to the database with IAM, parameter groups can be reset.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/Welcome.html
 """
@@ -252,11 +252,22 @@ class RDSResponse(responses.RDSResponse):  # type: ignore[misc]
             cluster.engine_version = self.params["EngineVersion"]
         return ActionResult({"GlobalCluster": found})
 
+    def create_db_proxy(self) -> ActionResult:
+        """With end-to-end IAM authentication a proxy needs no secret: moto asks for one."""
+        self.params.setdefault("Auth", [])
+        answer = super().create_db_proxy()
+        self._proxy().default_auth_scheme = self.params.get("DefaultAuthScheme") or "NONE"
+        return answer
+
+    def _proxy(self) -> Any:
+        return self.backend.describe_db_proxies(db_proxy_name=self.params["DBProxyName"])[0]
+
     def modify_db_proxy(self) -> ActionResult:
-        proxy = self.backend.describe_db_proxies(db_proxy_name=self.params["DBProxyName"])[0]
+        proxy = self._proxy()
         changes = {
             "Auth": "auth",
             "DebugLogging": "debug_logging",
+            "DefaultAuthScheme": "default_auth_scheme",
             "IdleClientTimeout": "idle_client_timeout",
             "RequireTLS": "require_tls",
             "RoleArn": "role_arn",

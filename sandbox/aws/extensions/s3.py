@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html
 
 from typing import Any
 
+from moto.iam.access_control import PermissionResult
 from moto.s3 import models
 
 SSE_S3 = {"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": "false"}}
@@ -17,6 +18,11 @@ class Bucket(models.FakeBucket):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.ownership_rule = "BucketOwnerEnforced"
         self.public_access_block = models.PublicAccessBlock(True, True, True, True)
+
+    def get_permission(self, *_: object) -> PermissionResult:
+        """moto's own reading of bucket policies knows no conditions: a denial of what comes without TLS would deny all.
+        `sandbox/aws/iam` has read the policy before."""
+        return PermissionResult.NEUTRAL
 
 
 class S3Backend(models.S3Backend):  # type: ignore[misc]

@@ -9,10 +9,14 @@ from moto.cloudwatch import models
 from moto.cloudwatch.exceptions import ValidationError
 from moto.core.utils import utcnow
 
+from sandbox.aws.extensions.cloudwatch.actions import Change, carry_out
 from sandbox.aws.extensions.cloudwatch.rule import Rule, RuleError, parse
 
 MAX_DEPTH = 50
 """How deep composite alarms may be nested before their evaluation is given up as a cycle."""
+
+ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
+"""State -> setting with what happens when an alarm enters it."""
 
 SETTINGS = (
     "ActionsEnabled",
@@ -74,6 +78,42 @@ class CloudWatchBackend(models.CloudWatchBackend):  # type: ignore[misc]
         if new and tags:
             self.tagger.tag_resource(arn, tags)
         return self.composites[name]
+
+    def set_alarm_state(self, alarm_name: str, reason: str, reason_data: str, state_value: str) -> None:
+        """Carries out the actions of the alarm and of every composite whose rule turns with it."""
+        before = {name: self._state(name, 0) for name in (*self.alarms, *self.composites)}
+        super().set_alarm_state(alarm_name, reason, reason_data, state_value)
+        for name, old in before.items():
+            new = self._state(name, 0)
+            if new != old:
+                carry_out(self._change(name, old, new))
+
+    def _change(self, name: str, old: str, new: str) -> Change:
+        composite, alarm = self.composites.get(name), self.alarms.get(name)
+        if composite is not None:
+            settings, arn = composite.settings, composite.arn
+            reason = f"{arn} evaluated its rule to {new}"
+        else:
+            assert alarm is not None
+            arn, reason = alarm.alarm_arn, alarm.state_reason
+            settings = {
+                "ActionsEnabled": alarm.actions_enabled,
+                "AlarmDescription": alarm.description,
+                "AlarmActions": alarm.alarm_actions,
+                "OKActions": alarm.ok_actions,
+                "InsufficientDataActions": alarm.insufficient_data_actions,
+            }
+        return Change(
+            account=self.account_id,
+            region=self.region_name,
+            name=name,
+            arn=arn,
+            description=settings.get("AlarmDescription") or "",
+            old=old,
+            new=new,
+            reason=reason,
+            actions=tuple(settings.get(ACTIONS[new]) or ()) if settings.get("ActionsEnabled", True) else (),
+        )
 
     def delete_alarms(self, alarm_names: list[str]) -> None:
         """Refused for an alarm that a remaining composite alarm refers to."""

@@ -1,0 +1,1 @@
+"""Envoy's configuration, built from its own protobuf messages."""

@@ -1,0 +1,161 @@
+"""What a payment's way needs of AWS beside shards and event log: keys of data subjects, the secret of the API keys, the
+stores of the fraud decision, and a role for each program, with its own calls on the cell's own resources."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components import api_keys, event_path, payments, scorer
+from components.api_keys import ApiKeys, ApiKeysArgs
+from components.base import type_token
+from components.event_log import EventLog
+from components.event_path_roles import (
+    EventPathRoleArgs,
+    archiver_statements,
+    consumer_statements,
+    relay_statements,
+)
+from components.fraud_scoring import FraudScoring, FraudScoringArgs
+from components.iam import Statement, policy
+from components.pod_identity import PodIdentity, PodIdentityArgs
+from components.sharded_database import ShardedDatabase
+from components.subject_keys import SubjectKeys, SubjectKeysArgs, seals
+from components.vocabulary import KeyUse
+
+UNSCORED = "fraud"
+"""Consumer of the bus that gets payments which passed without a decision; the scorer reads its queue."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentPathArgs:
+    """What the path of one cell stands on."""
+
+    region: str
+    account_id: str
+    jurisdiction: str
+    keys: Mapping[KeyUse, pulumi.Input[str]]
+    cluster_name: pulumi.Input[str]
+    cluster_arn: pulumi.Input[str]
+    database: ShardedDatabase
+    event_log: EventLog
+    ordered_consumers: Sequence[str]
+    """Those that a program of the cell reads."""
+    training_image: str | None = None
+    """Trains the fraud model on a schedule. None: a person does."""
+    log_retention_days: int = 365
+    protected: bool = True
+    disposable: bool = False
+
+
+class PaymentPath(pulumi.ComponentResource):
+    """Stores, secrets and roles. Creation: a minute beside the cluster and the shards."""
+
+    api_keys: ApiKeys
+    subject_keys: SubjectKeys
+    fraud: FraudScoring
+
+    def __init__(self, name: str, args: PaymentPathArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(type_token(type(self)), name, {}, opts)
+        self._prefix, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.api_keys = ApiKeys(
+            name,
+            ApiKeysArgs(
+                region=args.region,
+                jurisdiction=args.jurisdiction,
+                key_arn=args.keys[KeyUse.SECRETS],
+                protected=args.protected,
+                disposable=args.disposable,
+            ),
+            self._child,
+        )
+        self.subject_keys = SubjectKeys(
+            name,
+            SubjectKeysArgs(
+                region=args.region,
+                jurisdiction=args.jurisdiction,
+                key_arn=args.keys[KeyUse.SUBJECTS],
+                protected=args.protected,
+            ),
+            self._child,
+        )
+        self.fraud = FraudScoring(
+            name,
+            FraudScoringArgs(
+                region=args.region,
+                account_id=args.account_id,
+                jurisdiction=args.jurisdiction,
+                key_arn=args.keys[KeyUse.FRAUD],
+                logs_key_arn=args.keys[KeyUse.LOGS],
+                training_image=args.training_image,
+                log_retention_days=args.log_retention_days,
+                protected=args.protected,
+                disposable=args.disposable,
+            ),
+            self._child,
+        )
+        for (namespace, program), statements in self._statements().items():
+            self._role(namespace, program, statements)
+        self.register_outputs({})
+
+    def outputs(self) -> Mapping[str, pulumi.Output[str]]:
+        """What the workloads stack gives to the programs."""
+        return {
+            "apiKeysSecretArn": self.api_keys.secret_arn,
+            "subjectKeysTable": self.subject_keys.table,
+            "featureTable": self.fraud.feature_table,
+            "decisionStream": self.fraud.decision_stream,
+            "modelBucket": self.fraud.model_bucket,
+            "pseudonymSecretArn": self.fraud.pseudonym_secret_arn,
+        }
+
+    def _statements(self) -> Mapping[tuple[str, str], Sequence[Statement]]:
+        """(namespace, service account) -> what its pods may do."""
+        args, database, log = self._args, self._args.database, self._args.event_log
+        path = EventPathRoleArgs(
+            region=args.region,
+            account_id=args.account_id,
+            stream_arn=log.stream_arn,
+            events_key_arn=args.keys[KeyUse.EVENTS],
+            archive_bucket=log.archive_bucket,
+            archive_key_arn=args.keys[KeyUse.ARCHIVE],
+        )
+        found: dict[tuple[str, str], Sequence[Statement]] = {
+            (payments.NAMESPACE, payments.PAYMENTS): [
+                database.connect_statement(payments.USER),
+                *api_keys.checks(self.api_keys.secret_arn, args.keys[KeyUse.SECRETS], args.region, args.account_id),
+                *seals(self.subject_keys.arn, args.keys[KeyUse.SUBJECTS]),
+            ],
+            **{
+                (payments.NAMESPACE, program): [database.connect_statement(payments.DATABASE_USERS[program])]
+                for program in (payments.SETTLER, payments.MIGRATOR)
+            },
+            (event_path.PAYMENTS, event_path.RELAY): [
+                database.connect_statement(event_path.RELAY),
+                *relay_statements(path),
+            ],
+            (event_path.PAYMENTS, event_path.ARCHIVER): archiver_statements(path),
+            (scorer.NAMESPACE, scorer.NAME): self.fraud.scorer_statements(
+                log.queue_arns.get(UNSCORED), args.keys[KeyUse.EVENTS]
+            ),
+        }
+        for consumer in args.ordered_consumers:
+            found[event_path.CONSUMERS, consumer] = consumer_statements(path, log.queue_arns[consumer])
+        return found
+
+    def _role(self, namespace: str, program: str, statements: Sequence[Statement]) -> None:
+        args = self._args
+        PodIdentity(
+            f"{self._prefix}-{program}",
+            PodIdentityArgs(
+                region=args.region,
+                account_id=args.account_id,
+                cluster_name=args.cluster_name,
+                cluster_arn=args.cluster_arn,
+                namespace=namespace,
+                service_account=program,
+                policy=policy(*statements),
+            ),
+            self._child,
+        )

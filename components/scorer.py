@@ -1,0 +1,124 @@
+"""The scorer in the cluster: beside the gateway, in the same zone, with its rules in a ConfigMap.
+
+scorer = workloads(args)["scorer"]                 for the matrix
+Scorer("eu-west-1", args, namespace)               ConfigMap and workload
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+from pulumi_kubernetes import core
+
+from components.base import type_token
+from components.reachability import Party
+from components.scaling import CpuScaling
+from components.workload import Probe, Workload, WorkloadArgs
+from contracts.fraud import FraudError
+from contracts.fraud_rules import load_rules
+
+NAME: Final = "scorer"
+NAMESPACE: Final = "fraud"
+GRPC_PORT, HTTP_PORT = 9001, 9002
+RULES: Final = "fraud-rules"
+"""ConfigMap of the rules."""
+FOLDER: Final = "/etc/payment-cell/fraud-rules"
+FILE: Final = "rules.yaml"
+
+HOP_MS: Final = 10
+"""Of the gateway's deadline, for the way to the scorer and back: same zone, so a millisecond; errs towards early
+answers."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScorerArgs:
+    """What the scorer of one cell needs to know."""
+
+    cell: str
+    region: str
+    image: str
+    """Of the cell's registry, by digest."""
+    rules: str
+    """Text of rules.yaml; checked here, before anything is declared."""
+    parties: Mapping[str, Party]
+    """Has `aws` and `gateway`."""
+    feature_table: pulumi.Input[str]
+    decision_stream: pulumi.Input[str]
+    model_bucket: pulumi.Input[str]
+    pseudonym_secret_arn: pulumi.Input[str]
+    rescore_queue_url: pulumi.Input[str] | None = None
+    """Of the bus's consumer `fraud`; None: payments that passed unscored stay unscored."""
+    deadline_ms: int = 50
+    """The gateway's, for the whole decision."""
+    replicas: int = 3
+    maximum: int = 30
+    node_group: str | None = None
+    environment: Mapping[str, pulumi.Input[str]] | None = None
+    """Beside its own, such as where traces go."""
+
+    def __post_init__(self) -> None:
+        if not 20 <= self.deadline_ms <= 1_000:
+            raise ValueError(f"scorer.deadline_ms: {self.deadline_ms} is outside 20..1000 ms: {HOP_MS} ms are the way")
+        try:
+            load_rules(self.rules, FILE)
+        except FraudError as error:
+            raise ValueError(f"scorer.rules: {error}") from None
+
+
+def workloads(args: ScorerArgs) -> dict[str, WorkloadArgs]:
+    """The scorer as a workload, for the matrix as well as for the cluster."""
+    environment: dict[str, pulumi.Input[str]] = {
+        "AWS_REGION": args.region,
+        "CELL": args.cell,
+        "FEATURE_TABLE": args.feature_table,
+        "DECISION_STREAM": args.decision_stream,
+        "MODEL_BUCKET": args.model_bucket,
+        "PSEUDONYM_SECRET_ARN": args.pseudonym_secret_arn,
+        "RULES_FILE": f"{FOLDER}/{FILE}",
+        "BUDGET_MS": str(args.deadline_ms - HOP_MS),
+        "FEATURE_READ_MS": str((args.deadline_ms - HOP_MS) // 4),
+        **({"RESCORE_QUEUE_URL": args.rescore_queue_url} if args.rescore_queue_url is not None else {}),
+        **(args.environment or {}),
+    }
+    return {
+        NAME: WorkloadArgs(
+            cell=args.cell,
+            name=NAME,
+            namespace=NAMESPACE,
+            image=args.image,
+            replicas=args.replicas,
+            cpu="500m",
+            memory="512Mi",
+            priority="payment-critical",
+            probe=Probe(path="/healthz", port=HTTP_PORT),
+            ports={"grpc": GRPC_PORT, "http": HTTP_PORT},
+            needs=("aws",),
+            serves=("gateway",),
+            scaling=CpuScaling(maximum=args.maximum, percent=50),
+            node_group=args.node_group,
+            environment=environment,
+            config_maps={RULES: FOLDER},
+        )
+    }
+
+
+class Scorer(pulumi.ComponentResource):
+    """Rules and workload. Creation: one rollout. A change of the rules reaches running pods within a minute."""
+
+    def __init__(
+        self, name: str, args: ScorerArgs, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """`namespace`: `Workloads.namespaces["fraud"]`."""
+        super().__init__(type_token(type(self)), name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        rules = core.v1.ConfigMap(
+            f"{name}-{RULES}",
+            metadata={"name": RULES, "namespace": namespace, "labels": {"payment-cell/cell": args.cell}},
+            data={FILE: args.rules},
+            opts=child,
+        )
+        Workload(f"{name}-{NAME}", workloads(args)[NAME], args.parties, child, namespace=namespace, after=[rules])
+        self.register_outputs({"namespace": NAMESPACE})

@@ -1,0 +1,52 @@
+"""Where a cell's gateway answers on this machine, and nowhere else: a probe's load stays on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from operations.errors import CellError, ExitCode
+
+GATEWAY = "gateway.gateway.svc.cluster.local"
+"""The gateway's Service."""
+
+RESOLVE = "PAYMENT_CELL_RESOLVE"
+"""Environment variable with the path of a file {"<name>": "<address>:<port>"}, which `cell sandbox env` sets."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """An HTTPS endpoint."""
+
+    domain: str
+    address: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """What is connected to; `domain` is sent as the host."""
+        return f"https://{self.address}:{self.port}"
+
+
+def gateway(stack: str, domain: str) -> Target:
+    """The gateway of a cell.
+
+    Raises CellError where the cell's name leads anywhere but to this machine: `cell probe` never loads a live region.
+    """
+    path = os.environ.get(RESOLVE)
+    names = json.loads(Path(path).read_text()) if path and Path(path).exists() else {}
+    found = names.get(f"{stack}/{GATEWAY}")
+    if found is None:
+        raise CellError(
+            f"{stack}: no gateway runs on this machine; a probe needs the sandbox with the cell's workloads: "
+            '`cell sandbox start`, eval "$(cell sandbox env)", then '
+            f"`cell up {stack}`. Its load stays on loopback: a live cell is never probed with it",
+            ExitCode.RESOURCE,
+        )
+    address, _, port = str(found).rpartition(":")
+    if not ip_address(address).is_loopback:
+        raise CellError(f"{domain}: {address} is not on this machine; a probe's load stays on loopback")
+    return Target(domain=domain, address=address, port=int(port))

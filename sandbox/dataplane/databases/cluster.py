@@ -1,0 +1,185 @@
+"""The servers of one Aurora cluster: a writer, the others as streaming replicas of it."""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.dataplane.databases.account import Cluster
+from sandbox.dataplane.databases.parameters import Settings, quoted, settings
+from sandbox.dataplane.databases.places import Addresses
+from sandbox.dataplane.databases.server import Programs, Server, ServerError, quoted_name, roles
+from sandbox.kubernetes.pki import Authority
+
+HAND_OVER_S = 20.0
+"""Seconds that a replica gets to catch up before it becomes the writer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """What all clusters of a manager share."""
+
+    base: Path
+    logs: Path
+    certificates: Path
+    programs: Programs
+    known: frozenset[str]
+    addresses: Addresses
+    authority: Authority
+
+    @property
+    def libraries(self) -> Path:
+        return self.programs.folder.parent / "lib"
+
+
+class ClusterServers:
+    """Brings the servers of one cluster to what the account says. One thread at a time calls `converge`."""
+
+    def __init__(self, machine: Machine, cluster: Cluster) -> None:
+        self._machine = machine
+        self.cluster = cluster
+        self.servers: dict[str, Server] = {}
+        self.not_applied: tuple[str, ...] = ()
+        self._password = ""
+
+    @property
+    def folder(self) -> Path:
+        return self._machine.base / hashlib.sha256(self.cluster.resource_id.encode()).hexdigest()[:10]
+
+    @property
+    def socket(self) -> Path:
+        """Leads to the writer's Unix socket; to none while another instance takes over."""
+        return self.folder / "writer"
+
+    @property
+    def writer(self) -> Server | None:
+        """The running writer, once it is one: after a failover it has to be promoted first."""
+        found = self.cluster.writer
+        server = self.servers.get(found.name) if found else None
+        return server if server and server.alive and not server.follows else None
+
+    def converge(self, cluster: Cluster, password: str) -> None:
+        """One step to what `cluster` says. Raises `ServerError`; the next step tries again."""
+        self.cluster = cluster
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._machine.programs.user.own(self.folder)
+        wanted = {instance.name: instance for instance in cluster.instances}
+        for name in [name for name in self.servers if name not in wanted]:
+            self.servers.pop(name).remove()
+        for instance in cluster.instances:
+            if instance.name not in self.servers:
+                self.servers[instance.name] = self._server(instance.name, instance.host)
+        if cluster.writer is None:
+            return
+        parsed = settings(cluster.parameters, self._machine.known, self._machine.libraries)
+        self.not_applied = tuple(parsed.not_applied)
+        writer = self.servers[cluster.writer.name]
+        for server in self.servers.values():
+            if server is not writer and server.alive and not server.follows:
+                self._hand_over(server, writer)
+        self._write(writer, parsed)
+        if writer.alive:
+            self._set_password(writer, password)
+            for server in self.servers.values():
+                if server is not writer:
+                    self._follow(server, writer, parsed)
+
+    def _hand_over(self, before: Server, after: Server) -> None:
+        """End the writer before a failover (two would both take payments), with nothing lost: Aurora's instances share
+        their storage, so `after` has to have all of it."""
+        caught_up = (
+            "SELECT count(*) FROM pg_stat_replication "
+            f"WHERE application_name = {quoted(after.name)} AND replay_lsn >= pg_current_wal_lsn();"
+        )
+        deadline = time.monotonic() + HAND_OVER_S
+        while before.alive and after.alive and before.sql(caught_up).strip() == "0":
+            if time.monotonic() > deadline:
+                raise ServerError(f"{after.name} does not catch up with {before.name}")
+            time.sleep(0.05)
+        self.socket.unlink(missing_ok=True)
+        before.stop()
+
+    def _server(self, name: str, host: str) -> Server:
+        machine, cluster = self._machine, self.cluster
+        server = Server(
+            name=name,
+            folder=self.folder / hashlib.sha256(name.encode()).hexdigest()[:10],
+            address=machine.addresses.of(host),
+            port=cluster.port,
+            programs=machine.programs,
+            log=machine.logs / f"database-{name}.log",
+        )
+        hosts = [host, cluster.host, *([cluster.reader_host] if cluster.reader_host else [])]
+        pair = machine.authority.issue(name, common_name=name[:64], hosts=hosts)
+        server.prepare(pair)
+        return server
+
+    def _write(self, server: Server, parsed: Settings) -> None:
+        if not server.exists:
+            server.initialise()
+            (server.folder / "new").touch()
+        self._run(server, parsed, None)
+        if server.alive and server.follows:
+            server.sql("SELECT pg_promote();")
+        if server.alive and (server.folder / "new").exists():
+            server.sql(roles(self.cluster.master_user, self.cluster.database))
+            (server.folder / "new").unlink()
+        if server.alive and (not self.socket.is_symlink() or self.socket.readlink() != server.socket):
+            self.socket.unlink(missing_ok=True)
+            self.socket.symlink_to(server.socket)
+
+    def _follow(self, server: Server, writer: Server, parsed: Settings) -> None:
+        if not server.exists or server.follows != writer.name:
+            server.stop()
+            server.clone(writer)
+        self._run(server, parsed, writer)
+
+    def _run(self, server: Server, parsed: Settings, source: Server | None) -> None:
+        changed = server.configure(parsed.applied, self.cluster.master_user, source)
+        if not server.alive:
+            if server.may_start():
+                server.start()
+        elif changed:
+            server.reload()
+
+    def _set_password(self, writer: Server, password: str) -> None:
+        if password and password != self._password:
+            name = quoted_name(self.cluster.master_user)
+            # Not in a log: neither the statement nor its error.
+            writer.sql(f"SET log_statement = 'none'; ALTER ROLE {name} PASSWORD {quoted(password)};")
+            self._password = password
+
+    def stop(self) -> None:
+        """End all servers, replicas first: a writer waits for them at its end."""
+        writer = self.writer
+        for server in [*(one for one in self.servers.values() if one is not writer), *([writer] if writer else [])]:
+            server.stop()
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def hosts(self) -> Iterator[tuple[str, Server]]:
+        """Host name -> server, as Aurora's DNS has it: the reader endpoint is the writer's while there is no reader."""
+        if writer := self.writer:
+            yield self.cluster.host, writer
+            readers = [server for server in self.servers.values() if self._state(server) == "reader"]
+            if self.cluster.reader_host:
+                yield self.cluster.reader_host, next(iter(readers), writer)
+        for instance in self.cluster.instances:
+            if (server := self.servers.get(instance.name)) and server.alive:
+                yield instance.host, server
+
+    def _state(self, server: Server) -> str:
+        if not server.alive:
+            return "stopped"
+        writer = self.writer
+        if server is writer:
+            return "writer"
+        return "reader" if writer and server.follows == writer.name else "changing"
+
+    def states(self) -> Mapping[str, str]:
+        """Server -> writer, reader, changing (after a failover) or stopped."""
+        return {name: self._state(server) for name, server in list(self.servers.items())}

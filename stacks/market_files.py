@@ -1,0 +1,121 @@
+"""Reads `stacks/markets/*.yaml`: every mistake at once, with file, line, key, rule and fix.
+
+markets = load_markets(HERE / "markets", cells=["eu-west-1", ...])
+markets.of("eu-west-1")                        components.banks.Market of that cell
+markets.unregistered("eu-west-1", regions)     banks that would not let this cell in, or its recovery region
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.banks import Market
+from stacks.market_models import MarketSettings
+from stacks.problems import ConfigError, Problem, listed, nearest
+from stacks.settings import validated
+from stacks.source import Source, read_source
+
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarketFile:
+    """One market's file, valid by itself."""
+
+    name: str
+    settings: MarketSettings
+    source: Source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unregistered:
+    """A bank that has not registered the addresses and certificates of a region's cells."""
+
+    market: str
+    bank: str
+    region: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Markets:
+    """All markets."""
+
+    files: Mapping[str, MarketFile]
+
+    @property
+    def all(self) -> tuple[Market, ...]:
+        """In the order of their index. Egress gateways are computed of all, so that they are the same in each cell."""
+        found = (file.settings.as_market(name) for name, file in self.files.items())
+        return tuple(sorted(found, key=lambda market: market.index))
+
+    def of(self, cell: str) -> tuple[Market, ...]:
+        """Those that a cell serves."""
+        return tuple(market for market in self.all if cell in market.cells)
+
+    def unregistered(self, cell: str, regions: Sequence[str]) -> tuple[Unregistered, ...]:
+        """`regions`: the cell's own and that of its recovery."""
+        return tuple(
+            Unregistered(market=name, bank=bank, region=region)
+            for name, file in sorted(self.files.items())
+            if cell in file.settings.cells
+            for bank, settings in file.settings.banks.items()
+            for region in regions
+            if region not in settings.registrations
+        )
+
+
+def load_market_file(path: Path) -> MarketFile:
+    """One market. Raises ConfigError with everything that is wrong in it."""
+    name = path.name.removesuffix(".yaml")
+    source, problems = read_source(path)
+    if not _NAME.fullmatch(name):
+        rule = "is not named <market>.yaml with a name of a-z, 0-9 and -, at most 30 long"
+        problems.append(source.problem((), rule, "rename the file"))
+    settings, found = validated(MarketSettings, source, ())
+    if settings is None or found or problems:
+        raise ConfigError([*problems, *found])
+    return MarketFile(name=name, settings=settings, source=source)
+
+
+def load_markets(folder: Path, cells: Collection[str]) -> Markets:
+    """All markets of a folder. Raises ConfigError with everything that is wrong, between files as well."""
+    files: dict[str, MarketFile] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            file = load_market_file(path)
+        except ConfigError as error:
+            problems += error.problems
+        else:
+            files[file.name] = file
+    problems += [*_same_index(list(files.values())), *_unknown_cells(files, cells)]
+    if problems:
+        raise ConfigError(problems)
+    return Markets(files=files)
+
+
+def _same_index(files: Sequence[MarketFile]) -> list[Problem]:
+    first: dict[int, str] = {}
+    free = max((file.settings.index for file in files), default=-1) + 1
+    found = []
+    for file in files:
+        owner = first.setdefault(file.settings.index, file.name)
+        if owner != file.name:
+            rule = f"is the index of {owner}, and never goes to another market"
+            found.append(file.source.problem(("index",), rule, f"use the next free number, {free}"))
+    return found
+
+
+def _unknown_cells(files: Mapping[str, MarketFile], cells: Collection[str]) -> list[Problem]:
+    known = sorted(cells)
+    return [
+        file.source.problem(
+            ("cells", number), "is no cell's stack", f"use {listed(known)}", nearest=nearest(cell, known)
+        )
+        for file in files.values()
+        for number, cell in enumerate(file.settings.cells)
+        if cell not in cells
+    ]

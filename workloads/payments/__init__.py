@@ -1,0 +1,1 @@
+"""The payments API, the settler that finishes what it left open, and the migrator that makes its tables."""

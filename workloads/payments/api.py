@@ -1,0 +1,158 @@
+"""The payments API over HTTP.
+
+POST /v1/payments                   GET /v1/payments/{id}         GET /healthz
+POST /v1/payments/{id}/refunds      GET /v1/payments              GET /metrics
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
+from typing import Any
+
+import asyncpg
+from botocore.exceptions import BotoCoreError, ClientError
+from opentelemetry import trace
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from contracts import idempotency
+from contracts.identifiers import is_id
+from contracts.shard_map import canonical
+from workloads import telemetry
+from workloads.logs import Log
+from workloads.payments import requests
+from workloads.payments.answers import Answer, Refused
+from workloads.payments.callers import Caller, Callers
+from workloads.payments.fraud import FailMode, decision_of
+from workloads.payments.service import Service
+from workloads.telemetry import Counter, Histogram
+
+ANSWERS = Counter("payments_answers_total", "Answers by route, caller class and status.")
+REFUSALS = Counter("payments_refusals_total", "Refusals by route and reason.")
+SECONDS = Histogram("payments_seconds", "Seconds until the answer, by route.")
+
+OUR_HEADERS = ("idempotency-key", "payment-account", "payment-batch", "user-agent")
+"""Headers that a caller may write words into and that we read or others log."""
+
+DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, BotoCoreError, ClientError)
+"""What is raised before the bank is asked, when a shard, the key table or KMS is not there."""
+UNREACHABLE = Refused(503, "shard_unavailable", "try again in a moment with the same key", retry_after_s=1)
+
+log = Log("payments")
+Handler = Callable[[Request, Caller], Awaitable[Answer]]
+
+
+class Api:
+    """Routes over a service."""
+
+    def __init__(
+        self, service: Service, callers: Callers, fail_modes: Mapping[str, FailMode], tracer: trace.Tracer
+    ) -> None:
+        self._service, self._callers, self._fail_modes, self._tracer = service, callers, fail_modes, tracer
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/v1/payments", self._route("create", self._create), methods=["POST"]),
+                Route("/v1/payments", self._route("list", self._list), methods=["GET"]),
+                Route("/v1/payments/{id}", self._route("get", self._get), methods=["GET"]),
+                Route("/v1/payments/{id}/refunds", self._route("refund", self._refund), methods=["POST"]),
+                Route("/healthz", healthy, methods=["GET"]),
+                Route("/metrics", metrics, methods=["GET"]),
+            ]
+        )
+
+    def _route(self, name: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request) -> Response:
+            began, caller_class = monotonic(), "unknown"
+            with self._tracer.start_as_current_span(
+                name, context=telemetry.incoming(request.headers), kind=trace.SpanKind.SERVER
+            ) as span:
+                try:
+                    requests.refuse_card_numbers(_words(request), "request")
+                    caller = await self._callers.of(request.headers)
+                    caller_class = caller.caller_class
+                    answer = await handler(request, caller)
+                except Refused as refused:
+                    answer = refused.answer
+                    REFUSALS.add(route=name, reason=refused.reason)
+                    log.info("refused", route=name, reason=refused.reason, status=refused.status)
+                except DOWN as error:
+                    log.error("shard or key store out of reach", error, route=name)
+                    answer = UNREACHABLE.answer
+                except Exception as error:
+                    log.error("broke down", error, route=name)
+                    answer = Refused(500, "internal", "something broke here; send it again with the same key").answer
+                span.set_attribute("http.response.status_code", answer.status)
+            ANSWERS.add(route=name, caller_class=caller_class, status=str(answer.status))
+            SECONDS.observe(monotonic() - began, route=name)
+            # Canonical, as it is kept: a repeated answer has the same bytes.
+            return Response(
+                canonical(answer.body),
+                status_code=answer.status,
+                headers=dict(answer.headers),
+                media_type="application/json",
+            )
+
+        return handle
+
+    async def _create(self, request: Request, caller: Caller) -> Answer:
+        key = _key(request)
+        body = requests.body_of(await _body(request))
+        wanted = requests.new_payment(body, self._service.parts.markets.get())
+        fraud = decision_of(request.headers, caller.caller_class, self._fail_modes)
+        return await self._service.create(caller, key, body, wanted, fraud)
+
+    async def _refund(self, request: Request, caller: Caller) -> Answer:
+        payment, key = _payment(request), _key(request)
+        body = requests.body_of(await _body(request))
+        return await self._service.refund(caller, key, body, payment, requests.new_refund(body))
+
+    async def _get(self, request: Request, caller: Caller) -> Answer:
+        return Answer(status=200, body=await self._service.get(caller, _payment(request)))
+
+    async def _list(self, request: Request, caller: Caller) -> Answer:
+        limit, after = requests.page(dict(request.query_params))
+        if after is not None and not is_id(after, "pay"):
+            raise Refused(400, "invalid_field", "starting_after: no payment's id", fieldname="starting_after")
+        return Answer(status=200, body=await self._service.list(caller, limit, after))
+
+
+async def healthy(_request: Request) -> Response:
+    """Alive: requests are welcome. A shard that is down is its own alarm; the other shards' payments go on."""
+    return JSONResponse({"status": "ok"})
+
+
+async def metrics(_request: Request) -> Response:
+    return Response(telemetry.exposition(), media_type=telemetry.CONTENT_TYPE)
+
+
+def _words(request: Request) -> dict[str, Any]:
+    headers = {name: request.headers[name] for name in OUR_HEADERS if name in request.headers}
+    return {"header": headers, "path": request.url.path, "query": dict(request.query_params)}
+
+
+def _key(request: Request) -> str:
+    try:
+        return idempotency.check_key(request.headers.get(idempotency.HEADER))
+    except idempotency.IdempotencyError as error:
+        raise Refused(400, "idempotency_key", str(error), fieldname="Idempotency-Key") from None
+
+
+def _payment(request: Request) -> str:
+    found = request.path_params["id"]
+    if not is_id(found, "pay"):
+        raise Refused(404, "no_such_payment", "the account has no such payment")
+    return str(found)
+
+
+async def _body(request: Request) -> bytes:
+    """The body, no further than one byte beyond what is allowed."""
+    found = b""
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > requests.MAX_BODY:
+            break
+    return found

@@ -1,0 +1,234 @@
+"""A payment from request to answer: key and row, bank, outcome and event.
+
+Killed between any two steps nothing is lost or doubled: the row that `begin` left is found by the settler, which asks
+the bank by the payment's id; a bank books an id once. The bank is not asked later than `SEND_WITHIN_S` after `begin`:
+no call begins that the settler has given up already (`settle.GIVEN_UP_S`).
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from contracts import idempotency
+from contracts.identifiers import new_id
+from contracts.personal import KeyStore
+from contracts.shard_map import ShardMap, ShardState
+from workloads.logs import Log
+from workloads.mounted import Mounted
+from workloads.payments import parties
+from workloads.payments.answers import Answer, Refused, Status, payment_body
+from workloads.payments.banks import Banks, Outcome, Said
+from workloads.payments.callers import Caller
+from workloads.payments.fraud import Fraud
+from workloads.payments.markets import Market
+from workloads.payments.requests import NewPayment, NewRefund
+from workloads.payments.store import PAYMENT, REFUND, Claim, Kind, StaleMap, Store
+from workloads.telemetry import Counter
+
+FINISHED = Counter("payments_finished_total", "Payments and refunds by kind, status, market and shard.")
+LATE = Counter("payments_late_answers_total", "Answers of banks that contradict what was already finished.")
+
+SEND_WITHIN_S = 10.0
+"""Seconds after `begin` within which the bank is asked, or not at all."""
+
+HELD = "fraud_decision"
+"""Reason of a payment that is held."""
+
+_STATUS = {Outcome.SUCCEEDED: Status.SUCCEEDED, Outcome.DECLINED: Status.DECLINED, Outcome.FAILED: Status.FAILED}
+log = Log("payments")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What the service works with."""
+
+    cell: str
+    region: str
+    shard_map: Mounted[ShardMap]
+    markets: Mounted[Mapping[str, Market]]
+    connection: Callable[[str], Any]
+    """`workloads.database.Databases.connection`."""
+    banks: Banks
+
+
+class Finisher:
+    """What API and settler share: a row gets its outcome. No key is needed for that, ciphertext is copied as it is."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def shard(self, shard: str) -> Store:
+        """A shard by its id, at the version of the map that is mounted."""
+        version = self.parts.shard_map.get().version
+        return Store(shard, version, self.parts.connection, region=self.parts.region, cell=self.parts.cell)
+
+    async def settle(
+        self, store: Store, kind: Kind, row_id: str, status: Status, reason: str | None
+    ) -> tuple[dict[str, Any], bool]:
+        """`Store.finish`, counted; a contradiction is an error that somebody has to look at."""
+        if kind is REFUND and status is Status.DECLINED:
+            status = Status.FAILED  # a refund that a bank declines has no other way to go on
+        finished, changed = await store.finish(kind, row_id, status, reason)
+        if changed:
+            labels = {"kind": kind.event, "status": status, "market": finished["market"], "shard": store.shard}
+            FINISHED.add(**labels)
+            log.info("finished", id=row_id, **labels)
+        elif status is not Status.PENDING and finished["status"] != status:
+            LATE.add(kind=kind.event, shard=store.shard)
+            log.error("the bank contradicts what was finished", id=row_id, kept=finished["status"], said=status)
+        return finished, changed
+
+
+class Service(Finisher):
+    """What the API does, beside HTTP."""
+
+    def __init__(self, parts: Parts, keys: KeyStore) -> None:
+        super().__init__(parts)
+        self._keys = keys
+
+    def store(self, account: str, *, writes: bool) -> Store:
+        """The account's shard. Raises Refused where it takes no writes now."""
+        shard_map = self.parts.shard_map.get()
+        shard = shard_map.shard_of(account)
+        if writes and shard_map.shard(shard).state is ShardState.READ_ONLY:
+            raise Refused(503, "shard_read_only", f"shard {shard} takes no writes for a moment", retry_after_s=5)
+        return self.shard(shard)
+
+    async def create(
+        self, caller: Caller, key: str, body: Mapping[str, Any], wanted: NewPayment, fraud: Fraud
+    ) -> Answer:
+        """The payment's answer: made, or given before under this key."""
+        store = self.store(caller.account, writes=True)
+        payment = new_id("pay")
+        claim, sealed = await asyncio.to_thread(self._prepared, caller, key, body, payment, wanted)
+        row = {
+            "id": payment,
+            **{name: getattr(wanted, name) for name in ("amount", "currency", "market", "bank")},
+            "livemode": caller.livemode,
+            "fraud": fraud.to_dict(),
+            **sealed,
+        }
+        began = monotonic()
+        begun = await store.begin_payment(claim, row)
+        if isinstance(begun, Answer):
+            return begun
+        content = {
+            "reference": payment,
+            "amount": wanted.amount,
+            "currency": wanted.currency,
+            "payment_method": wanted.token,
+            "debtor": wanted.payer,
+            "creditor": wanted.payee or {"account": caller.account},
+        }
+        return await self._through(store, PAYMENT, claim, begun, content, began)
+
+    async def refund(
+        self, caller: Caller, key: str, body: Mapping[str, Any], payment: str, wanted: NewRefund
+    ) -> Answer:
+        """The refund's answer: made, or given before under this key."""
+        store = self.store(caller.account, writes=True)
+        secret = await asyncio.to_thread(parties.secret, self._keys)
+        claim = _claim(secret, caller, key, f"/v1/payments/{payment}/refunds", body)
+        began = monotonic()
+        begun = await store.begin_refund(claim, new_id("re"), payment, caller.livemode, wanted.amount, wanted.reason)
+        if isinstance(begun, Answer):
+            return begun
+        content = {
+            "reference": begun["id"],
+            "payment": payment,
+            "amount": begun["amount"],
+            "currency": begun["currency"],
+        }
+        return await self._through(store, REFUND, claim, begun, content, began)
+
+    async def get(self, caller: Caller, payment: str) -> dict[str, Any]:
+        """One payment with what its people's keys still open."""
+        row = await self.store(caller.account, writes=False).payment(caller.account, caller.livemode, payment)
+        if row is None:
+            raise Refused(404, "no_such_payment", "the account has no such payment")
+        seen = await asyncio.to_thread(parties.opened, self._keys, payment, row["parties"])
+        return {**payment_body(row), **seen}
+
+    async def list(self, caller: Caller, limit: int, after: str | None) -> dict[str, Any]:
+        """A page, newest first; `starting_after` of the next one is the last id."""
+        store = self.store(caller.account, writes=False)
+        rows = await store.payments(caller.account, caller.livemode, limit + 1, after)
+        return {"object": "list", "data": [payment_body(row) for row in rows[:limit]], "has_more": len(rows) > limit}
+
+    def _prepared(
+        self, caller: Caller, key: str, body: Mapping[str, Any], payment: str, wanted: NewPayment
+    ) -> tuple[Claim, dict[str, Any]]:
+        """What needs keys, and so a thread."""
+        claim = _claim(parties.secret(self._keys), caller, key, "/v1/payments", body)
+        return claim, parties.seal(self._keys, payment, caller.account, wanted)
+
+    async def _through(
+        self,
+        store: Store,
+        kind: Kind,
+        claim: Claim,
+        row: Mapping[str, Any],
+        content: Mapping[str, Any],
+        began: float,
+    ) -> Answer:
+        try:
+            if (status := held(row)) is not None:
+                return await self._finish(store, kind, row, status, HELD)
+            said = await self._ask(kind, row, content, began)
+            if said.outcome is Outcome.NOT_SENT:
+                await store.release(kind, row["id"])
+                message = f"bank {row['bank']} takes nothing now ({said.reason}); nothing was sent"
+                raise Refused(503, "bank_unavailable", message, retry_after_s=said.retry_after_s)
+            return await self._finish(store, kind, row, _STATUS.get(said.outcome, Status.PENDING), said.reason)
+        except Refused:
+            raise
+        except Exception as error:
+            log.error("broke down after the row was kept; the settler finishes it", error, id=row["id"])
+            return await self._broken(store, claim)
+
+    async def _broken(self, store: Store, claim: Claim) -> Answer:
+        """A 500 that is repeated as other answers are. Where it cannot be kept the key stays in flight until the
+        settler has an answer."""
+        answer = Refused(500, "internal", "what came of it is not known yet; GET /v1/payments shows it").answer
+        try:
+            await store.answer_failed(claim, answer)
+        except Exception as error:
+            log.error("the answer could not be kept", error)
+        return answer
+
+    async def _ask(self, kind: Kind, row: Mapping[str, Any], content: Mapping[str, Any], began: float) -> Said:
+        if not row["livemode"]:
+            return Said(outcome=Outcome.SUCCEEDED, reason="test")
+        market = self.parts.markets.get().get(row["market"])
+        if market is None or row["bank"] not in market.banks:
+            return Said(outcome=Outcome.NOT_SENT, reason="no_such_bank")
+        if monotonic() - began > SEND_WITHIN_S:
+            return Said(outcome=Outcome.UNKNOWN, reason="too_late")
+        return await self.parts.banks.send(kind.table, market, row["bank"], content)
+
+    async def _finish(
+        self, store: Store, kind: Kind, row: Mapping[str, Any], status: Status, reason: str | None
+    ) -> Answer:
+        try:
+            finished, _ = await self.settle(store, kind, row["id"], status, reason)
+        except StaleMap:
+            # The account moved between the two transactions, and this row with it: the settler there finishes it.
+            finished = {**row, "status": Status.PENDING, "reason": "stale_map"}
+        return kind.answer(finished)
+
+
+def held(row: Mapping[str, Any]) -> Status | None:
+    """The state of a payment that the fraud decision keeps from the bank; None: it may go there."""
+    decision = row["fraud"]["decision"] if "fraud" in row else "allow"
+    return None if decision == "allow" else Status(decision)
+
+
+def _claim(secret: bytes, caller: Caller, key: str, path: str, body: Mapping[str, Any]) -> Claim:
+    parameters = {**body, "livemode": caller.livemode}
+    return Claim(
+        account=caller.account,
+        key=idempotency.digest(secret, caller.account, key),
+        fingerprint=idempotency.fingerprint(secret, "POST", path, parameters),
+    )

@@ -1,0 +1,117 @@
+"""Payments that passed while nobody scored: found by their events, scored afterwards, counted.
+
+The event has the payment's device, address and payer only as ciphertext under a key that is none of the scorer's, so
+those signals have their value when missing; what the account and the amount say is judged in full.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from contracts.events import Envelope, EventError, parse
+from contracts.fraud import Decision, DecisionRecord, Mode
+from contracts.fraud_failures import FailOpenBudget
+from contracts.fraud_features import Request
+from workloads.logs import Log
+from workloads.scorer import metrics
+from workloads.scorer.decide import Scorer
+from workloads.scorer.features import FeatureStore
+
+WAIT_S: Final = 10
+"""Of one ReceiveMessage; SQS takes up to 20."""
+REMEMBERED: Final = 10_000
+"""Payments that are not rescored again by this process: each has several events."""
+_log = Log("rescore")
+
+
+def unscored(envelope: Envelope) -> Request | None:
+    """What can be judged of a payment that passed in fail mode; None for every other event."""
+    data = envelope.data
+    if not envelope.type.startswith("payment.") or data.get("fraud", {}).get("mode") != Mode.FAILED_OPEN:
+        return None
+    return Request(
+        account=envelope.account,
+        amount=data["amount"],
+        currency=data["currency"],
+        market=data["market"],
+        payer_country=None,
+        card=data["instrument"],
+        device=None,
+        address=None,
+        place=None,
+    )
+
+
+class Rescorer:
+    """Reads the queue of the cell's bus and scores what was let through."""
+
+    def __init__(self, client: Any, queue_url: str, scorer: Scorer, features: FeatureStore) -> None:
+        """`client`: boto3's sqs client."""
+        self._client, self._queue_url, self._scorer, self._features = client, queue_url, scorer, features
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._rescored = 0
+
+    async def poll(self) -> None:
+        """One batch. A message that cannot be read stays, and ends in the dead-letter queue."""
+        loop = asyncio.get_running_loop()
+        try:
+            answer = await loop.run_in_executor(None, self._receive)
+        except Exception as error:  # the queue may be away for hours: decisions go on
+            _log.warning("queue not read", error=type(error).__name__)
+            await asyncio.sleep(1)
+            return
+        for message in answer:
+            try:
+                await self.handle(message["Body"])
+            except (EventError, KeyError, TypeError, ValueError) as error:
+                _log.error("event not rescored", error)
+                continue
+            await loop.run_in_executor(None, self._delete, message["ReceiptHandle"])
+
+    def _receive(self) -> list[Mapping[str, Any]]:
+        answer = self._client.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=WAIT_S)
+        return list(answer.get("Messages", ()))
+
+    def _delete(self, receipt: str) -> None:
+        self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt)
+
+    async def handle(self, body: str) -> DecisionRecord | None:
+        """The new decision of an event as the bus delivers it; None where there is nothing to decide."""
+        event = json.loads(body)["detail"]["event"]
+        envelope = parse(event if isinstance(event, str) else json.dumps(event))
+        request = unscored(envelope)
+        payment = str(envelope.data.get("payment"))
+        if request is None or payment in self._seen:
+            return None
+        memory = await self._features.memory(request, wait_s=1.0)
+        record = self._scorer.judge(request, memory, Mode.RESCORED, payment)
+        let_through = replace(
+            record,
+            id=f"dec_{envelope.id.removeprefix('evt_')}",
+            decision=Decision(envelope.data["fraud"]["decision"]),
+            score=0,
+            reasons=("fail-mode",),
+            rules=(),
+            model="none",
+            mode=Mode.FAILED_OPEN,
+            time=envelope.time,
+            signals={},
+            shadow={},
+        )
+        for one in (let_through, record):
+            self._scorer.keep(one)
+        self._seen[payment] = None
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        self._count(record)
+        return record
+
+    def _count(self, record: DecisionRecord) -> None:
+        metrics.FAIL_OPEN.add(decision=record.decision)
+        self._rescored += 1
+        metrics.BUDGET_LEFT.set(FailOpenBudget().left(self._scorer.decided + self._rescored, self._rescored))
