@@ -22,7 +22,7 @@ _HEXADECIMAL = re.compile(
     r"|(?=(?:[0-9]*[a-f]){4})[0-9a-f]{20,})(?![0-9a-z])",
     re.IGNORECASE,
 )
-"""UUIDs and hexadecimal words with at least 20 digits, four of them letters. One hash of 64 digits in 200 would pass
+"""UUIDs and hexadecimal words with at least 20 digits, four of them letters. One hash of 64 digits in 240 would pass
 for a card number by chance, and no card number is written so."""
 
 

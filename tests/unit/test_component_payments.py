@@ -4,15 +4,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pulumi
 import pytest
 from mocks import Registered, assert_children_of_components, assert_regional, is_unknown, run
 
 from components import payments
 from components.api_keys import ApiKeys, ApiKeysArgs, checks
-from components.iam import policy
-from components.payments import DATABASE_USERS, MIGRATOR, PAYMENTS, SETTLER, Payments, PaymentsArgs, signs_in
-from components.reachability import Blocks, Party, Pods, Port
+from components.payments import MIGRATOR, PAYMENTS, SETTLER, Payments, PaymentsArgs
+from components.reachability import Blocks, Party, Port
 from components.registry import image_of
 from components.subject_keys import SubjectKeys, SubjectKeysArgs, seals
 from components.vocabulary import SUBJECT_KEYS, TagKey
@@ -22,12 +20,9 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 PARTIES = (
     Party(name="aws", place=Blocks(cidrs=("10.0.0.0/19",)), ports=(Port(number=443),)),
     Party(name="database", place=Blocks(cidrs=("10.0.40.0/21",)), ports=(Port(number=5432),)),
-    Party(name="gateway", place=Pods(namespace="gateway", labels={"app.kubernetes.io/name": "gateway"}), ports=()),
-    Party(
-        name="egress-0",
-        place=Pods(namespace="egress", labels={"app.kubernetes.io/name": "egress-0"}),
-        ports=(Port(number=8080),),
-    ),
+    # Other workloads, with policies of their own: here only their addresses count.
+    Party(name="gateway", place=Blocks(cidrs=("10.0.32.0/24",)), ports=(Port(number=8443),)),
+    Party(name="egress-0", place=Blocks(cidrs=("10.0.33.0/24",)), ports=(Port(number=8080),)),
 )
 ARGS = PaymentsArgs(
     cell="test",
@@ -101,20 +96,6 @@ def test_settler_and_migrator_are_given_no_key_and_no_secret() -> None:
     for name in (SETTLER, MIGRATOR):
         names = {entry["name"] for entry in deployment(made(), name)["env"]}
         assert names == {"POD_IP", "CELL", "AWS_REGION", "DATABASE_CA_FILE"}
-
-
-def test_each_program_signs_in_as_its_own_user_at_its_shards_proxies() -> None:
-    documents = list[str]()
-
-    def program() -> None:
-        for user in DATABASE_USERS.values():
-            arn = f"arn:aws:rds:{REGION}:{ACCOUNT}:db-proxy:prx-0a1b"
-            policy(signs_in(user, REGION, ACCOUNT, {"s00": pulumi.Output.from_input(arn)})).apply(documents.append)
-
-    run(program)
-    resources = [json.loads(document)["Statement"][0]["Resource"] for document in documents]
-    users = ("payments", "payments", "cell_master")
-    assert resources == [f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:prx-0a1b/{user}" for user in users]
 
 
 def test_the_table_is_encrypted_recoverable_for_days_and_in_no_backup() -> None:
