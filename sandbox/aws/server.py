@@ -28,10 +28,10 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 from moto.backends import get_backend
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from sandbox.aws import extensions
+from sandbox.aws import extensions, shortcuts
 from sandbox.aws.access_log import AccessLog
 from sandbox.aws.errors import error_response
 from sandbox.aws.extensions import db_tokens
@@ -39,6 +39,7 @@ from sandbox.aws.iam import pods, refusals, requests
 from sandbox.aws.iam.gate import Gate
 from sandbox.aws.iam.used import USED
 from sandbox.aws.kubernetes import Kubernetes
+from sandbox.aws.shortcuts import Dispatcher
 from sandbox.lifecycle import emulator_client, processes
 from sandbox.lifecycle.home import Home
 
@@ -197,10 +198,11 @@ def main(home: Home, descriptor: int) -> None:
     port = listener.getsockname()[1]
     kubernetes = Kubernetes(home, f"http://127.0.0.1:{port}{TOKEN_REVIEW}")
     extensions.install(kubernetes)
+    shortcuts.install()
     application = Emulator(
         start_id=os.environ[processes.RUN_VARIABLE],
         admin_token=home.secrets()["admin_token"],
-        moto=DomainDispatcherApplication(create_backend_app),
+        moto=Dispatcher(create_backend_app),
         kubernetes=kubernetes,
         log=AccessLog(home.logs / "access.log"),
     )

@@ -85,7 +85,7 @@ class Table:
         found = self.items.get((request["Key"]["entity"]["S"], request["Key"]["bucket"]["N"]))
         return {"Item": found} if found else {}
 
-    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
+    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:
         assert len(TransactItems) <= 100
         self._wait()
         for write in TransactItems:
