@@ -38,6 +38,12 @@ SETTLE_S = 180.0
 """Longest wait after the last answer for the events to reach the archive: an archiver flushes every ten seconds, and a
 relay that was killed starts again after at most thirty."""
 
+READY_S = 180.0
+"""Longest wait for the programs of a cell that has just come up: migrations, first connections."""
+
+DECLARED_NOT_RUN = "DeclaredNotRun"
+"""State of what the sandbox has no program for."""
+
 POLL_S = 2.0
 PRINT_EVERY_S = 5.0
 """Between two lines of progress where there is no terminal."""
@@ -74,6 +80,7 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
     )
     target = gateway(stack, str(cell["domainName"]))
     secrets = boto3.client("secretsmanager", region_name=region)
+    _wait_until_ready(session.console, stack)
     text = secrets.get_secret_value(SecretId=cell["apiKeysSecretArn"])["SecretString"]
     evidence = Evidence(
         stack=stack,
@@ -88,6 +95,31 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
         report.write(numbers, options.page)
         session.console.print(f"report: {options.page}", markup=False)
     return numbers
+
+
+def _wait_until_ready(console: Console, stack: str) -> None:
+    """Until every program of the cell that runs here is ready. Raises CellError that names those which are not."""
+    deadline = time.monotonic() + READY_S
+    with console.status(f"waiting for the programs of {stack}"):
+        while True:
+            waiting = _not_ready(stack)
+            if not waiting:
+                return
+            if time.monotonic() > deadline:
+                raise CellError(
+                    f"{stack}: not ready after {READY_S:.0f} s: {', '.join(waiting)}; see `cell sandbox ps`",
+                    ExitCode.TIMEOUT,
+                )
+            time.sleep(POLL_S)
+
+
+def _not_ready(stack: str) -> list[str]:
+    command = [sys.executable, "-m", "sandbox", "ps", "-o", "json"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CellError(f"cell sandbox ps: {done.stderr.strip()}", ExitCode.RESOURCE)
+    rows = [row for row in json.loads(done.stdout) if row["cluster"] == stack and row["state"] != DECLARED_NOT_RUN]
+    return sorted(f"{row['name']} ({row['state']})" for row in rows if not row["ready"])
 
 
 def probe_alarms(session: Session, stack: str, consent: Callable[[str], bool]) -> list[dict[str, Any]]:

@@ -41,7 +41,12 @@ FAULT = re.compile(r"(?P<kind>[a-z]+-[a-z0-9]+)(:(?P<of>[a-z0-9-]+))?")
 
 ACCOUNT_PREFIX = "acct_probe"
 ACCOUNTS_A_SHARD = 5
-PAYERS = 400
+PAYMENTS_A_PAYER = 2
+"""In the mean: whoever pays again and again within minutes is what a fraud decision looks for."""
+
+NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
+"""Documentation ranges (RFC 5737): nobody's addresses."""
+
 TEST_SHARE = 0.05
 """Part of the calls with a test key: the class that is shed first."""
 
@@ -159,7 +164,7 @@ def _calls(
     for number in range(payments):
         name = names[number % len(names)]
         bank = chance.choice(sorted(markets[name]["banks"]))
-        payer = chance.randrange(PAYERS)
+        payer = chance.randrange(max(1, payments // PAYMENTS_A_PAYER))
         account = accounts[chance.randrange(len(accounts))]
         yield Call(
             at_s=number / rate,
@@ -182,8 +187,7 @@ def _body(name: str, market: Mapping[str, Any], bank: str, payer: int, chance: r
         "payer": {"name": f"Probe Payer {payer}", "email": f"payer{payer}@example.com", "country": "IE"},
         "device": {
             "fingerprint": f"dev_{payer:04d}",
-            # Documentation ranges (RFC 5737): nobody's address.
-            "ip": f"192.0.2.{payer % 254 + 1}",
+            "ip": f"{NETWORKS[payer // 254 % len(NETWORKS)]}.{payer % 254 + 1}",
             "user_agent": "payment-cell-probe/1",
         },
         "metadata": {"order": f"{chance.getrandbits(40):010x}"},

@@ -1,5 +1,5 @@
-"""Ways around moto's global locks: for each request it takes one to find the service and one to find each account, under
-which all requests wait for each other. What was found once is found again without.
+"""Ways around moto's global locks: it takes one to find the service of a request and one for each account that it looks
+into, under which all requests wait for each other. What was found once is found again without.
 """
 
 from typing import Any

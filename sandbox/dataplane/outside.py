@@ -1,6 +1,7 @@
 """Servers that are no pods: databases, banks, the AWS API, the pod identity agent. Where they are, and which addresses
 network policies know them by."""
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -55,8 +56,10 @@ def bank(target: Address, port: int) -> Outside:
     return Outside(networks=PUBLIC, port=port, listen=listen_port(port), target=target)
 
 
+@functools.cache
 def client(service: str, account: str, region: str, endpoint_url: str) -> Any:
-    """boto3 as the sandbox itself, in whichever account: the emulator takes the header of the sandbox's key."""
+    """boto3 as the sandbox itself, in whichever account: the emulator takes the header of the sandbox's key. Kept:
+    making one reads megabytes of the service's description."""
     session: Any = boto3.Session(region_name=region)
     made = session.client(service, endpoint_url=endpoint_url)
 
