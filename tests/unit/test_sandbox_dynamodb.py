@@ -97,3 +97,18 @@ def test_the_same_item_twice_is_refused(client: Any) -> None:
 def test_other_expressions_are_left_to_moto(expression: str) -> None:
     write = update("a", expression, COUNT[1], counted("1", "x", "7"))["Update"]
     assert updated(write, None) is None
+
+
+def test_a_query_finds_the_items_of_its_key_in_order(client: Any) -> None:
+    for id_ in ("a", "b"):
+        for number in (3, 1, 2):
+            client.put_item(TableName=TABLE, Item={"id": {"S": id_}, "n": {"N": str(number)}})
+    asked = {
+        "TableName": TABLE,
+        "KeyConditionExpression": "id = :i AND n >= :n",
+        "ExpressionAttributeValues": {":i": {"S": "a"}, ":n": {"N": "2"}},
+    }
+    found = client.query(**asked)["Items"]
+    assert [(item["id"]["S"], item["n"]["N"]) for item in found] == [("a", "2"), ("a", "3")]
+    asked["ExpressionAttributeValues"][":i"] = {"S": "nobody"}
+    assert client.query(**asked)["Items"] == []

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
 """
 
+import copy
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from moto.dynamodb import models
+from moto.dynamodb.models.table import Table
 
 MAX_ITEMS = 100
 
@@ -103,7 +105,21 @@ def _sum(old: dict[str, Any] | None, more: dict[str, Any]) -> dict[str, Any]:
     return {kind: str(Decimal(old[kind]) + Decimal(value)) if kind == "N" else sorted({*old[kind], *value})}
 
 
+_query = Table.query
+
+
+def _queried(self: Any, hash_key: Any, *args: Any, **kwargs: Any) -> Any:
+    """moto looks through all items of a table for those of one key; here through those of the key. An index has others,
+    and is left to moto."""
+    if (kwargs.get("index_name") or (args[6] if len(args) > 6 else None)) is not None or not self.has_range_key:
+        return _query(self, hash_key, *args, **kwargs)
+    one = copy.copy(self)
+    one.items = {hash_key: self.items[hash_key]} if hash_key in self.items else {}
+    return _query(one, hash_key, *args, **kwargs)
+
+
 def install() -> None:
+    Table.query = _queried
     # Still moto's module, in which its backend base class looks for the paths.
     DynamoDBBackend.__module__ = models.__name__
     models.dynamodb_backends.backend = DynamoDBBackend
