@@ -27,8 +27,8 @@ up:
 	@$(BIN)/cell sandbox start
 	@eval "$$($(BIN)/cell sandbox env)" && $(BIN)/cell up eu-west-1 --yes
 
-DEMO = --payments 10000 --rate 40 --fault bank-hang:$(HANGING) --fault scorer-dead --fault relay-dead
-HANGING = bank-celeste
+DEMO = --payments 10000 --rate 15 --fault bank-hang:$(HANGING) --fault scorer-dead --fault relay-dead
+HANGING = birch
 
 demo:
 	@eval "$$($(BIN)/cell sandbox env)" && $(BIN)/cell probe eu-west-1 $(DEMO) --report .sandbox/probe.html

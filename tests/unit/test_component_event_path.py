@@ -20,7 +20,6 @@ from components.iam import Statement, document
 from components.reachability import Blocks, Party, Port
 from components.registry import image_of
 from components.workload import declared_matrix
-from workloads.database import parse_shards
 from workloads.relay import __main__ as programs
 from workloads.relay import health
 
@@ -33,10 +32,6 @@ ARGS = EventPathArgs(
     cell="test",
     region=REGION,
     image=image_of(ACCOUNT, REGION, "test", "relay", "sha256:" + "0" * 64),
-    shards={
-        "s00": "test-s00.proxy-abc.eu-west-1.rds.amazonaws.com",
-        "s01": "test-s01.proxy-abc.eu-west-1.rds.amazonaws.com",
-    },
     stream="test-events",
     archive_bucket="test-archive",
     queue_urls={"ledger": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/test-ledger.fifo"},
@@ -45,7 +40,6 @@ ARGS = EventPathArgs(
 ROLES = EventPathRoleArgs(
     region=REGION,
     account_id=ACCOUNT,
-    proxy_arns={id_: f"arn:aws:rds:{REGION}:{ACCOUNT}:db-proxy:prx-{id_}" for id_ in ("s00", "s01")},
     stream_arn=f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/test-events",
     events_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/events",
     archive_bucket="test-archive",
@@ -93,15 +87,9 @@ def test_the_arguments_are_words_that_the_program_knows(running: Registered, nam
     assert container(running, name)["readinessProbe"]["httpGet"]["port"] == health.PORT
 
 
-def test_the_relay_reads_the_shards_from_a_file_that_is_there_before_it(running: Registered) -> None:
-    text = running.one(CONFIG_MAP).inputs["data"]["shards.json"]
-    places = parse_shards(text)
-    assert {id_: (place.host, place.name, place.port) for id_, place in places.items()} == {
-        id_: (host, host, 5432) for id_, host in ARGS.shards.items()
-    }
+def test_the_relay_reads_the_shards_where_the_payments_api_has_them(running: Registered) -> None:
     (mount,) = [m for m in container(running, RELAY)["volumeMounts"] if m["name"] == SHARDS]
     assert container(running, RELAY)["args"][1] == f"--shards={mount['mountPath']}/shards.json"
-    assert f"{CONFIG_MAP} test-{SHARDS}" in running.waits_for(running.one(DEPLOYMENT, "test-relay"))
 
 
 def test_programs_know_their_stream_bucket_and_queue(running: Registered) -> None:
@@ -127,12 +115,9 @@ def test_the_relay_alone_reaches_the_database() -> None:
     assert {client for client, server in reached if server == "aws"} == {RELAY, ARCHIVER, "ledger"}
 
 
-def test_the_relay_signs_in_as_itself_behind_each_proxy_and_writes_one_stream() -> None:
+def test_the_relay_writes_one_stream_and_its_own_quarantine() -> None:
     found = statements(relay_statements(ROLES))
     assert programs.USER == RELAY
-    assert found["SignIn"]["Resource"] == [
-        f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:prx-{id_}/relay" for id_ in ("s00", "s01")
-    ]
     assert found["WriteStream"]["Resource"] == ROLES.stream_arn
     assert found["PutObjects"]["Resource"] == "arn:aws:s3:::test-archive/quarantine/relay/*"
 
@@ -175,7 +160,6 @@ def test_the_names_in_the_roles_are_those_that_the_programs_write() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"shards": {}}, "at least one shard"),
         ({"archive_after_s": 0.0}, "outside 0.1..60 s"),
         ({"queue_urls": {"relay": "https://q"}}, "'relay' is another program's"),
     ],

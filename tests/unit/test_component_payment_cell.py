@@ -1,5 +1,6 @@
 """A whole cell: what its parts agree on, and what waits for what."""
 
+import json
 from dataclasses import replace
 from ipaddress import IPv4Network
 
@@ -64,16 +65,18 @@ DEVELOPMENT = replace(
     vault_lock=VaultLock(),
 )
 OUTPUTS = {
-    "accountId", "alarmTopicArn", "archiveBucket", "backupVaultArn", "busArn", "busName", "clusterArn",
-    "clusterCertificateAuthority", "clusterEndpoint", "clusterName", "clusterSecurityGroupId", "deadLetterUrls",
-    "domainName", "egressAddresses", "healthCheckId", "imageUrls", "jurisdiction", "keyArns", "loadBalancerDnsName",
-    "nameServers", "nodeRoleName", "nodeSubnetIds", "queueUrls", "region", "shardMap", "shardMapParameter", "shards",
-    "streamArn", "streamName", "targetGroupArn", "ticketTopicArn", "unconfirmedAlarmSubscribers", "vpcId",
+    "accountId", "alarmTopicArn", "apiKeysSecretArn", "archiveBucket", "backupVaultArn", "busArn", "busName",
+    "clusterArn", "clusterCertificateAuthority", "clusterEndpoint", "clusterName", "clusterSecurityGroupId",
+    "deadLetterUrls", "decisionStream", "domainName", "egressAddresses", "featureTable", "healthCheckId", "imageUrls",
+    "jurisdiction", "keyArns", "loadBalancerDnsName", "modelBucket", "nameServers", "nodeRoleName", "nodeSubnetIds",
+    "pseudonymSecretArn", "queueUrls", "region", "shardMap", "shardMapParameter", "shards", "streamArn", "streamName",
+    "subjectKeysTable", "targetGroupArn", "ticketTopicArn", "unconfirmedAlarmSubscribers", "vpcId",
 }  # fmt: skip
 STATEFUL = (
     "aws:rds/cluster:Cluster",
     "aws:rds/clusterInstance:ClusterInstance",
     "aws:kinesis/stream:Stream",
+    "aws:dynamodb/table:Table",
     "aws:s3/bucket:Bucket",
     "aws:kms/key:Key",
     "aws:secretsmanager/secret:Secret",
@@ -83,6 +86,7 @@ DURABLE = (
     *STATEFUL[:2],
     "aws:rds/globalCluster:GlobalCluster",
     "aws:kinesis/stream:Stream",
+    "aws:dynamodb/table:Table",
     "aws:s3/bucket:Bucket",
     "aws:sqs/queue:Queue",
     "aws:secretsmanager/secret:Secret",
@@ -161,7 +165,11 @@ def test_each_store_is_encrypted_with_the_key_of_its_use(cell: Registered) -> No
 
     assert cell.one("aws:rds/cluster:Cluster", "test-s00").inputs["kmsKeyId"] == key("payments")
     assert cell.one("aws:secretsmanager/secret:Secret", "test-s00-master").inputs["kmsKeyId"] == key("secrets")
-    assert cell.one("aws:kinesis/stream:Stream").inputs["kmsKeyId"] == key("events")
+    assert cell.one("aws:kinesis/stream:Stream", "test").inputs["kmsKeyId"] == key("events")
+    assert cell.one("aws:kinesis/stream:Stream", "test-fraud").inputs["kmsKeyId"] == key("fraud")
+    tables = cell.of("aws:dynamodb/table:Table").values()
+    used = {table.inputs["serverSideEncryption"]["kmsKeyArn"] for table in tables}
+    assert used == {key("subjects"), key("fraud")}
     topics = cell.of("aws:sns/topic:Topic")
     assert {topic.inputs["kmsMasterKeyId"] for topic in topics.values()} == {key("events")}
     groups = cell.of("aws:cloudwatch/logGroup:LogGroup")
@@ -264,3 +272,23 @@ def test_another_account_decrypts_only_what_it_copies() -> None:
     for action in ("kms:Decrypt", "kms:CreateGrant"):
         assert may(action, "210987654321") == {"test-backup", "test-payments"}
         assert may(action, "999999999999") == set()
+
+
+def test_each_program_has_a_role_of_its_own_bound_to_its_service_account(cell: Registered) -> None:
+    bound = cell.of("aws:eks/podIdentityAssociation:PodIdentityAssociation").values()
+    assert {(one.inputs["namespace"], one.inputs["serviceAccount"]) for one in bound} >= {
+        ("payments", "payments"), ("payments", "settler"), ("payments", "migrator"), ("payments", "relay"),
+        ("payments", "archiver"), ("consumers", "ledger"), ("fraud", "scorer"),
+    }  # fmt: skip
+    assert len({one.inputs["roleArn"] for one in bound}) == len(bound)
+
+
+def test_no_program_may_do_anything_to_everything(cell: Registered) -> None:
+    programs = {f"test-{name}" for name in ("payments", "settler", "migrator", "relay", "archiver", "ledger", "scorer")}
+    policies = {name: one for name, one in cell.of("aws:iam/rolePolicy:RolePolicy").items() if name in programs}
+    assert set(policies) == programs
+    for name, one in policies.items():
+        for statement in json.loads(one.inputs["policy"])["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            assert not any(action.endswith("*") for action in actions), f"{name}: {actions}"
+            assert statement["Resource"] != "*", f"{name}: {statement['Sid']}"

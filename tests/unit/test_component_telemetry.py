@@ -127,12 +127,12 @@ def test_searches_of_dashboards_name_metrics_of_the_contract(cell: Registered) -
     rows = [row[0] for widget in widgets(cell) for row in widget["properties"].get("metrics", ())]
     searches = [row["expression"] for row in rows if isinstance(row, dict)]
     names = [m for m in METRICS if m.subject is Subject.STREAM_SHARD]
-    stream = cell.one("aws:kinesis/stream:Stream").state["name"]
+    stream = cell.one("aws:kinesis/stream:Stream", "test").state["name"]
     assert sorted(searches) == sorted(
         f"SEARCH('{{AWS/Kinesis,ShardId,StreamName}} MetricName=\"{m.name}\" StreamName=\"{stream}\"', '{m.stat}')"
         for m in names
     )
-    declared = cell.one("aws:kinesis/stream:Stream").inputs["shardLevelMetrics"]
+    declared = cell.one("aws:kinesis/stream:Stream", "test").inputs["shardLevelMetrics"]
     assert set(declared) == {metric.name for metric in names}
 
 

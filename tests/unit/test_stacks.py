@@ -113,7 +113,7 @@ def test_a_cell_is_what_its_plan_says(eu_west_1: Registered, fleet: Fleet) -> No
     clusters = eu_west_1.of("aws:rds/cluster:Cluster")
     assert set(clusters) == {f"eu-west-1-{shard.id}" for shard in plan.shards}
     assert len(eu_west_1.of("aws:rds/globalCluster:GlobalCluster")) == len(plan.shards)
-    assert eu_west_1.one("aws:kinesis/stream:Stream").inputs["shardCount"] == plan.stream_shards
+    assert eu_west_1.one("aws:kinesis/stream:Stream", "eu-west-1").inputs["shardCount"] == plan.stream_shards
     assert eu_west_1.one("aws:ec2/vpc:Vpc").inputs["cidrBlock"] == plan.vpc_cidr
     assert eu_west_1.one("aws:eks/cluster:Cluster").inputs["version"] == plan.kubernetes_version
     lock = eu_west_1.one("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration").inputs
@@ -160,7 +160,7 @@ def test_quotas_are_asked_for_what_the_program_declares(eu_west_1: Registered, f
         pipe.inputs["sourceParameters"]["kinesisStreamParameters"]["parallelizationFactor"]
         for pipe in eu_west_1.of("aws:pipes/pipe:Pipe").values()
     ]
-    shards = eu_west_1.one("aws:kinesis/stream:Stream").inputs["shardCount"]
+    shards = eu_west_1.one("aws:kinesis/stream:Stream", "eu-west-1").inputs["shardCount"]
     assert sum(in_flight) * shards == need["pipe-executions"]
 
 
@@ -188,7 +188,9 @@ def test_a_hosted_zone_that_exists_is_used(fleet: Fleet) -> None:
 def test_a_higher_password_version_reaches_database_and_secret(fleet: Fleet) -> None:
     dev = made("dev", fleet, ACCOUNT_OUTPUTS, shards=ShardSettings(count=1, master_password_version=2))
     assert dev.one("aws:rds/cluster:Cluster").inputs["masterPasswordWoVersion"] == 2
-    assert dev.one("aws:secretsmanager/secretVersion:SecretVersion").inputs["secretStringWoVersion"] == 2
+    assert (
+        dev.one("aws:secretsmanager/secretVersion:SecretVersion", "dev-s00-master").inputs["secretStringWoVersion"] == 2
+    )
 
 
 def test_two_cells_share_no_physical_name(eu_west_1: Registered, fleet: Fleet) -> None:
