@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 console = talk()
 
-RULES = Path(__file__).parents[2] / "workloads" / "scorer" / "rules.yaml"
+RULES = Path(__file__).parents[2] / "stacks" / "fraud_rules.yaml"
 OUTPUT = "modelBucket"
 """Output of a cell's stack: the bucket of its model store."""
 

@@ -40,7 +40,7 @@ FAULT_FROM, FAULT_TO = 0.25, 0.6
 FAULT = re.compile(r"(?P<kind>[a-z]+-[a-z0-9]+)(:(?P<of>[a-z0-9-]+))?")
 
 ACCOUNT_PREFIX = "acct_probe"
-ACCOUNTS_A_SHARD = 5
+ACCOUNTS_A_SHARD = 50
 PAYMENTS_A_PAYER = 2
 """In the mean: whoever pays again and again within minutes is what a fraud decision looks for."""
 
