@@ -8,8 +8,9 @@ from typing import Any
 import grpc
 import pytest
 from eks import Eks, connect, decoded, eks, namespace  # noqa: F401
+from google.rpc import status_pb2
 from plugin import Plugin, plain, refused
-from pulumi.runtime.proto import provider_pb2, status_pb2
+from pulumi.runtime.proto import provider_pb2
 
 from sandbox.aws.provider.codec import UNKNOWN, Secret, decode
 from sandbox.kubernetes.apiserver import SCHEMA_ONLY_URL
