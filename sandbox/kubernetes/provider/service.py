@@ -11,13 +11,15 @@ from typing import Any, NoReturn
 import grpc
 import yaml
 from google.protobuf import any_pb2, empty_pb2
+
+# Not Pulumi's own copy: both register `google.rpc.Status`, and a process that has Envoy's messages holds this one.
+from google.rpc import status_pb2
 from pulumi.runtime.proto import (
     engine_pb2,
     engine_pb2_grpc,
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
-    status_pb2,
 )
 
 from sandbox.aws.provider.codec import decode, encode, unsecret
