@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 import catalogue
+from components.vocabulary import Environment
 from operations.errors import CellError, ExitCode
 from operations.output import Format, show, talk
 from operations.project import Project
 from stacks.fleet import WORKLOADS_SUFFIX, Fleet, read_fleet
+from stacks.market_files import MARKETS, Markets, load_markets
 from stacks.models import CellSettings
 from stacks.plan import CellPlan
 from stacks.problems import ConfigError, Problem, nearest
@@ -57,6 +59,8 @@ def check(
     folder = Project.find().stacks_folder
     fleet, problems = read_fleet(folder)
     problems += fleet.problems()
+    markets, wrong = _read_markets(folder, fleet)
+    problems += wrong
     if stack is not None:
         _stack_file(stack)
         names = _concerned(fleet, stack)
@@ -64,6 +68,8 @@ def check(
     _warn_of_stale_facts()
     if problems:
         _refuse(problems, output)
+    if markets is not None:
+        _warn_of_closed_banks(markets, fleet)
     names = _concerned(fleet, stack) if stack is not None else tuple(fleet.stacks)
     rows = [{"stack": name, "kind": fleet.stacks[name].kind, "result": "valid"} for name in names]
     show(rows, output)
@@ -73,6 +79,25 @@ def check(
 def schema() -> None:
     """Print the JSON schema of stack files, for editors."""
     sys.stdout.write(schema_text())
+
+
+def _read_markets(folder: Path, fleet: Fleet) -> tuple[Markets | None, list[Problem]]:
+    """The markets, or what is wrong in their files."""
+    try:
+        return load_markets(folder / MARKETS, fleet.cells), []
+    except ConfigError as error:
+        return None, list(error.problems)
+
+
+def _warn_of_closed_banks(markets: Markets, fleet: Fleet) -> None:
+    """Banks that have not registered a cell, or its recovery region, and would not let it in."""
+    for name, cell in fleet.cells.items():
+        recovery = fleet.plan(name).recovery_region if name not in fleet.broken else None
+        regions = [cell.region, *([recovery] if recovery else [])]
+        closed = markets.unregistered(name, regions)
+        if closed and cell.environment is Environment.PRODUCTION:
+            banks = sorted({f"{one.bank} in {one.region}" for one in closed})
+            talk().print(f"warning: {name} is not registered with {', '.join(banks)}", markup=False, soft_wrap=True)
 
 
 def explanation(plan: CellPlan) -> dict[str, Any]:

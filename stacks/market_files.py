@@ -18,6 +18,9 @@ from stacks.problems import ConfigError, Problem, listed, nearest
 from stacks.settings import validated
 from stacks.source import Source, read_source
 
+MARKETS = "markets"
+"""Folder of the stacks' folder with a file for each market."""
+
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
 
 

@@ -24,16 +24,13 @@ from components.vocabulary import Compute, Controller, KeyUse, Tier
 from components.workload import WorkloadArgs, declared_matrix
 from components.workloads import NamespaceArgs, Workloads, WorkloadsArgs
 from stacks.fleet import load_fleet
-from stacks.market_files import load_markets
+from stacks.market_files import MARKETS, load_markets
 from stacks.models import WorkloadsSettings
 from stacks.plan import CellPlan, NodeGroupSpec
 from stacks.programs import programs
 from stacks.providers import kubernetes_provider
 
 HERE = Path(__file__).parent
-
-MARKETS = "markets"
-"""Folder with a file for each market."""
 
 NAMESPACES = MappingProxyType(
     {

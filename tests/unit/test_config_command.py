@@ -133,3 +133,26 @@ def test_the_documentation_shows_what_the_command_prints(monkeypatch: pytest.Mon
     monkeypatch.chdir(ROOT)
     last = runner.invoke(app, ["explain", "eu-west-1"]).stdout.splitlines()[-1]
     assert last in (ROOT / "docs/configuration.md").read_text()
+
+
+def market(project: Path, cell: str, currency: str = "GBP") -> None:
+    """The committed British market, of another cell."""
+    text = (ROOT / "stacks" / "markets" / "uk.yaml").read_text(encoding="utf-8")
+    lines = [f"cells: [{cell}]" if line.startswith("cells:") else line for line in text.splitlines()]
+    (project / "markets").mkdir()
+    (project / "markets" / "uk.yaml").write_text("\n".join(lines).replace("currency: GBP", f"currency: {currency}"))
+
+
+def test_check_reports_what_is_wrong_in_a_market(project: Path) -> None:
+    market(project, "two")
+    result = runner.invoke(app, ["check"])
+    assert result.exit_code == ExitCode.CONFIGURATION
+    assert "is no cell's stack" in result.stdout
+    assert "markets/uk.yaml" in result.stdout
+
+
+def test_check_warns_of_banks_that_would_not_let_the_cell_in(project: Path) -> None:
+    market(project, "one")
+    result = runner.invoke(app, ["check"])
+    assert result.exit_code == ExitCode.OK
+    assert "warning: one is not registered with" in result.output
