@@ -197,6 +197,7 @@ FINDERS: dict[str, Find] = {
         "iam.list_attached_role_policies", "AttachedPolicies[?PolicyArn=='{policyArn}']", RoleName="{role}"
     ),
     "codebuild/project:Project": find("codebuild.batch_get_projects", "projects[0]", names=["{id}"]),
+    "dynamodb/table:Table": find("dynamodb.describe_table", "Table.TableStatus == 'ACTIVE'", TableName="{name}"),
     "kinesis/stream:Stream": find(
         "kinesis.describe_stream_summary", "StreamDescriptionSummary.StreamStatus == 'ACTIVE'", StreamName="{name}"
     ),
