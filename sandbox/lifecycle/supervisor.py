@@ -33,6 +33,9 @@ CHECK_EVERY_S = 5.0
 OWNER_VARIABLE = "PAYMENT_CELL_SANDBOX_OWNER"
 """Environment variable with the pid of a process without which the sandbox is of no use, such as a test run."""
 
+DATAPLANE_VARIABLE = "PAYMENT_CELL_SANDBOX_DATAPLANE"
+"""Environment variable; `off`: what is declared is kept and not run."""
+
 _SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
@@ -126,7 +129,9 @@ class Supervisor:
     def _keep_dataplane(self) -> None:
         """Start the data plane unless it runs; only Linux answers on the loopback addresses that it gives to pods."""
         now = time.monotonic()
-        if sys.platform != "linux" or processes.alive(self._dataplane) or now < self._dataplane_due:
+        if sys.platform != "linux" or os.environ.get(DATAPLANE_VARIABLE) == "off":
+            return
+        if processes.alive(self._dataplane) or now < self._dataplane_due:
             return
         self._dataplane_due = now + CHECK_EVERY_S
         with open_log(self._home.logs / "dataplane.log") as log:

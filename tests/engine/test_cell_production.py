@@ -190,7 +190,8 @@ def shards(world: World) -> list[str]:
 def passwords(world: World) -> set[str]:
     """Master passwords, as whoever may read the secrets sees them."""
     client = world.aws.client("secretsmanager", CELL)
-    arns = [r.id for r in world.project.resources(CELL) if r.type == "aws:secretsmanager/secret:Secret"]
+    secrets = (r for r in world.project.resources(CELL) if r.type == "aws:secretsmanager/secret:Secret")
+    arns = [secret.id for secret in secrets if secret.name.endswith("-master")]
     return {json.loads(client.get_secret_value(SecretId=arn)["SecretString"])["password"] for arn in arns}
 
 
