@@ -172,7 +172,8 @@ def test_an_expired_token_is_refused(stand: Stand, monkeypatch: pytest.MonkeyPat
 def test_a_role_without_the_permission_is_refused(stand: Stand) -> None:
     keys = stand.shard.role("somebody")
     assert "IAM authentication failed" in refused(stand, token=stand.shard.token(keys, "payments"))
-    assert "somebody/" in proxy_log(stand) and "is not authorized to perform: rds-db:connect" in proxy_log(stand)
+    assert "somebody/" in proxy_log(stand)
+    assert "is not authorized to perform: rds-db:connect" in proxy_log(stand)
 
 
 def test_a_user_that_the_proxys_own_role_may_not_be_is_refused(stand: Stand) -> None:

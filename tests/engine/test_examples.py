@@ -122,7 +122,7 @@ def test_every_example_is_run_here() -> None:
 
 
 PROGRAMS = {"bank-egress", "event-path", "fraud-scoring", "gateway", "payments"}
-"""Pages of the programs of a payment's way: `stacks/programs.py` shows them together; alone they have nobody to call."""
+"""Pages of the programs of a payment's way: `stacks/programs.py` shows them together, alone they call nobody."""
 
 
 def test_every_component_page_has_an_example() -> None:
