@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 import pulumi
 
@@ -28,6 +29,9 @@ from contracts.shard_map import ShardMap
 
 IMAGES = ("autoscaler", "gateway", "load-balancer", "model", "payments", "relay", "scaler", "scorer")
 """Programs that a cell runs: its own, and the controllers that a cluster with managed compute needs."""
+
+EVENTS_A_DECISION = 3
+"""Events of a payment (catalogue/workload.yaml); it has one decision, so that stream needs a third of the shards."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -361,6 +365,7 @@ class PaymentCell(pulumi.ComponentResource):
             database=self.database,
             event_log=self.event_log,
             ordered_consumers=[consumer.name for consumer in args.consumers if consumer.ordered],
+            decision_shards=None if args.stream_shards is None else ceil(args.stream_shards / EVENTS_A_DECISION),
             training_image=args.training_image,
             log_retention_days=args.log_retention_days,
             protected=args.protected,

@@ -41,6 +41,8 @@ class PaymentPathArgs:
     event_log: EventLog
     ordered_consumers: Sequence[str]
     """Those that a program of the cell reads."""
+    decision_shards: int | None = None
+    """Of the decision stream. None: on demand."""
     training_image: str | None = None
     """Trains the fraud model on a schedule. None: a person does."""
     log_retention_days: int = 365
@@ -89,6 +91,7 @@ class PaymentPath(pulumi.ComponentResource):
                 key_arn=args.keys[KeyUse.FRAUD],
                 logs_key_arn=args.keys[KeyUse.LOGS],
                 training_image=args.training_image,
+                stream_shards=args.decision_shards,
                 log_retention_days=args.log_retention_days,
                 protected=args.protected,
                 disposable=args.disposable,

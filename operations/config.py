@@ -84,7 +84,7 @@ def schema() -> None:
 def _read_markets(folder: Path, fleet: Fleet) -> tuple[Markets | None, list[Problem]]:
     """The markets, or what is wrong in their files."""
     try:
-        return load_markets(folder / MARKETS, fleet.cells), []
+        return load_markets(folder / MARKETS, {*fleet.cells, *fleet.broken}), []
     except ConfigError as error:
         return None, list(error.problems)
 

@@ -55,8 +55,9 @@ class Sandbox:
         self.command("reset")
 
     @classmethod
-    def start(cls, home: Path) -> "Sandbox":
-        run_sandbox(home, "start")
+    def start(cls, home: Path, extra: Mapping[str, str] | None = None) -> "Sandbox":
+        """`extra`: variables of the sandbox's own processes."""
+        run_sandbox(home, "start", extra=extra)
         values = json.loads(run_sandbox(home, "env", "-o", "json").stdout)
         env = {**clean_environment(), **{name: value for name, value in values.items() if value is not None}}
         env["PYTHONPATH"] = str(ROOT)

@@ -109,6 +109,7 @@ NOT_PRICED: Mapping[str, str] = MappingProxyType(
         "aws:backup/restoreTestingPlan:RestoreTestingPlan": "charged by restored recovery point and while it stands",
         "aws:backup/vault:Vault": "charged by stored gigabyte of backups and copies",
         "aws:codebuild/project:Project": "charged by minute of a build",
+        "aws:dynamodb/table:Table": "charged by request and stored gigabyte",
         "aws:cfg/recorder:Recorder": "charged by recorded change",
         "aws:cloudtrail/trail:Trail": "the first copy of management events is free, data events are charged by number",
         "aws:ecr/repository:Repository": "charged by stored gigabyte of images; a pull within the region is free",

@@ -245,9 +245,7 @@ def changes(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def own_sandbox(home: Path) -> Iterator[Sandbox]:
     """A sandbox beside the shared one: the tests of a whole cell count on an account that nobody else touches. What the
     cell declares is not run: a data plane would ask the account as well (tests/dataplane has one)."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PAYMENT_CELL_SANDBOX_DATAPLANE", "off")
-        made = Sandbox.start(home)
+    made = Sandbox.start(home, {"PAYMENT_CELL_SANDBOX_DATAPLANE": "off"})
     try:
         yield made
     finally:
