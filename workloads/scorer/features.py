@@ -218,6 +218,8 @@ class FeatureStore:
 
     async def append(self, id_: str, entry: Mapping[str, Any]) -> None:
         """Adds a review or a contest to a kept decision. Nothing is ever taken away from the list."""
+        if any(record.id == id_ for record in self._decisions):
+            await self.flush()
 
         def update() -> None:
             self._client.update_item(
