@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.bank_egress import client_certificate
 from components.banks import Market
 from components.envoy.bank_clusters import CLIENT_FOLDER, CONFIG_FOLDER, TRUSTED_CA, egress_files
 from components.envoy.bank_listener import PORT
 from components.envoy.messages import ADMIN_PORT
+from components.self_signed import client_certificate
 
 _NUMBERS = itertools.count(1)
 

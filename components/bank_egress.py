@@ -12,18 +12,12 @@ until all have, write it into the Secret (from Secrets Manager, where the next o
 one. Envoy shows it on new connections; the open ones stay.
 """
 
-import base64
-import datetime
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID
 from pulumi_kubernetes import core
 
 from components.banks import Market
@@ -32,13 +26,11 @@ from components.egress_groups import MARGIN, MAX_CONFIG_MAP_BYTES, egress_groups
 from components.envoy.bank_clusters import CLIENT_FOLDER, CONFIG_FOLDER, egress_files
 from components.envoy.bank_listener import PORT, READY_PATH
 from components.reachability import Party
+from components.self_signed import client_certificate, secret_data
 from components.workload import Probe, Workload, WorkloadArgs
 
 NAMESPACE: Final = "egress"
 CALLERS: Final = ("payments", "settler")
-
-CERTIFICATE_DAYS = 365
-"""Of the first client certificate: a rotation by hand comes sooner."""
 
 WORKERS = 2
 """Threads of Envoy. Limits of a bank are shared by them."""
@@ -165,33 +157,11 @@ class BankEgress(pulumi.ComponentResource):
 
     def _client_certificate(self, gateway: str) -> core.v1.Secret:
         """Made once: later runs make another one, which is ignored, as is what a rotation wrote."""
-        content = client_certificate(f"{gateway}.{self._args.cell}")
+        content = secret_data(client_certificate(f"{gateway}.{self._args.cell}"))
         return core.v1.Secret(
             f"{self._prefix}-{client_secret(gateway)}",
             metadata=self._metadata(client_secret(gateway)),
             type="kubernetes.io/tls",
-            data=pulumi.Output.secret({key: base64.b64encode(value).decode() for key, value in content.items()}),
+            data=pulumi.Output.secret(content),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["data"]),
         )
-
-
-def client_certificate(name: str) -> dict[str, bytes]:
-    """`tls.crt` and `tls.key`: a new key and a certificate that it signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=CERTIFICATE_DAYS))
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return {"tls.crt": certificate.public_bytes(serialization.Encoding.PEM), "tls.key": private}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,14 +23,12 @@ from contracts.shard_map import parse
 from operations.deploy import Session
 from operations.errors import CellError, ExitCode
 from operations.preflight_checks import entered
-from operations.probe import alarms, report
+from operations.probe import alarms, report, sandbox
 from operations.probe.evidence import Evidence, Found
 from operations.probe.load import Answer, Progress, run
 from operations.probe.plan import Call, Plan, plan_probe
 from operations.probe.target import Target, gateway
 from stacks.fleet import load_fleet
-
-PROJECT = Path(__file__).parents[2]
 
 SETTLE_S = 180.0
 """Longest wait after the last answer for the events to reach the archive: an archiver flushes every ten seconds, and a
@@ -114,11 +110,11 @@ def _wait_until_ready(console: Console, stack: str) -> None:
 
 
 def _not_ready(stack: str) -> list[str]:
-    command = [sys.executable, "-m", "sandbox", "ps", "-o", "json"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CellError(f"cell sandbox ps: {done.stderr.strip()}", ExitCode.RESOURCE)
-    rows = [row for row in json.loads(done.stdout) if row["cluster"] == stack and row["state"] != DECLARED_NOT_RUN]
+    rows = [
+        row
+        for row in json.loads(sandbox.ask("cell sandbox ps", "ps", "-o", "json"))
+        if row["cluster"] == stack and row["state"] != DECLARED_NOT_RUN
+    ]
     return sorted(f"{row['name']} ({row['state']})" for row in rows if not row["ready"])
 
 
@@ -184,10 +180,7 @@ def _load(console: Console, plan: Plan, target: Target, secret: str) -> list[Ans
 
 def _fault(name: str, on: bool) -> None:
     """Raises CellError where the sandbox cannot make it: a fault that did not happen proves nothing."""
-    command = [sys.executable, "-m", "sandbox", "fault", name, "on" if on else "off"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CellError(f"fault {name}: {done.stderr.strip()}", ExitCode.RESOURCE)
+    sandbox.ask(f"fault {name}", "fault", name, "on" if on else "off")
 
 
 @contextmanager

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from contracts import archive, events
 from contracts.reconciliation import Acknowledged, EventRow, PaymentRow, Reconciliation, reconcile
 from contracts.shard_map import ShardMap
-from operations.errors import CellError, ExitCode
+from operations.probe import sandbox
 from operations.probe.load import Answer
 from operations.probe.plan import ACCOUNT_PREFIX
 
@@ -30,7 +27,6 @@ _COPY = "copy ({query} where account_id like '{prefix}%') to stdout (format csv,
 FINAL = ("succeeded", "declined")
 """Statuses that a payment keeps once they were told."""
 
-PROJECT = Path(__file__).parents[2]
 READERS = 8
 
 
@@ -77,13 +73,8 @@ class Evidence:
 
     def _rows(self, shard: str, query: str) -> Iterator[dict[str, Any]]:
         text = _COPY.format(query=query, prefix=ACCOUNT_PREFIX)
-        command = [sys.executable, "-m", "sandbox", "sql", self.stack, shard, "-c", text]
-        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CellError(
-                f"{self.stack} {shard}: the shard does not answer: {done.stderr.strip()}", ExitCode.RESOURCE
-            )
-        return (json.loads(line) for line in done.stdout.splitlines() if line)
+        said = sandbox.ask(f"{self.stack} {shard}: the shard does not answer", "sql", self.stack, shard, "-c", text)
+        return (json.loads(line) for line in said.splitlines() if line)
 
     def _payments(self, shard: str) -> list[PaymentRow]:
         return [

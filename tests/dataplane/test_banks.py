@@ -16,8 +16,9 @@ from cryptography import x509
 from market_texts import market_file, market_text
 
 from bench.egress import Egress
-from components.bank_egress import client_certificate, groups_of
+from components.bank_egress import groups_of
 from components.banks import Market
+from components.self_signed import client_certificate
 from sandbox.dataplane.banks import Banks
 from stacks.fleet import load_fleet
 from stacks.market_files import load_markets

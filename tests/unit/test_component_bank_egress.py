@@ -16,6 +16,7 @@ from components.banks import Market
 from components.envoy.bank_clusters import CLIENT_FOLDER, CONFIG_FOLDER, egress_files
 from components.reachability import BANKS, Party, Pods
 from components.registry import image_of
+from components.self_signed import client_certificate
 from components.workload import declared_matrix
 from stacks.market_files import load_markets
 
@@ -73,7 +74,7 @@ def test_the_client_certificate_is_made_once_and_left_to_rotations(egress: Regis
     secret = egress.one(SECRET)
     assert secret.ignore_changes == ("data",)
     assert set(secret.inputs["data"]) == {SIGNATURE, "value"}, "a secret in the state"
-    certificate = x509.load_pem_x509_certificate(bank_egress.client_certificate("egress-0.dev")["tls.crt"])
+    certificate = x509.load_pem_x509_certificate(client_certificate("egress-0.dev")["tls.crt"])
     assert certificate.subject.rfc4514_string() == "CN=egress-0.dev"
 
 

@@ -20,7 +20,7 @@ from moto.core.utils import utcnow
 from moto.rds.models import rds_backends
 from moto.sts.models import sts_backends
 
-from sandbox.aws.iam.sessions import Principal, service_session
+from sandbox.aws.iam.sessions import Principal, principal_of, service_session
 from sandbox.aws.iam.used import USED
 from sandbox.aws.iam.verdict import Need
 
@@ -119,7 +119,7 @@ def signer(account: str, token: Token) -> Principal:
             raise Refused("the token's signature is wrong")
         if assumed.expiration < utcnow():
             raise Refused("the credentials that signed the token expired")
-        found = service_session(str(assumed.role_arn), str(assumed.session_name))
+        found = principal_of(assumed)
         if found is None:
             raise Refused(f"{assumed.role_arn} is gone")
         return found

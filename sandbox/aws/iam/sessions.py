@@ -86,15 +86,9 @@ class Sessions:
     def find(self, access_key_id: str) -> Session | None:
         """The session of a temporary access key; None where STS gave out no such key."""
         assumed = self._known.get(access_key_id) or self._read(access_key_id)
-        role = role_of(assumed.role_arn) if assumed else None
-        if assumed is None or role is None:
+        principal = principal_of(assumed) if assumed else None
+        if assumed is None or principal is None:
             return None
-        principal = Principal(
-            arn=assumed.arn,
-            role=role,
-            tags=getattr(assumed, "session_tags", {}),
-            session_policy=assumed.policy,
-        )
         return Session(principal=principal, token=assumed.session_token, expiration=assumed.expiration)
 
     def clear(self) -> None:
@@ -112,6 +106,15 @@ def role_of(arn: str) -> Role | None:
     """The role of an ARN, None where it does not exist."""
     account = arn.split(":")[4]
     return next((role for role in list(iam_backends[account][PARTITION].roles.values()) if role.arn == arn), None)
+
+
+def principal_of(assumed: AssumedRole) -> Principal | None:
+    """Who acts in an assumed role's session; None where the role is gone."""
+    role = role_of(assumed.role_arn)
+    if role is None:
+        return None
+    tags = getattr(assumed, "session_tags", {})
+    return Principal(arn=assumed.arn, role=role, tags=tags, session_policy=assumed.policy)
 
 
 def service_session(role_arn: str, name: str) -> Principal | None:
