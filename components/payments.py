@@ -56,7 +56,7 @@ class PaymentsArgs:
     markets: pulumi.Input[str]
     """markets.json: market -> currency, egress, banks (`workloads/payments/markets.py` reads it)."""
     egress: Sequence[str]
-    """Workloads that reach the banks: `egress-<group>`."""
+    """Workloads that reach the banks: `egress-<group>`. None while no market names the cell: then no payment is taken."""
     parties: Mapping[str, Party]
     """Has `database`, `aws`, `gateway` and each of `egress`."""
     fraud_fail_mode: Mapping[str, str]
@@ -73,8 +73,6 @@ class PaymentsArgs:
             raise ValueError(f"payments.fraud_fail_mode: name each of {', '.join(CLASSES)}, and nothing else")
         if wrong := sorted(set(self.fraud_fail_mode.values()) - set(MODES)):
             raise ValueError(f"payments.fraud_fail_mode: {wrong[0]!r} is not one of {', '.join(MODES)}")
-        if not self.egress:
-            raise ValueError("payments.egress: no egress gateway; the cell has no market (stacks/markets)")
 
 
 def workloads(args: PaymentsArgs) -> dict[str, WorkloadArgs]:

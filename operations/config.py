@@ -90,8 +90,11 @@ def _read_markets(folder: Path, fleet: Fleet) -> tuple[Markets | None, list[Prob
 
 
 def _warn_of_closed_banks(markets: Markets, fleet: Fleet) -> None:
-    """Banks that have not registered a cell, or its recovery region, and would not let it in."""
+    """Cells that no market names, and banks that have not registered a cell, or its recovery region."""
     for name, cell in fleet.cells.items():
+        if not markets.of(name) and cell.environment is Environment.PRODUCTION:
+            rule = "no market names it, so that it takes no payment"
+            talk().print(f"warning: {name}: {rule} -> add it to `cells` of a stacks/{MARKETS}/*.yaml", soft_wrap=True)
         recovery = fleet.plan(name).recovery_region if name not in fleet.broken else None
         regions = [cell.region, *([recovery] if recovery else [])]
         closed = markets.unregistered(name, regions)

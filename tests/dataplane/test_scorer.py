@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 ENVOY = Path(sys.executable).parent / "envoy"
 PATIENCE_S = 30.0
 """Until what has to happen is given up: generous, because other tests run beside."""
-DEADLINE_S = 0.5
+DEADLINE_S = 3.0
 """Of the gateway here; a cell's is 50 ms, but no test depends on how busy the machine is."""
 FILTERS = "type.googleapis.com/envoy.extensions.filters"
 REGION = "eu-west-1"
@@ -224,8 +224,8 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         "MODEL_BUCKET": "models",
         "PSEUDONYM_SECRET_ARN": secret,
         "RULES_FILE": str(folder / "rules.yaml"),
-        "BUDGET_MS": "400",
-        "FEATURE_READ_MS": "200",
+        "BUDGET_MS": "1000",
+        "FEATURE_READ_MS": "500",
     }
     upstream = ThreadingHTTPServer((next(_addresses), 0), _Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
@@ -323,5 +323,5 @@ def test_a_scorer_that_hangs_or_dies_costs_the_deadline_and_the_payment_is_marke
     for answer in answers:
         assert answer.status_code == 201
         assert answer.json()["x-envoy-auth-failure-mode-allowed"] == "true"
-        assert answer.elapsed.total_seconds() < 10, "without a deadline it would wait for ever"
+        assert answer.elapsed.total_seconds() < PATIENCE_S, "without a deadline it would wait for ever"
     until(lambda: "x-envoy-auth-failure-mode-allowed" not in stand.pay().json(), "it is asked again")

@@ -158,7 +158,6 @@ def test_everything_is_in_the_cells_region_under_a_component() -> None:
     [
         ({"fraud_fail_mode": {"live": "allow"}}, "payments.fraud_fail_mode: name each of"),
         ({"fraud_fail_mode": {**ARGS.fraud_fail_mode, "live": "shrug"}}, "'shrug' is not one of"),
-        ({"egress": ()}, "payments.egress"),
     ],
 )
 def test_payments_that_cannot_work_are_refused(change: dict[str, Any], message: str) -> None:
