@@ -56,7 +56,7 @@ class PaymentsArgs:
     markets: pulumi.Input[str]
     """markets.json: market -> currency, egress, banks (`workloads/payments/markets.py` reads it)."""
     egress: Sequence[str]
-    """Workloads that reach the banks: `egress-<group>`. None while no market names the cell: then no payment is taken."""
+    """Workloads that reach the banks: `egress-<group>`; none while no market names the cell."""
     parties: Mapping[str, Party]
     """Has `database`, `aws`, `gateway` and each of `egress`."""
     fraud_fail_mode: Mapping[str, str]

@@ -156,3 +156,12 @@ def test_check_warns_of_banks_that_would_not_let_the_cell_in(project: Path) -> N
     result = runner.invoke(app, ["check"])
     assert result.exit_code == ExitCode.OK
     assert "warning: one is not registered with" in result.output
+
+
+def test_check_warns_of_a_cell_that_no_market_names(project: Path) -> None:
+    market(project, "one")
+    assert "no market names it" not in runner.invoke(app, ["check"]).output
+    (project / "markets" / "uk.yaml").unlink()
+    result = runner.invoke(app, ["check"])
+    assert result.exit_code == ExitCode.OK
+    assert "warning: one: no market names it" in result.output
