@@ -44,8 +44,16 @@ ACCOUNTS_A_SHARD = 50
 PAYMENTS_A_PAYER = 2
 """In the mean: whoever pays again and again within minutes is what a fraud decision looks for."""
 
-NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
-"""Documentation ranges (RFC 5737): nobody's addresses."""
+HOMES: Final = {"EUR": ("DE", 0), "GBP": ("GB", 5), "USD": ("US", 6), "BRL": ("BR", 7), "AUD": ("AU", 8)}
+"""Currency -> country of its payers, and third group of their addresses in 2001:db8::/32 (RFC 3849: nobody's), as
+contracts/fraud_addresses.json has it. Payers of other currencies are at home in the first."""
+
+TYPICAL_LOG10, SPREAD_LOG10 = 3.5, 0.28
+"""Amounts are about 30 units of the currency; one in a hundred is above 140. Larger ones of people whom nobody knows
+are what a fraud decision looks for."""
+
+DECLINED_ENDING = 13
+"""Last two digits of an amount that simulated banks decline (docs/data-plane.md)."""
 
 TEST_SHARE = 0.05
 """Part of the calls with a test key: the class that is shed first."""
@@ -164,7 +172,8 @@ def _calls(
     for number in range(payments):
         name = names[number % len(names)]
         bank = chance.choice(sorted(markets[name]["banks"]))
-        payer = chance.randrange(max(1, payments // PAYMENTS_A_PAYER))
+        # Everybody pays in one market, that of their home.
+        payer = chance.randrange(max(1, payments // PAYMENTS_A_PAYER // len(names))) * len(names) + number % len(names)
         account = accounts[chance.randrange(len(accounts))]
         yield Call(
             at_s=number / rate,
@@ -178,16 +187,18 @@ def _calls(
 
 def _body(name: str, market: Mapping[str, Any], bank: str, payer: int, chance: random.Random) -> Mapping[str, Any]:
     """A payment that a merchant's program could send; every person in it is made up."""
+    country, group = HOMES.get(market["currency"], HOMES["EUR"])
+    amount = round(10 ** chance.gauss(TYPICAL_LOG10, SPREAD_LOG10))
     return {
-        "amount": chance.randrange(100, 20_000) * 100 + 99,
+        "amount": amount + (amount % 100 == DECLINED_ENDING),
         "currency": market["currency"],
         "market": name,
         "bank": bank,
-        "payment_method": f"tok_probe{payer:04d}",
-        "payer": {"name": f"Probe Payer {payer}", "email": f"payer{payer}@example.com", "country": "IE"},
+        "payment_method": f"tok_probe{payer:05d}",
+        "payer": {"name": f"Probe Payer {payer}", "email": f"payer{payer}@example.com", "country": country},
         "device": {
-            "fingerprint": f"dev_{payer:04d}",
-            "ip": f"{NETWORKS[payer // 254 % len(NETWORKS)]}.{payer % 254 + 1}",
+            "fingerprint": f"dev_{payer:05d}",
+            "ip": f"2001:db8:{group:x}:0::{payer + 1:x}",
             "user_agent": "payment-cell-probe/1",
         },
         "metadata": {"order": f"{chance.getrandbits(40):010x}"},

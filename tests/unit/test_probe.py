@@ -13,6 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.fraud import Decision
+from contracts.fraud_addresses import bundled
+from contracts.fraud_features import Memory, compute, read_request
+from contracts.fraud_features import changes as added
+from contracts.fraud_rules import load_rules
 from contracts.reconciliation import reconcile
 from contracts.shard_plan import declared_map
 from operations.errors import CellError, ExitCode
@@ -20,6 +25,9 @@ from operations.probe import load, report, target
 from operations.probe.evidence import Found
 from operations.probe.load import Answer, Progress, Try, server_timing
 from operations.probe.plan import MAX_PAYMENTS, Plan, plan_probe
+from workloads.scorer.models import BASELINE, Model
+
+ROOT = Path(__file__).parents[2]
 
 MARKETS: dict[str, Any] = {
     "eu-sepa": {"currency": "EUR", "banks": {"azul": {}, "verde": {}}},
@@ -46,6 +54,19 @@ def test_all_markets_banks_and_shards_are_paid_in() -> None:
     assert {call.bank for call in calls} == {"azul", "verde", "thames"}
     assert {MAP.shard_of(call.account) for call in calls} == {"s00", "s01", "s02", "s03"}
     assert len({call.idempotency_key for call in calls}) == 400
+
+
+def test_payers_are_such_that_the_fraud_decision_lets_most_of_them_pay() -> None:
+    rules = load_rules((ROOT / "stacks/fraud_rules.yaml").read_text())
+    model, memory, decisions = Model(BASELINE.read_bytes()), Memory(), Counter[Decision]()
+    for call in planned(payments=1000, rate=15.0).calls:
+        request = read_request(call.account, call.body, b"key", bundled())
+        signals = compute(request, call.at_s, memory.read(request))
+        decisions[rules.judge(model.score(signals), signals, request.facts).decision] += 1
+        for change in added(request, call.at_s):
+            memory.apply(change)
+    assert decisions[Decision.ALLOW] >= 800
+    assert decisions[Decision.BLOCK] <= 50
 
 
 def test_calls_leave_at_the_rate() -> None:
