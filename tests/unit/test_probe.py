@@ -28,6 +28,7 @@ from operations.probe.plan import MAX_PAYMENTS, Plan, plan_probe
 from workloads.scorer.models import BASELINE, Model
 
 ROOT = Path(__file__).parents[2]
+START_S = 1_796_000_000.0
 
 MARKETS: dict[str, Any] = {
     "eu-sepa": {"currency": "EUR", "banks": {"azul": {}, "verde": {}}},
@@ -61,9 +62,10 @@ def test_payers_are_such_that_the_fraud_decision_lets_most_of_them_pay() -> None
     model, memory, decisions = Model(BASELINE.read_bytes()), Memory(), Counter[Decision]()
     for call in planned(payments=1000, rate=15.0).calls:
         request = read_request(call.account, call.body, b"key", bundled())
-        signals = compute(request, call.at_s, memory.read(request))
+        now_s = START_S + call.at_s
+        signals = compute(request, now_s, memory.read(request))
         decisions[rules.judge(model.score(signals), signals, request.facts).decision] += 1
-        for change in added(request, call.at_s):
+        for change in added(request, now_s):
             memory.apply(change)
     assert decisions[Decision.ALLOW] >= 800
     assert decisions[Decision.BLOCK] <= 50
