@@ -93,6 +93,8 @@ class Plan:
     faults: Sequence[Fault]
     rate: float
     """Payments a second."""
+    seed: int
+    """Of the whole plan."""
 
     @property
     def seconds(self) -> float:
@@ -133,6 +135,7 @@ def plan_probe(
         calls=tuple(_calls(payments, rate, chosen, _accounts(shard_map), random.Random(seed))),
         faults=[_fault(text, banks, duration_s) for text in faults],
         rate=rate,
+        seed=seed,
     )
 
 
@@ -181,12 +184,14 @@ def _calls(
             key_class="test" if chance.random() < TEST_SHARE else "live",
             bank=bank,
             idempotency_key=f"probe-{run:012x}-{number}",
-            body=_body(name, markets[name], bank, payer, chance),
+            body=_body(name, markets[name], bank, run, payer, chance),
         )
 
 
-def _body(name: str, market: Mapping[str, Any], bank: str, payer: int, chance: random.Random) -> Mapping[str, Any]:
-    """A payment that a merchant's program could send; every person in it is made up."""
+def _body(
+    name: str, market: Mapping[str, Any], bank: str, run: int, payer: int, chance: random.Random
+) -> Mapping[str, Any]:
+    """A payment that a merchant's program could send; every person in it is made up, and pays in one run only."""
     country, group = HOMES.get(market["currency"], HOMES["EUR"])
     amount = round(10 ** chance.gauss(TYPICAL_LOG10, SPREAD_LOG10))
     return {
@@ -194,11 +199,11 @@ def _body(name: str, market: Mapping[str, Any], bank: str, payer: int, chance: r
         "currency": market["currency"],
         "market": name,
         "bank": bank,
-        "payment_method": f"tok_probe{payer:05d}",
+        "payment_method": f"tok_probe_{run:012x}_{payer}",
         "payer": {"name": f"Probe Payer {payer}", "email": f"payer{payer}@example.com", "country": country},
         "device": {
-            "fingerprint": f"dev_{payer:05d}",
-            "ip": f"2001:db8:{group:x}:0::{payer + 1:x}",
+            "fingerprint": f"dev_{run:012x}_{payer}",
+            "ip": f"2001:db8:{group:x}:0:{run >> 32:x}:{run >> 16 & 0xFFFF:x}:{run & 0xFFFF:x}:{payer:x}",
             "user_agent": "payment-cell-probe/1",
         },
         "metadata": {"order": f"{chance.getrandbits(40):010x}"},

@@ -39,6 +39,7 @@ def document(plan: Plan, answers: Sequence[Answer], evidence: Found, began: date
         "began": began.isoformat(timespec="seconds"),
         "payments": len(plan.calls),
         "rate": plan.rate,
+        "seed": plan.seed,
         "faults": [asdict(fault) for fault in plan.faults],
         "acknowledged": sum(answer.payment_id is not None for answer in answers),
         "statuses": dict(Counter(answer.status for answer in answers).most_common()),
