@@ -16,6 +16,7 @@ from sandbox.dataplane.deployments import NODE, Deployments, runs
 from sandbox.dataplane.faults import Faults
 from sandbox.dataplane.guests import Guests
 from sandbox.dataplane.identity import PATH, Agent, PodIdentity
+from sandbox.dataplane.log_shipper import LogShipper
 from sandbox.dataplane.network import OPERATOR, Network
 from sandbox.dataplane.node_proxy import NodeProxy
 from sandbox.dataplane.outside import AGENT, AWS, AwsNetworks, Outside
@@ -55,6 +56,7 @@ class Node:
         self._claim = Claim(zlib.crc32(str(home.path).encode()))
         self.network = Network(octet=self._claim.octet)
         self._agent = Agent((f"127.{self._claim.octet}.{AGENT_IP}", 0), self._url, tell)
+        self._shipper = LogShipper(self._agent, self._url, tell)
         self._proxy = NodeProxy(self._folder / "node", home.logs / "node-proxy.log")
         self._aws = AwsNetworks(self._url, self.wake, tell)
         self.clusters: dict[ClusterKey, Cluster] = {}
@@ -240,10 +242,13 @@ class Node:
             token=token,
         )
         address = network.pods.take(_address_key(key, name))
-        return PodRun(cluster=cluster, manifest=manifest, address=address, around=around, wake=self.wake)
+        run = PodRun(cluster=cluster, manifest=manifest, address=address, around=around, wake=self.wake)
+        self._shipper.follow(key, name, run.tails())
+        return run
 
     def _dismiss(self, pod: PodKey) -> None:
         self._agent.dismiss(self._tokens.pop(pod))
+        self._shipper.leave(*pod)
         self.network.forget(*pod)
         self.network.pods.release(_address_key(*pod))
         del self.pods[pod]

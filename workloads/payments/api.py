@@ -24,6 +24,7 @@ from workloads.logs import Log
 from workloads.payments import requests
 from workloads.payments.answers import Answer, Refused
 from workloads.payments.callers import Caller, Callers
+from workloads.payments.facts import begin, note
 from workloads.payments.fraud import FailMode, decision_of
 from workloads.payments.service import Service
 from workloads.telemetry import Counter, Histogram
@@ -66,7 +67,7 @@ class Api:
 
     def _route(self, name: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
-            began, caller_class = monotonic(), "unknown"
+            began, caller_class, facts = monotonic(), "unknown", begin()
             with self._tracer.start_as_current_span(
                 name, context=telemetry.incoming(request.headers), kind=trace.SpanKind.SERVER
             ) as span:
@@ -78,7 +79,6 @@ class Api:
                 except Refused as refused:
                     answer = refused.answer
                     REFUSALS.add(route=name, reason=refused.reason)
-                    log.info("refused", route=name, reason=refused.reason, status=refused.status)
                 except DOWN as error:
                     log.error("shard or key store out of reach", error, route=name)
                     answer = UNREACHABLE.answer
@@ -88,6 +88,7 @@ class Api:
                 span.set_attribute("http.response.status_code", answer.status)
             ANSWERS.add(route=name, caller_class=caller_class, status=str(answer.status))
             SECONDS.observe(monotonic() - began, route=name)
+            _tell(name, caller_class, answer, 1_000 * (monotonic() - began), facts)
             # Canonical, as it is kept: a repeated answer has the same bytes.
             return Response(
                 canonical(answer.body),
@@ -102,7 +103,9 @@ class Api:
         key = _key(request)
         body = requests.body_of(await _body(request))
         wanted = requests.new_payment(body, self._service.parts.markets.get())
+        note(market=wanted.market)
         fraud = decision_of(request.headers, caller.caller_class, self._fail_modes)
+        note(fraud=fraud.mode)
         return await self._service.create(caller, key, body, wanted, fraud)
 
     async def _refund(self, request: Request, caller: Caller) -> Answer:
@@ -118,6 +121,21 @@ class Api:
         if after is not None and not is_id(after, "pay"):
             raise Refused(400, "invalid_field", "starting_after: no payment's id", fieldname="starting_after")
         return Answer(status=200, body=await self._service.list(caller, limit, after))
+
+
+def _tell(route: str, caller_class: str, answer: Answer, took_ms: float, facts: Mapping[str, Any]) -> None:
+    """One line a request, whatever came of it: metrics are made of it (components/path_metrics.py). `own_ms`: without
+    the bank's time."""
+    log.info(
+        "answered",
+        **{"class": caller_class},
+        route=route,
+        status=answer.status,
+        reason=answer.body.get("error", {}).get("reason", "none"),
+        duration_ms=round(took_ms, 1),
+        own_ms=round(took_ms - facts.get("bank_ms", 0.0), 1),
+        **facts,
+    )
 
 
 async def healthy(_request: Request) -> Response:

@@ -21,6 +21,7 @@ from workloads.payments import parties
 from workloads.payments.answers import Answer, Refused, Status, payment_body
 from workloads.payments.banks import Banks, Outcome, Said
 from workloads.payments.callers import Caller
+from workloads.payments.facts import note, timed
 from workloads.payments.fraud import Fraud
 from workloads.payments.markets import Market
 from workloads.payments.requests import NewPayment, NewRefund
@@ -92,6 +93,7 @@ class Service(Finisher):
         """The account's shard. Raises Refused where it takes no writes now."""
         shard_map = self.parts.shard_map.get()
         shard = shard_map.shard_of(account)
+        note(shard=shard)
         if writes and shard_map.shard(shard).state is ShardState.READ_ONLY:
             raise Refused(503, "shard_read_only", f"shard {shard} takes no writes for a moment", retry_after_s=5)
         return self.shard(shard)
@@ -206,7 +208,8 @@ class Service(Finisher):
             return Said(outcome=Outcome.NOT_SENT, reason="no_such_bank")
         if monotonic() - began > SEND_WITHIN_S:
             return Said(outcome=Outcome.UNKNOWN, reason="too_late")
-        return await self.parts.banks.send(kind.table, market, row["bank"], content)
+        with timed("bank_ms"):
+            return await self.parts.banks.send(kind.table, market, row["bank"], content)
 
     async def _finish(
         self, store: Store, kind: Kind, row: Mapping[str, Any], status: Status, reason: str | None
