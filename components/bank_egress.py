@@ -27,6 +27,7 @@ from components.envoy.bank_clusters import CLIENT_FOLDER, CONFIG_FOLDER, egress_
 from components.envoy.bank_listener import PORT, READY_PATH
 from components.reachability import Party
 from components.self_signed import client_certificate, secret_data
+from components.trace_agent import needs
 from components.workload import Probe, Workload, WorkloadArgs
 
 NAMESPACE: Final = "egress"
@@ -46,7 +47,9 @@ class BankEgressArgs:
     markets: Sequence[Market]
     """All that there are: the groups are the same in every cell."""
     parties: Mapping[str, Party]
-    """Has `banks`, `payments` and `settler`."""
+    """Has `banks`, `payments` and `settler`, and `telemetry` where spans are sent."""
+    otlp_endpoint: str | None = None
+    """http://host:port that takes spans; None: none are made."""
     replicas: int = 2
     node_group: str | None = None
 
@@ -77,7 +80,7 @@ def _workload(args: BankEgressArgs, name: str) -> WorkloadArgs:
         priority="payment-critical",
         probe=Probe(path=READY_PATH, port=PORT),
         ports={"http": PORT},
-        needs=("banks",),
+        needs=("banks", *needs(args.otlp_endpoint)),
         serves=CALLERS,
         node_group=args.node_group,
         arguments=[
@@ -142,7 +145,7 @@ class BankEgress(pulumi.ComponentResource):
         return {"name": name, "namespace": self._namespace, "labels": labels}
 
     def _files(self, gateway: str, markets: Sequence[Market]) -> core.v1.ConfigMap:
-        files = egress_files(markets, f"{self._args.cell}/{gateway}")
+        files = egress_files(markets, f"{self._args.cell}/{gateway}", self._args.otlp_endpoint)
         if (size := sum(map(len, files.values()))) > MAX_CONFIG_MAP_BYTES * MARGIN:
             raise ValueError(
                 f"bank_egress.{gateway}: {size:,} bytes of configuration, a ConfigMap holds {MAX_CONFIG_MAP_BYTES:,}; "

@@ -8,6 +8,7 @@ from typing import Final
 
 import pulumi
 
+from components import trace_agent
 from components.base import type_token
 from components.payments import CA_FILE, FILES, FOLDERS, SHARDS
 from components.reachability import Party
@@ -35,7 +36,9 @@ class EventPathArgs:
     queue_urls: Mapping[str, pulumi.Input[str]]
     """Ordered consumer -> URL of its queue."""
     parties: Mapping[str, Party]
-    """Has `aws` and `database`."""
+    """Has `aws` and `database`, and `telemetry` where spans are sent."""
+    otlp_endpoint: str | None = None
+    """http://host:port that takes the relay's spans; None: they go nowhere."""
     relays: int = 2
     """Pods of the relay: one leads a shard, the others stand by."""
     archive_after_s: float = 5.0
@@ -58,8 +61,8 @@ def workloads(args: EventPathArgs) -> dict[str, WorkloadArgs]:
         namespace=PAYMENTS,
         replicas=args.relays,
         arguments=["relay", f"--shards={FOLDERS[SHARDS]}/{FILES[SHARDS]}"],
-        environment={**log, "DATABASE_CA_FILE": CA_FILE},
-        needs=("aws", "database"),
+        environment={**log, "DATABASE_CA_FILE": CA_FILE, **trace_agent.environment(args.otlp_endpoint)},
+        needs=("aws", "database", *trace_agent.needs(args.otlp_endpoint)),
         config_maps={SHARDS: FOLDERS[SHARDS]},
     )
     # One archiver: two would write every event twice. It remembers nothing, so another pod goes on where one ended.

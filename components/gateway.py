@@ -23,6 +23,7 @@ from components.gateway_settings import Gateway
 from components.reachability import Party
 from components.scaling import CpuScaling
 from components.self_signed import self_signed
+from components.trace_agent import needs
 from components.workload import Probe, Workload, WorkloadArgs
 from contracts.cell_map import CellMap
 
@@ -48,7 +49,7 @@ class GatewayArgs:
     image: str
     """Envoy, from the cell's registry by digest."""
     parties: Mapping[str, Party]
-    """Has `scorer`, `payments` and `edge`, and `collector` where traces are sent."""
+    """Has `scorer`, `payments` and `edge`, and `telemetry` where spans are sent."""
     replicas: int
     maximum: int
     cpu: str = "1"
@@ -80,7 +81,7 @@ def _cores(cpu: str) -> int:
 def workloads(args: GatewayArgs) -> dict[str, WorkloadArgs]:
     """The gateway as a workload, for the matrix as well as for the cluster."""
     settings = args.settings
-    calls = ("scorer", "payments", *(("collector",) if settings.otlp_endpoint else ()))
+    calls = ("scorer", "payments", *needs(settings.otlp_endpoint))
     # Envoy would start a thread for each core of the node.
     cores = ("--concurrency", str(_cores(args.cpu)))
     gateway = WorkloadArgs(

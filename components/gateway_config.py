@@ -21,10 +21,11 @@ from components import gateway_filters as filters
 from components.edge import IDLE_TIMEOUT_S
 from components.envoy import messages
 from components.envoy.messages import count, duration
+from components.envoy.tracing import collector
 from components.gateway_overload import overload_manager
 from components.gateway_replies import local_replies
 from components.gateway_settings import Endpoint, Gateway
-from components.gateway_tracing import COLLECTOR, access_logs, collector, tracing
+from components.gateway_tracing import access_logs, tracing
 from contracts.cell_map import CellMap
 
 BOOTSTRAP, LISTENERS, CLUSTERS, ROUTES, SERVING = (
@@ -134,13 +135,13 @@ def manager(gateway: Gateway) -> http_connection_manager_pb2.HttpConnectionManag
         http_protocol_options=protocol_pb2.Http1ProtocolOptions(),
         http2_protocol_options=messages.http2_options(),
         local_reply_config=local_replies(),
-        early_header_mutation_extensions=[filters.without_own_headers()],
+        early_header_mutation_extensions=[filters.without_own_headers(gateway)],
         http_filters=filters.chain(gateway),
         access_log=access_logs(gateway),
     )
     found.use_remote_address.value = True
     if gateway.otlp_endpoint is not None:
-        found.tracing.CopyFrom(tracing(gateway))
+        found.tracing.CopyFrom(tracing(gateway.otlp_endpoint, gateway.sampled_percent))
     return found
 
 
@@ -167,7 +168,7 @@ def _route(gateway: Gateway, endpoint: Endpoint, method: str, path: str) -> rout
 def clusters(gateway: Gateway) -> list[cluster_pb2.Cluster]:
     """Whom the gateway calls."""
     found = [_payments(gateway), _scorer(gateway)]
-    return found if gateway.otlp_endpoint is None else [*found, collector(COLLECTOR, gateway.otlp_endpoint)]
+    return found if gateway.otlp_endpoint is None else [*found, collector(gateway.otlp_endpoint)]
 
 
 def _payments(gateway: Gateway) -> cluster_pb2.Cluster:

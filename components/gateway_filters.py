@@ -45,7 +45,8 @@ ACCOUNT, CALLER_CLASS, ENDPOINT, PRIORITY, FRAUD_CHECK = (
 CALLER = "envoy.filters.http.lua"
 """The caller filter's name, and the key of the cell map in the routes' metadata."""
 
-SCRIPT = Path(__file__).parent / "envoy" / "caller.lua"
+SCRIPTS = Path(__file__).parent / "envoy"
+"""What is written in Lua: `caller.lua`, `kept.lua`, `forced.lua`."""
 
 SCORER_SEES: Final = (
     ACCOUNT,
@@ -71,24 +72,31 @@ ADMITTED_PERCENT, REJECTED_PERCENT, WINDOW_S, ADMISSION_FROM_RPS = 95, 80, 30, 5
 
 def chain(gateway: Gateway) -> list[Filter]:
     """All of them."""
-    limits = gateway.limits
+    limits, traced = gateway.limits, gateway.otlp_endpoint is not None
     return [
         _health(),
-        _caller(),
+        *([_lua("kept", "kept")] if traced else []),
+        _lua(CALLER, "caller"),
         _rate_limit(CLASS_RATE, limits.class_rates, limits, by_account=False),
         _rate_limit(ACCOUNT_RATE, limits.account_rates, limits, by_account=True),
         *(_at_a_time(limits, priority) for priority in reversed(Priority)),
         _adaptive(limits),
         _bounded_body(),
         *(_fraud(gateway, caller) for caller in Caller),
+        *([_lua("forced", "forced")] if traced else []),
         _admission(),
         messages.router(),
     ]
 
 
-def without_own_headers() -> extension_pb2.TypedExtensionConfig:
-    """What only the caller filter may say is gone before anything looks, a refusal before that filter included."""
-    own = (ACCOUNT, CALLER_CLASS, ENDPOINT, PRIORITY, FRAUD_CHECK)
+def without_own_headers(gateway: Gateway) -> extension_pb2.TypedExtensionConfig:
+    """What only the caller filter may say is gone before anything looks, a refusal before that filter included.
+
+    Where we trace, so is the caller's own context: by its flag a caller would decide what is kept here. A front gate
+    may begin anew (https://www.w3.org/TR/trace-context/#mutating-the-traceparent-field, "Restart trace")."""
+    own = [ACCOUNT, CALLER_CLASS, ENDPOINT, PRIORITY, FRAUD_CHECK]
+    if gateway.otlp_endpoint is not None:
+        own += ["traceparent", "tracestate", "x-client-trace-id", "x-envoy-force-trace"]
     mutations = [mutation_rules_pb2.HeaderMutation(remove=name) for name in own]
     return extension_pb2.TypedExtensionConfig(
         name="own-headers", typed_config=pack(header_mutation_pb2.HeaderMutation(mutations=mutations))
@@ -103,9 +111,9 @@ def _health() -> Filter:
     return http_filter("envoy.filters.http.health_check", config)
 
 
-def _caller() -> Filter:
-    script = base_pb2.DataSource(inline_string=SCRIPT.read_text(encoding="utf-8"))
-    return http_filter(CALLER, lua_pb2.Lua(default_source_code=script))
+def _lua(name: str, script: str) -> Filter:
+    source = base_pb2.DataSource(inline_string=(SCRIPTS / f"{script}.lua").read_text(encoding="utf-8"))
+    return http_filter(name, lua_pb2.Lua(default_source_code=source))
 
 
 def _rate_limit(name: str, rates: Rates, limits: Limits, *, by_account: bool) -> Filter:

@@ -230,7 +230,7 @@ class Gateway:
     heap_bytes: int = 768 * 1024 * 1024
     """What Envoy may allocate before it refuses: less than the container's memory."""
     otlp_endpoint: str | None = None
-    """http://host:port of an OpenTelemetry collector that takes traces; None: `traceparent` is passed on."""
+    """http://host:port that takes spans over OTLP; None: `traceparent` is passed on."""
     sampled_percent: int = 10
     """Of the requests that went well: traces and log lines. Refusals and payments without a decision are all kept."""
     folder: str = "/etc/envoy"

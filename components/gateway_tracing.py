@@ -1,21 +1,15 @@
 """What the gateway tells about requests: lines of JSON, counters by reason and class, and traces."""
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from envoy.config.accesslog.v3 import accesslog_pb2
-from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.core.v3 import http_service_pb2
-from envoy.config.trace.v3 import http_tracer_pb2, opentelemetry_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
-from envoy.type.v3 import percent_pb2
 
-from components.envoy import messages
-from components.envoy.messages import duration, json_access_log, pack, pack_newer
+from components.envoy.messages import json_access_log, pack_newer
+from components.envoy.tracing import tracing as envoy_tracing
 from components.gateway_replies import REFUSED, cel
 from components.gateway_settings import Gateway
 
-COLLECTOR = "collector"
 FAILED_OPEN = "x-envoy-auth-failure-mode-allowed"
 """Envoy's own mark of a request that passed without a decision."""
 
@@ -39,6 +33,9 @@ FIELDS: Final = {
 }
 """Of a log line. No path, query, address or body: what a caller writes there is not ours to keep."""
 
+TRACED: Final = {"account": "x-account-id", "class": "x-caller-class", "endpoint": "x-endpoint-class"}
+"""Attribute of a span -> header that the caller filter has set."""
+
 SCOPE: Final = {"prefix": "payment_cell", "max_counters": 500, "max_histograms": 50}
 """Of the counters and the histogram: `payment_cell_refused` in Prometheus' form. Bounded, so that no program's answers
 can make series without end."""
@@ -57,7 +54,7 @@ def access_logs(gateway: Gateway) -> list[accesslog_pb2.AccessLog]:
     sample.runtime_filter.use_independent_randomness = True
     either = accesslog_pb2.AccessLogFilter(or_filter=accesslog_pb2.OrFilter(filters=[kept, sample]))
     return [
-        json_access_log(FIELDS, either),
+        json_access_log(FIELDS if gateway.otlp_endpoint is None else {**FIELDS, "trace": "%TRACE_ID%"}, either),
         _counter("refused", {"reason": f"%RESP({REFUSED})%", **classes}, cel(f"'{REFUSED}' in response.headers")),
         _counter("failed_open", classes, cel(f"'{FAILED_OPEN}' in request.headers")),
         _counter("requests", {**classes, "endpoint": "%REQ(X-ENDPOINT-CLASS)%", "status": "%RESPONSE_CODE%"}),
@@ -85,24 +82,7 @@ def _histogram(name: str, tags: dict[str, str]) -> accesslog_pb2.AccessLog:
     return _stats({"histograms": [stat]}, None)
 
 
-def tracing(gateway: Gateway) -> http_connection_manager_pb2.HttpConnectionManager.Tracing:
-    """OpenTelemetry over HTTP; the trace context is W3C's."""
-    service = http_service_pb2.HttpService()
-    service.http_uri.uri = f"{gateway.otlp_endpoint}/v1/traces"
-    service.http_uri.cluster = COLLECTOR
-    service.http_uri.timeout.CopyFrom(duration(1))
-    config = opentelemetry_pb2.OpenTelemetryConfig(http_service=service, service_name="gateway")
-    sampled = percent_pb2.Percent(value=gateway.sampled_percent)
-    return http_connection_manager_pb2.HttpConnectionManager.Tracing(
-        provider=http_tracer_pb2.Tracing.Http(name="envoy.tracers.opentelemetry", typed_config=pack(config)),
-        random_sampling=sampled,
-        overall_sampling=percent_pb2.Percent(value=100),
-        client_sampling=percent_pb2.Percent(value=0),
-        spawn_upstream_span={"value": True},
-    )
-
-
-def collector(name: str, endpoint: str) -> cluster_pb2.Cluster:
-    """Where traces go."""
-    parts = urlsplit(endpoint)
-    return messages.cluster(name, parts.hostname or "", parts.port or 4318, connect_timeout_s=0.25)
+def tracing(endpoint: str, sampled_percent: int) -> http_connection_manager_pb2.HttpConnectionManager.Tracing:
+    """Spans of the gateway. Requests that are refused have one in any case (`envoy/kept.lua`), and payments without a
+    decision are traced from there on (`envoy/forced.lua`)."""
+    return envoy_tracing(endpoint, "gateway", sampled_percent, TRACED)

@@ -12,6 +12,7 @@ from components.base import type_token
 from components.reachability import Party
 from components.scaling import CpuScaling
 from components.shard import DATABASE, MASTER_USER, PORT
+from components.trace_agent import environment, needs
 from components.workload import Probe, Workload, WorkloadArgs
 from components.workloads import SHARD_MAP, SHARD_MAP_FILE
 
@@ -58,12 +59,14 @@ class PaymentsArgs:
     egress: Sequence[str]
     """Workloads that reach the banks: `egress-<group>`; none while no market names the cell."""
     parties: Mapping[str, Party]
-    """Has `database`, `aws`, `gateway` and each of `egress`."""
+    """Has `database`, `aws`, `gateway` and each of `egress`, and `telemetry` where spans are sent."""
     fraud_fail_mode: Mapping[str, str]
     """Caller class -> what happens without a fraud decision."""
     subject_keys_table: pulumi.Input[str]
     subjects_key_arn: pulumi.Input[str]
     api_keys_secret_arn: pulumi.Input[str]
+    otlp_endpoint: str | None = None
+    """http://host:port that takes spans; None: they go nowhere."""
     replicas: int = 3
     maximum: int = 12
     """Pods of the API at most; each keeps up to 20 connections to a shard's proxy."""
@@ -91,10 +94,11 @@ def _payments(args: PaymentsArgs) -> WorkloadArgs:
         priority="payment-critical",
         probe=Probe(path="/healthz", port=API_PORT),
         ports={"http": API_PORT},
-        needs=("aws", "database", *args.egress),
+        needs=("aws", "database", *args.egress, *needs(args.otlp_endpoint)),
         serves=("gateway",),
         environment={
             **_environment(args),
+            **environment(args.otlp_endpoint),
             "API_KEYS_SECRET_ARN": args.api_keys_secret_arn,
             "FRAUD_FAIL_MODE": json.dumps(dict(args.fraud_fail_mode), sort_keys=True),
             "SUBJECTS_KEY_ARN": args.subjects_key_arn,
@@ -113,8 +117,8 @@ def _settler(args: PaymentsArgs) -> WorkloadArgs:
         memory="256Mi",
         priority="payment-standard",
         probe=Probe(path="/healthz", port=HEALTH_PORT),
-        needs=("database", *args.egress),
-        environment=_environment(args),
+        needs=("database", *args.egress, *needs(args.otlp_endpoint)),
+        environment={**_environment(args), **environment(args.otlp_endpoint)},
     )
 
 

@@ -16,6 +16,7 @@ from pulumi_kubernetes import core
 from components.base import type_token
 from components.reachability import Party
 from components.scaling import CpuScaling
+from components.trace_agent import environment, needs
 from components.workload import Probe, Workload, WorkloadArgs
 from contracts.fraud import FraudError
 from contracts.fraud_rules import load_rules
@@ -44,7 +45,7 @@ class ScorerArgs:
     rules: str
     """Text of rules.yaml; checked here, before anything is declared."""
     parties: Mapping[str, Party]
-    """Has `aws` and `gateway`."""
+    """Has `aws` and `gateway`, and `telemetry` where spans are sent."""
     feature_table: pulumi.Input[str]
     decision_stream: pulumi.Input[str]
     model_bucket: pulumi.Input[str]
@@ -56,8 +57,8 @@ class ScorerArgs:
     replicas: int = 3
     maximum: int = 30
     node_group: str | None = None
-    environment: Mapping[str, pulumi.Input[str]] | None = None
-    """Beside its own, such as where traces go."""
+    otlp_endpoint: str | None = None
+    """http://host:port that takes spans; None: they go nowhere."""
 
     def __post_init__(self) -> None:
         if not 20 <= self.deadline_ms <= 1_000:
@@ -70,7 +71,7 @@ class ScorerArgs:
 
 def workloads(args: ScorerArgs) -> dict[str, WorkloadArgs]:
     """The scorer as a workload, for the matrix as well as for the cluster."""
-    environment: dict[str, pulumi.Input[str]] = {
+    told: dict[str, pulumi.Input[str]] = {
         "AWS_REGION": args.region,
         "CELL": args.cell,
         "FEATURE_TABLE": args.feature_table,
@@ -81,7 +82,7 @@ def workloads(args: ScorerArgs) -> dict[str, WorkloadArgs]:
         "BUDGET_MS": str(args.deadline_ms - HOP_MS),
         "FEATURE_READ_MS": str((args.deadline_ms - HOP_MS) // 4),
         **({"RESCORE_QUEUE_URL": args.rescore_queue_url} if args.rescore_queue_url is not None else {}),
-        **(args.environment or {}),
+        **environment(args.otlp_endpoint),
     }
     return {
         NAME: WorkloadArgs(
@@ -95,11 +96,11 @@ def workloads(args: ScorerArgs) -> dict[str, WorkloadArgs]:
             priority="payment-critical",
             probe=Probe(path="/healthz", port=HTTP_PORT),
             ports={"grpc": GRPC_PORT, "http": HTTP_PORT},
-            needs=("aws",),
+            needs=("aws", *needs(args.otlp_endpoint)),
             serves=("gateway",),
             scaling=CpuScaling(maximum=args.maximum, percent=50),
             node_group=args.node_group,
-            environment=environment,
+            environment=told,
             config_maps={RULES: FOLDER},
         )
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from components.gateway_settings import (
     ACCOUNT_RATES,
@@ -19,16 +19,11 @@ from components.gateway_settings import (
     Rates,
     limits_for,
 )
+from components.trace_agent import ENDPOINT
 from contracts.deadlines import Deadlines
 from stacks.model_base import Settings
 
-HttpEndpoint = Annotated[str, StringConstraints(pattern=r"^http://[a-z0-9.-]+:[0-9]{2,5}$")]
 PerSecond = Annotated[int, Field(ge=1, le=100_000)]
-
-GATEWAY_RULES = {
-    r"^http://[a-z0-9.-]+:[0-9]{2,5}$": ("is not where a collector listens", "write http://<host>:<port>, no path"),
-}
-"""Pattern -> rule and fix, in words."""
 
 
 class GatewaySettings(Settings):
@@ -51,9 +46,6 @@ class GatewaySettings(Settings):
     )
     sampled_percent: int = Field(
         default=10, ge=0, le=100, description="Of requests that went well: traces and log lines kept."
-    )
-    otlp_endpoint: HttpEndpoint | None = Field(
-        default=None, description="Collector of traces. Left out: traceparent is passed on and nothing is sent."
     )
 
     @property
@@ -79,6 +71,6 @@ class GatewaySettings(Settings):
             limits=limits,
             deadlines=own,
             fraud=FraudCall(modes=self.modes),
-            otlp_endpoint=self.otlp_endpoint,
+            otlp_endpoint=ENDPOINT,
             sampled_percent=self.sampled_percent,
         )

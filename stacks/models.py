@@ -24,7 +24,7 @@ from components.addresses import SERVICE_CIDR
 from components.vocabulary import Compute, Controller, Environment, Program
 from contracts.shard_map import ShardMapError, slot_of
 from contracts.shard_plan import Change, ChangeKind, declared_map, equal_counts, nearest_counts
-from stacks.gateway_models import GATEWAY_RULES, GatewaySettings
+from stacks.gateway_models import GatewaySettings
 from stacks.guardrail_models import (
     GUARDRAIL_RULES,
     AdoptedSettings,
@@ -152,7 +152,6 @@ PATTERN_RULES = MappingProxyType(
         _pattern(OrganizationId): ("is not an organisation id", "write o- and 10 to 32 letters and digits"),
         _pattern(RoleArn): ("is not the ARN of a role", "write arn:aws:iam::<account>:role/<name>"),
         **GUARDRAIL_RULES,
-        **GATEWAY_RULES,
         _pattern(Domain): ("is not a DNS name", "write it in lower case without a dot at the end"),
         _pattern(HostedZoneId): ("is not the id of a hosted zone", "write the Z... that Route 53 shows"),
         _pattern(EcrImage): (

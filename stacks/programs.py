@@ -18,6 +18,7 @@ from components.payments import Payments, PaymentsArgs
 from components.reachability import Party
 from components.registry import image_of
 from components.scorer import Scorer, ScorerArgs
+from components.trace_agent import ENDPOINT
 from components.vocabulary import KeyUse, Program
 from components.workload import WorkloadArgs
 from contracts.cell_map import CellMap
@@ -111,6 +112,7 @@ def programs(
             image=images[Program.SCORER],
             rules=RULES.read_text(encoding="utf-8"),
             parties={},
+            otlp_endpoint=ENDPOINT,
             feature_table=cell.require_output("featureTable"),
             decision_stream=cell.require_output("decisionStream"),
             model_bucket=cell.require_output("modelBucket"),
@@ -131,6 +133,7 @@ def programs(
             markets=told,
             egress=sorted(served),
             parties={},
+            otlp_endpoint=ENDPOINT,
             fraud_fail_mode=modes,
             subject_keys_table=cell.require_output("subjectKeysTable"),
             subjects_key_arn=cell.require_output("keyArns").apply(lambda arns: arns[KeyUse.SUBJECTS.value]),
@@ -146,6 +149,7 @@ def programs(
             archive_bucket=cell.require_output("archiveBucket"),
             queue_urls={consumer.name: _queue(cell, consumer.name) for consumer in plan.consumers if consumer.ordered},
             parties={},
+            otlp_endpoint=ENDPOINT,
             relays=min(2, replicas),
         ),
         egress=BankEgressArgs(
@@ -153,6 +157,7 @@ def programs(
             image=images[Program.GATEWAY],
             markets=markets.all,
             parties={},
+            otlp_endpoint=ENDPOINT,
             replicas=min(2, replicas),
             node_group=group,
         ),

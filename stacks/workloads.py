@@ -20,6 +20,7 @@ from components.declared_policies import DeclaredPolicies
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
 from components.reachability import BANKS, DNS, Blocks, Party, Policy, Port
 from components.registry import image_of
+from components.trace_agent import AGENT
 from components.vocabulary import Compute, Controller, KeyUse, Tier
 from components.workload import WorkloadArgs, declared_matrix
 from components.workloads import NamespaceArgs, Workloads, WorkloadsArgs
@@ -91,6 +92,7 @@ def outside(plan: CellPlan) -> tuple[Party, ...]:
         party("aws", Tier.WORKLOAD, HTTPS),
         Party(name="kubernetes", place=Blocks(cidrs=(api,)), ports=(Port(number=HTTPS),)),
         BANKS,
+        AGENT,
     )
 
 

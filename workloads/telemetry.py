@@ -1,25 +1,32 @@
 """Traces and metrics of a program.
 
     tracer = telemetry.start("payments")            OTLP over HTTP where OTEL_EXPORTER_OTLP_ENDPOINT says so
+    with telemetry.stage("tx1"): ...                a span, and milliseconds for Server-Timing
     REQUESTS = telemetry.Counter("payments_requests_total", "Answers by route, class and status.")
     REQUESTS.add(route="create", status="201")
     telemetry.exposition()                          what GET /metrics answers (Prometheus text format 0.0.4)
 
 Every series carries the cell's id. Labels are words of small vocabularies: an account, a payment or an address in one
-would make a series of its own and name somebody.
+would make a series of its own and name somebody. Spans carry ids and words, and no text of an exception: that may quote
+what somebody sent.
 """
 
 import os
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Lock
+from time import perf_counter
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import TraceFlags
 
+from workloads.kept_spans import BY_GATEWAY, KEPT, KeptSpans
 from workloads.otlp import OtlpJson
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -36,9 +43,10 @@ _metrics: dict[str, "Counter | Histogram"] = {}
 def start(program: str) -> trace.Tracer:
     """The program's tracer. Without an endpoint spans go nowhere, and the context is handed on all the same."""
     resource = Resource.create({"service.name": program, "cell": os.environ.get("CELL", "")})
-    provider = TracerProvider(resource=resource)
-    if endpoint := os.environ.get(ENDPOINT):
-        provider.add_span_processor(BatchSpanProcessor(OtlpJson(endpoint)))
+    endpoint = os.environ.get(ENDPOINT)
+    provider = TracerProvider(resource=resource, sampler=BY_GATEWAY if endpoint else None)
+    if endpoint:
+        provider.add_span_processor(KeptSpans(BatchSpanProcessor(OtlpJson(endpoint))))
     trace.set_tracer_provider(provider)
     return provider.get_tracer(program)
 
@@ -53,6 +61,49 @@ def outgoing() -> dict[str, str]:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     return carrier
+
+
+def keep() -> None:
+    """The part of the current trace that this program makes is kept, whatever the gateway's share: called within the
+    program's first span, of what is refused or went on without a decision."""
+    trace.get_current_span().set_attribute(KEPT, True)
+
+
+_stages: ContextVar[dict[str, float] | None] = ContextVar("stages", default=None)
+
+
+@contextmanager
+def stages() -> Iterator[Mapping[str, float]]:
+    """Stage -> milliseconds, of the stages within."""
+    found: dict[str, float] = {}
+    token = _stages.set(found)
+    try:
+        yield found
+    finally:
+        _stages.reset(token)
+
+
+@contextmanager
+def stage(name: str, kind: trace.SpanKind = trace.SpanKind.INTERNAL, **attributes: str) -> Iterator[trace.Span]:
+    """A part of the current span, and its time for whoever collects `stages`."""
+    began = perf_counter()
+    tracer = trace.get_tracer(__name__)
+    with tracer.start_as_current_span(name, kind=kind, attributes=attributes, record_exception=False) as span:
+        try:
+            yield span
+        finally:
+            if (found := _stages.get()) is not None:
+                found[name] = found.get(name, 0.0) + (perf_counter() - began) * 1000
+
+
+def server_timing(stages_ms: Mapping[str, float]) -> str:
+    """The header (https://www.w3.org/TR/server-timing/)."""
+    return ", ".join(f"{name};dur={milliseconds:.2f}" for name, milliseconds in stages_ms.items())
+
+
+def sampled(traceparent: str) -> bool:
+    """Whether a trace is kept, by the last bit of its flags (https://www.w3.org/TR/trace-context/#trace-flags)."""
+    return bool(int(traceparent[-2:], 16) & TraceFlags.SAMPLED)
 
 
 class Counter:

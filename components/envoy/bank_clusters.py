@@ -47,6 +47,7 @@ from components.envoy.messages import (
     transport_socket,
     upstream_tls,
 )
+from components.envoy.tracing import collector
 
 CONFIG_FOLDER: Final = "/etc/egress"
 """Where a pod has its ConfigMap."""
@@ -82,12 +83,15 @@ def cluster_name(market: str, bank: str) -> str:
     return f"{market}/{bank}"
 
 
-def egress_files(markets: Sequence[Market], node: str) -> dict[str, str]:
-    """All files of one egress gateway, as they stand in its ConfigMap. `node`: its name in Envoy's own logs."""
+def egress_files(markets: Sequence[Market], node: str, otlp_endpoint: str | None = None) -> dict[str, str]:
+    """All files of one egress gateway, as they stand in its ConfigMap. `node`: its name in Envoy's own logs.
+    `otlp_endpoint`: where its spans go."""
     clusters = [bank_cluster(market.name, bank) for market in markets for bank in market.banks.values()]
+    if otlp_endpoint is not None:
+        clusters.append(collector(otlp_endpoint))
     return {
         "bootstrap.json": _text(_bootstrap(node)),
-        "lds.json": _discovery([egress_listener(f"{CONFIG_FOLDER}/rds.json", ROUTES)]),
+        "lds.json": _discovery([egress_listener(f"{CONFIG_FOLDER}/rds.json", ROUTES, otlp_endpoint)]),
         "rds.json": _discovery([routes(markets)]),
         "cds.json": _discovery(clusters),
         "sds.json": _discovery([secret_file(CLIENT_SECRET, CLIENT_FOLDER)]),

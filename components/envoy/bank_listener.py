@@ -26,6 +26,7 @@ from components.envoy.messages import (
     listener,
     router,
 )
+from components.envoy.tracing import tracing
 
 PORT = 8080
 
@@ -58,8 +59,9 @@ and what is not known outweighs the rest. A bank without a route is no 404: that
 references."""
 
 
-def egress_listener(routes_file: str, routes: str) -> listener_pb2.Listener:
-    """`routes`: their name in `routes_file`, which is read again when it changes."""
+def egress_listener(routes_file: str, routes: str, otlp_endpoint: str | None = None) -> listener_pb2.Listener:
+    """`routes`: their name in `routes_file`, which is read again when it changes. Spans are those of traces that
+    callers began and keep."""
     manager = hcm_pb2.HttpConnectionManager(
         stat_prefix="egress",
         rds=hcm_pb2.Rds(config_source=file_source(routes_file), route_config_name=routes),
@@ -75,6 +77,8 @@ def egress_listener(routes_file: str, routes: str) -> listener_pb2.Listener:
         preserve_external_request_id=True,
         request_timeout=duration(REQUEST_S),
     )
+    if otlp_endpoint is not None:
+        manager.tracing.CopyFrom(tracing(otlp_endpoint, "egress", 0, TRACED))
     return listener("egress", PORT, manager)
 
 
@@ -128,6 +132,9 @@ def _access_log() -> accesslog_pb2.AccessLog:
     not_probes.not_health_check_filter.SetInParent()
     return json_access_log(ACCESS_FIELDS, not_probes)
 
+
+TRACED: Final = {"bank": "x-bank"}
+"""Attribute of a span -> header of the call."""
 
 ACCESS_FIELDS: Final[dict[str, str]] = {
     "time": "%START_TIME%",

@@ -229,7 +229,7 @@ def prepared(home: Path, address: str, limits: Limits, **changes: Any) -> Gatewa
         limits=limits,
         fraud=fraud,
         payments_host=next(addresses),
-        sampled_percent=100,
+        sampled_percent=changes.pop("sampled_percent", 100),
         folder=str(home / "envoy"),
         map_folder=str(home / "map"),
         certificate_folder=str(home / "serving"),

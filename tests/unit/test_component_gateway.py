@@ -21,8 +21,10 @@ from components.gateway_settings import (
     Rate,
     limits_for,
 )
+from components.matrix import Edge
 from components.reachability import Blocks, Party, Pods, Port
 from components.registry import image_of
+from components.trace_agent import AGENT, ENDPOINT
 from components.workload import declared_matrix
 from contracts.cell_map import CellMap
 from contracts.deadlines import DeadlineError, Deadlines
@@ -114,10 +116,9 @@ def test_the_same_settings_give_the_same_files() -> None:
 
 
 def test_traces_are_sent_where_a_collector_is_named_and_the_policy_lets_them() -> None:
-    traced = replace(
-        ARGS, settings=replace(SETTINGS, otlp_endpoint="http://collector.telemetry.svc.cluster.local:4318")
-    )
-    assert "collector" in workloads(traced)["gateway"].needs
+    traced = replace(ARGS, settings=replace(SETTINGS, otlp_endpoint=ENDPOINT))
+    matrix = declared_matrix([*workloads(traced).values()], [EDGE, *OTHERS, AGENT])
+    assert Edge(client="gateway", server="telemetry") in matrix.allowed
     assert "envoy.tracers.opentelemetry" in files(traced.settings)["lds.json"]
     assert "envoy.tracers.opentelemetry" not in files(SETTINGS)["lds.json"]
 

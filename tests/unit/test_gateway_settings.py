@@ -43,7 +43,6 @@ def test_a_bank_slower_than_the_client_waits_is_refused() -> None:
         {"failModes": {"live": "ignore"}},
         {"failModes": {"nobody": "allow"}},
         {"accountRates": {"live": {"create": 0}}},
-        {"otlpEndpoint": "https://collector/v1/traces"},
         {"unknown": 1},
     ],
 )

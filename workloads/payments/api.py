@@ -25,7 +25,7 @@ from workloads.payments import requests
 from workloads.payments.answers import Answer, Refused
 from workloads.payments.callers import Caller, Callers
 from workloads.payments.facts import begin, note
-from workloads.payments.fraud import FailMode, decision_of
+from workloads.payments.fraud import FAILURE_HEADER, FailMode, decision_of
 from workloads.payments.service import Service
 from workloads.telemetry import Counter, Histogram
 
@@ -68,12 +68,16 @@ class Api:
     def _route(self, name: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
             began, caller_class, facts = monotonic(), "unknown", begin()
-            with self._tracer.start_as_current_span(
-                name, context=telemetry.incoming(request.headers), kind=trace.SpanKind.SERVER
-            ) as span:
+            with (
+                telemetry.stages() as stages_ms,
+                self._tracer.start_as_current_span(
+                    name, context=telemetry.incoming(request.headers), kind=trace.SpanKind.SERVER
+                ) as span,
+            ):
                 try:
                     requests.refuse_card_numbers(_words(request), "request")
-                    caller = await self._callers.of(request.headers)
+                    with telemetry.stage("auth"):
+                        caller = await self._callers.of(request.headers)
                     caller_class = caller.caller_class
                     answer = await handler(request, caller)
                 except Refused as refused:
@@ -85,15 +89,19 @@ class Api:
                 except Exception as error:
                     log.error("broke down", error, route=name)
                     answer = Refused(500, "internal", "something broke here; send it again with the same key").answer
-                span.set_attribute("http.response.status_code", answer.status)
+                span.set_attributes(_about(answer))
+                if answer.status >= 400 or FAILURE_HEADER in request.headers:
+                    telemetry.keep()
             ANSWERS.add(route=name, caller_class=caller_class, status=str(answer.status))
             SECONDS.observe(monotonic() - began, route=name)
-            _tell(name, caller_class, answer, 1_000 * (monotonic() - began), facts)
+            api_ms = 1_000 * (monotonic() - began)
+            _tell(name, caller_class, answer, api_ms, facts)
+            told = {**stages_ms, "api": api_ms}
             # Canonical, as it is kept: a repeated answer has the same bytes.
             return Response(
                 canonical(answer.body),
                 status_code=answer.status,
-                headers=dict(answer.headers),
+                headers={**answer.headers, "server-timing": telemetry.server_timing(told)},
                 media_type="application/json",
             )
 
@@ -145,6 +153,16 @@ async def healthy(_request: Request) -> Response:
 
 async def metrics(_request: Request) -> Response:
     return Response(telemetry.exposition(), media_type=telemetry.CONTENT_TYPE)
+
+
+def _about(answer: Answer) -> dict[str, str | int]:
+    """What a span says of an answer: status, and whose it is or why it was refused."""
+    found: dict[str, str | int] = {"http.response.status_code": answer.status}
+    if (made := str(answer.body.get("object"))) in ("payment", "refund"):
+        found[made] = str(answer.body["id"])
+    if "x-refused" in answer.headers:
+        found["refused"] = answer.headers["x-refused"]
+    return found
 
 
 def _words(request: Request) -> dict[str, Any]:

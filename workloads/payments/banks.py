@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 import httpx
+from opentelemetry import trace
 
 from workloads import telemetry
 from workloads.payments.markets import Market
@@ -71,6 +72,14 @@ class Banks:
         return await self._call("GET", f"/{kind}/{reference}", market, bank, None)
 
     async def _call(self, method: str, path: str, market: Market, bank: str, content: Mapping[str, Any] | None) -> Said:
+        with telemetry.stage("bank", trace.SpanKind.CLIENT, bank=f"{market.id}/{bank}", method=method) as span:
+            said = await self._answered(method, path, market, bank, content)
+            span.set_attributes({"outcome": said.outcome, **({"reason": said.reason} if said.reason else {})})
+        return said
+
+    async def _answered(
+        self, method: str, path: str, market: Market, bank: str, content: Mapping[str, Any] | None
+    ) -> Said:
         began = monotonic()
         headers = {"x-bank": f"{market.id}/{bank}", **telemetry.outgoing()}
         timeout_s = market.banks[bank].timeout_s

@@ -82,6 +82,9 @@ CREATE TABLE IF NOT EXISTS outbox (
     relayed_at  timestamptz,
     UNIQUE (account_id, sequence)
 );
+ALTER TABLE outbox ADD COLUMN IF NOT EXISTS traceparent text;
+COMMENT ON COLUMN outbox.traceparent IS 'W3C context of the transaction that wrote the event; beside the envelope, whose '
+    'hash it has no part in.';
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (position) WHERE relayed_at IS NULL;
 CREATE INDEX IF NOT EXISTS outbox_relayed ON outbox (relayed_at) WHERE relayed_at IS NOT NULL;
 

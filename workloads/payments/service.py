@@ -15,6 +15,7 @@ from contracts import idempotency
 from contracts.identifiers import new_id
 from contracts.personal import KeyStore
 from contracts.shard_map import ShardMap, ShardState
+from workloads import telemetry
 from workloads.logs import Log
 from workloads.mounted import Mounted
 from workloads.payments import parties
@@ -104,7 +105,8 @@ class Service(Finisher):
         """The payment's answer: made, or given before under this key."""
         store = self.store(caller.account, writes=True)
         payment = new_id("pay")
-        claim, sealed = await asyncio.to_thread(self._prepared, caller, key, body, payment, wanted)
+        with telemetry.stage("keys"):
+            claim, sealed = await asyncio.to_thread(self._prepared, caller, key, body, payment, wanted)
         row = {
             "id": payment,
             **{name: getattr(wanted, name) for name in ("amount", "currency", "market", "bank")},
@@ -113,7 +115,8 @@ class Service(Finisher):
             **sealed,
         }
         began = monotonic()
-        begun = await store.begin_payment(claim, row)
+        with telemetry.stage("tx1", shard=store.shard):
+            begun = await store.begin_payment(claim, row)
         if isinstance(begun, Answer):
             return begun
         content = {
@@ -131,10 +134,13 @@ class Service(Finisher):
     ) -> Answer:
         """The refund's answer: made, or given before under this key."""
         store = self.store(caller.account, writes=True)
-        secret = await asyncio.to_thread(parties.secret, self._keys)
+        with telemetry.stage("keys"):
+            secret = await asyncio.to_thread(parties.secret, self._keys)
         claim = _claim(secret, caller, key, f"/v1/payments/{payment}/refunds", body)
         began = monotonic()
-        begun = await store.begin_refund(claim, new_id("re"), payment, caller.livemode, wanted.amount, wanted.reason)
+        with telemetry.stage("tx1", shard=store.shard):
+            refund = new_id("re")
+            begun = await store.begin_refund(claim, refund, payment, caller.livemode, wanted.amount, wanted.reason)
         if isinstance(begun, Answer):
             return begun
         content = {
@@ -180,7 +186,8 @@ class Service(Finisher):
                 return await self._finish(store, kind, row, status, HELD)
             said = await self._ask(kind, row, content, began)
             if said.outcome is Outcome.NOT_SENT:
-                await store.release(kind, row["id"])
+                with telemetry.stage("release", shard=store.shard):
+                    await store.release(kind, row["id"])
                 message = f"bank {row['bank']} takes nothing now ({said.reason}); nothing was sent"
                 raise Refused(503, "bank_unavailable", message, retry_after_s=said.retry_after_s)
             return await self._finish(store, kind, row, _STATUS.get(said.outcome, Status.PENDING), said.reason)
@@ -215,7 +222,8 @@ class Service(Finisher):
         self, store: Store, kind: Kind, row: Mapping[str, Any], status: Status, reason: str | None
     ) -> Answer:
         try:
-            finished, _ = await self.settle(store, kind, row["id"], status, reason)
+            with telemetry.stage("tx2", shard=store.shard):
+                finished, _ = await self.settle(store, kind, row["id"], status, reason)
         except StaleMap:
             # The account moved between the two transactions, and this row with it: the settler there finishes it.
             finished = {**row, "status": Status.PENDING, "reason": "stale_map"}

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 from contracts import idempotency
+from workloads import telemetry
 from workloads.logs import Log
 from workloads.payments.answers import Status
 from workloads.payments.banks import Outcome
@@ -94,14 +95,16 @@ class Settler:
             PURGED.add(removed, table=table, shard=shard)
 
     async def _settle(self, shard: str, kind: Kind, row: Mapping[str, Any], gate: asyncio.Semaphore) -> None:
-        async with gate:
-            status, reason = await self._found_out(kind, row)
-        if status is None:
-            return
-        try:
-            await self._finisher.settle(self._finisher.shard(shard), kind, row["id"], status, reason)
-        except StaleMap:
-            log.warning("map is older than the shard's epoch", shard=shard)
+        # A trace of its own: what made the row has ended long ago.
+        with telemetry.stage("settle", shard=shard, **{kind.event: row["id"]}):
+            async with gate:
+                status, reason = await self._found_out(kind, row)
+            if status is None:
+                return
+            try:
+                await self._finisher.settle(self._finisher.shard(shard), kind, row["id"], status, reason)
+            except StaleMap:
+                log.warning("map is older than the shard's epoch", shard=shard)
 
     async def _found_out(self, kind: Kind, row: Mapping[str, Any]) -> tuple[Status | None, str | None]:
         """What the row becomes; None: still not known."""

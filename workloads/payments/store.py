@@ -17,6 +17,7 @@ from typing import Any
 
 from contracts import events, idempotency
 from contracts.shard_map import canonical
+from workloads import telemetry
 from workloads.payments.answers import OPEN, Answer, Refused, Status, payment_answer, refund_answer
 
 CHECKED = "WITH epoch AS (SELECT 1 FROM shard_epoch WHERE shard = $1 AND version <= $2)"
@@ -69,8 +70,8 @@ DELETE FROM idempotency_keys k USING gone WHERE k.account_id = gone.account_id A
 FINISH = f"""{CHECKED}, chain AS (
   UPDATE accounts SET last_sequence = $5, last_hash = $6 FROM epoch WHERE account_id = $3 RETURNING 1),
 event AS (
-  INSERT INTO outbox (event_id, account_id, sequence, type, envelope)
-  SELECT $7::text, $3, $5, $8::text, $9::text FROM chain),
+  INSERT INTO outbox (event_id, account_id, sequence, type, envelope, traceparent)
+  SELECT $7::text, $3, $5, $8::text, $9::text, $15::text FROM chain),
 done AS (UPDATE {{table}} SET status = $10, reason = $11, updated_at = now() FROM chain WHERE id = $12),
 answered AS (
   UPDATE idempotency_keys SET state = 'done', answer_status = $13, answer = $14 FROM chain
@@ -276,6 +277,7 @@ class Store:
                 row["reason"],
                 row["id"],
                 *kept,
+                telemetry.outgoing().get("traceparent"),
             )
         if not written:
             raise StaleMap(self.shard)

@@ -13,7 +13,7 @@ import asyncpg
 
 PENDING = """
     SELECT position, event_id, account_id, sequence, type, envelope::text AS envelope,
-           extract(epoch FROM clock_timestamp() - created_at)::float8 AS age_s,
+           traceparent, extract(epoch FROM clock_timestamp() - created_at)::float8 AS age_s,
            to_char(created_at AT TIME ZONE 'UTC', 'YYYY/MM/DD') AS day
       FROM outbox WHERE relayed_at IS NULL ORDER BY position LIMIT $1
 """
@@ -53,6 +53,8 @@ class Row:
     """Seconds since it was written."""
     day: str
     """`yyyy/mm/dd` on which it was written, UTC."""
+    traceparent: str | None = None
+    """W3C context of whoever wrote it."""
 
 
 class Outbox:

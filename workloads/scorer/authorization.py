@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
 import grpc
@@ -17,8 +18,11 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 from envoy.type.v3 import http_status_pb2
 from google.rpc import code_pb2, status_pb2
+from opentelemetry import trace
 
 from contracts.fraud import Decision, DecisionRecord, FraudError
+from workloads import telemetry
+from workloads.kept_spans import KEPT
 from workloads.logs import Log
 from workloads.scorer import metrics
 from workloads.scorer.decide import Scorer
@@ -41,15 +45,20 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: igno
         http = request.attributes.request.http
         if http.method != "POST" or http.path.partition("?")[0] != PATH:
             return external_auth_pb2.CheckResponse(status=status_pb2.Status(code=code_pb2.OK))
-        try:
-            async with asyncio.timeout(self._budget_s):
-                record = await self._decide(http)
-        except FraudError as error:
-            metrics.REFUSED.add(reason="unreadable")
-            return refusal(400, "unreadable", str(error))
-        except TimeoutError:
-            metrics.REFUSED.add(reason="late")
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no decision in time")
+        with _span(context) as span:
+            try:
+                async with asyncio.timeout(self._budget_s):
+                    record = await self._decide(http)
+            except FraudError as error:
+                metrics.REFUSED.add(reason="unreadable")
+                span.set_attributes({"refused": "unreadable", KEPT: True})
+                return refusal(400, "unreadable", str(error))
+            except TimeoutError:
+                metrics.REFUSED.add(reason="late")
+                span.set_attributes({"refused": "late", KEPT: True})
+                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no decision in time")
+            about = {"decision": record.decision.value, "decision.id": record.id}
+            span.set_attributes({**about, **({KEPT: True} if record.decision is Decision.BLOCK else {})})
         metrics.SECONDS.observe(time.perf_counter() - started)
         if record.decision is Decision.BLOCK:
             return refusal(403, "fraud_blocked", "The payment was refused as too risky.", record)
@@ -64,6 +73,14 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: igno
         except ValueError:
             raise FraudError("payment: the body is no JSON") from None
         return await self._scorer.decide(account, http.headers.get("x-caller-class", "live"), body)
+
+
+def _span(context: Any) -> AbstractContextManager[trace.Span]:
+    """Below the gateway's call: Envoy writes its context into the call's metadata."""
+    told = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+    return trace.get_tracer(__name__).start_as_current_span(
+        "decide", context=telemetry.incoming(told), kind=trace.SpanKind.SERVER, record_exception=False
+    )
 
 
 def passed(record: DecisionRecord) -> Any:

@@ -11,6 +11,7 @@ from contracts.fraud import DecisionRecord, Mode, decision_id, moment
 from contracts.fraud_addresses import AddressTable
 from contracts.fraud_features import Buckets, Request, changes, compute, read_request
 from contracts.fraud_rules import Rules
+from workloads import telemetry
 from workloads.scorer import metrics
 from workloads.scorer.features import FeatureStore
 from workloads.scorer.models import Models
@@ -45,7 +46,8 @@ class Scorer:
     async def decide(self, account: str, caller: str, body: Any) -> DecisionRecord:
         """Raises FraudError for a body without amount or payment method."""
         request = read_request(account, body, self._key, self._addresses)
-        memory = await self._features.memory(request, self._read_s)
+        with telemetry.stage("features"):
+            memory = await self._features.memory(request, self._read_s)
         record = self.judge(request, memory, Mode.SCORED)
         metrics.DECISIONS.add(decision=record.decision, mode=record.mode, caller=caller)
         if caller != TEST:
