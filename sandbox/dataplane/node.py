@@ -17,7 +17,7 @@ from sandbox.dataplane.faults import Faults
 from sandbox.dataplane.guests import Guests
 from sandbox.dataplane.identity import PATH, Agent, PodIdentity
 from sandbox.dataplane.log_shipper import LogShipper
-from sandbox.dataplane.network import OPERATOR, Network
+from sandbox.dataplane.network import OPERATOR, Connections, Network
 from sandbox.dataplane.node_proxy import NodeProxy
 from sandbox.dataplane.outside import AGENT, AWS, AwsNetworks, Outside
 from sandbox.dataplane.pod import PodRun, Surroundings
@@ -108,6 +108,12 @@ class Node:
     @property
     def proxy_pid(self) -> int | None:
         return self._proxy.pid
+
+    def connections(self) -> list[Connections]:
+        """What the pods that run used of the network."""
+        counts = self._proxy.connections()
+        with self.lock:
+            return self.network.connections(self.clusters, [run.place for run in self.pods.values()], counts)
 
     def _pause_s(self) -> float:
         looks = [run.wants_look_at() for run in self.pods.values()]

@@ -28,9 +28,10 @@ from contracts.shard_map import parse as parse_map
 from workloads import logs
 from workloads.database import Databases, Login, Place, parse_shards
 from workloads.mounted import Mounted
-from workloads.payments.api import Api
-from workloads.payments.banks import Banks
+from workloads.payments.api import REFUSALS, Api
+from workloads.payments.banks import Banks, Said
 from workloads.payments.callers import Callers
+from workloads.payments.concurrency import Concurrency, account_limits
 from workloads.payments.fraud import fail_modes
 from workloads.payments.markets import parse_markets
 from workloads.payments.migrate import migrate
@@ -43,6 +44,7 @@ SECRET = "s" * 43
 ACCOUNT = "acct_test1"
 CANARY = "4000056655665556"
 MODES = '{"live": "allow", "test": "allow", "platform": "review", "batch": "block"}'
+AT_A_TIME = '{"live": 50, "test": 2, "platform": 2, "batch": 2}'
 ALLOWED = {
     "x-fraud-decision": "allow",
     "x-fraud-score": "7",
@@ -212,7 +214,8 @@ async def _world(running: Server, folder: Path) -> AsyncIterator[World]:
         banks=Banks(httpx.AsyncClient(transport=httpx.ASGITransport(app=bank.app()))),
     )
     service = Service(parts, keys)
-    api = Api(service, Callers(manager, secret["ARN"]), fail_modes(MODES), trace.get_tracer("test"))
+    callers, at_a_time = Callers(manager, secret["ARN"]), Concurrency(account_limits(AT_A_TIME))
+    api = Api(service, callers, fail_modes(MODES), at_a_time, trace.get_tracer("test"))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=api.app()), base_url="http://api")
     yield World(client, bank, service, Settler(service, databases.shards), keys, dynamodb, running)
     await client.aclose()
@@ -287,6 +290,44 @@ def test_concurrent_duplicates_have_one_effect(world: Run) -> None:
         assert len(w.bank.effects) == len(await w.chain()) == len(await w.rows("SELECT id FROM payments")) == 1
 
     world(body)
+
+
+def test_an_account_with_as_many_requests_open_as_it_may_is_refused_and_another_is_not(world: Run) -> None:
+    async def body(w: World) -> None:
+        batch = {"payment-batch": "true"}
+        other = {**batch, "authorization": f"Bearer {api_keys.make(SECRET, KeyKind.LIVE, 'acct_other')}"}
+        with held(w.service.parts.banks) as (waiting, release):
+            open_ = [asyncio.create_task(w.post(key=f"key-{n}", **batch)) for n in range(2)]
+            await asyncio.gather(*(waiting.get() for _ in open_))
+            refused = await w.post(key="key-2", **batch)
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+            assert refused.json()["error"]["reason"] == refused.headers["x-refused"] == "account_concurrency"
+            assert REFUSALS.value(route="create", reason="account_concurrency") == 1
+            assert (await w.client.get("/v1/payments", headers=headed("-"))).status_code == 200, "live is counted apart"
+            assert (await w.client.get("/v1/payments", headers=headed("-", **other))).status_code == 200
+            release()
+            assert {(await one).status_code for one in open_} == {201}
+        assert (await w.post(key="key-2", **batch)).status_code == 201
+
+    world(body)
+
+
+@contextmanager
+def held(banks: Banks) -> Iterator[tuple[asyncio.Queue[str], Callable[[], None]]]:
+    """Calls to banks wait: a queue with one entry for each that does, and what lets all go."""
+    waiting: asyncio.Queue[str] = asyncio.Queue()
+    released, send = asyncio.Event(), banks.send
+
+    async def wait(kind: str, *rest: Any) -> Said:
+        waiting.put_nowait(kind)
+        await released.wait()
+        return await send(kind, *rest)
+
+    banks.send = wait  # type: ignore[method-assign]
+    try:
+        yield waiting, released.set
+    finally:
+        banks.send = send  # type: ignore[method-assign]
 
 
 def test_a_key_with_other_parameters_is_refused(world: Run) -> None:

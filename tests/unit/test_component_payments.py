@@ -65,6 +65,7 @@ def test_programs_get_their_files_and_names_as_arguments_and_environment() -> No
     ]
     environment = {entry["name"]: entry.get("value") for entry in container["env"]}
     assert json.loads(environment["FRAUD_FAIL_MODE"]) == ARGS.fraud_fail_mode
+    assert json.loads(environment["ACCOUNT_CONCURRENCY"]) == payments.ACCOUNT_CONCURRENCY
     assert environment["SUBJECT_KEYS_TABLE"] == "test-subject-keys"
     assert {mount["mountPath"] for mount in container["volumeMounts"]} > set(payments.FOLDERS.values())
 
@@ -158,6 +159,8 @@ def test_everything_is_in_the_cells_region_under_a_component() -> None:
     [
         ({"fraud_fail_mode": {"live": "allow"}}, "payments.fraud_fail_mode: name each of"),
         ({"fraud_fail_mode": {**ARGS.fraud_fail_mode, "live": "shrug"}}, "'shrug' is not one of"),
+        ({"account_concurrency": {"live": 5}}, "payments.account_concurrency: give 1 or more"),
+        ({"account_concurrency": {**payments.ACCOUNT_CONCURRENCY, "test": 0}}, "give 1 or more requests to each"),
     ],
 )
 def test_payments_that_cannot_work_are_refused(change: dict[str, Any], message: str) -> None:

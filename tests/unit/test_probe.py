@@ -217,6 +217,13 @@ def test_a_lost_payment_leads_the_page() -> None:
     assert "Every acknowledged payment" not in report.page(numbers)
 
 
+def test_a_probe_of_which_no_payment_was_taken_is_a_finding() -> None:
+    plan = planned(payments=10)
+    answers, found = answered(plan)
+    refused = [replace(answer, payment_id=None, status="shard_unavailable") for answer in answers]
+    assert report.document(plan, refused, found, BEGAN)["problems"] == [report.NONE_TAKEN.format(10)]
+
+
 def test_the_page_needs_nothing_but_itself_and_escapes_names() -> None:
     plan = replace(planned(payments=10), stack="<script>alert(1)</script>")
     text = report.page(report.document(plan, *answered(plan), BEGAN))

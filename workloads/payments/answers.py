@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class Status(StrEnum):
@@ -28,6 +28,17 @@ OPEN = frozenset({Status.SUBMITTING, Status.PENDING})
 """States that the settler finishes."""
 
 
+KINDS: Final[Mapping[int, str]] = {
+    400: "invalid_request",
+    401: "authentication",
+    403: "permission",
+    404: "not_found",
+    409: "conflict",
+    429: "refused",
+}
+"""Status -> type of an error."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """A status and a body, as they are kept and repeated."""
@@ -50,8 +61,7 @@ class Refused(Exception):
     @property
     def answer(self) -> Answer:
         """The error as others on the path write it: body, `x-refused`, `Retry-After`."""
-        kind = {400: "invalid_request", 401: "authentication", 403: "permission", 404: "not_found", 409: "conflict"}
-        error = {"type": kind.get(self.status, "unavailable"), "reason": self.reason, "message": self.message}
+        error = {"type": KINDS.get(self.status, "unavailable"), "reason": self.reason, "message": self.message}
         if self.fieldname is not None:
             error["field"] = self.fieldname
         headers = {"x-refused": self.reason}

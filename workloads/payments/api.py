@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from contracts import idempotency
+from contracts.bounds import MAX_BODY_BYTES
 from contracts.identifiers import is_id
 from contracts.shard_map import canonical
 from workloads import telemetry
@@ -24,6 +25,7 @@ from workloads.logs import Log
 from workloads.payments import requests
 from workloads.payments.answers import Answer, Refused
 from workloads.payments.callers import Caller, Callers
+from workloads.payments.concurrency import Concurrency
 from workloads.payments.facts import begin, note
 from workloads.payments.fraud import FAILURE_HEADER, FailMode, decision_of
 from workloads.payments.service import Service
@@ -48,9 +50,15 @@ class Api:
     """Routes over a service."""
 
     def __init__(
-        self, service: Service, callers: Callers, fail_modes: Mapping[str, FailMode], tracer: trace.Tracer
+        self,
+        service: Service,
+        callers: Callers,
+        fail_modes: Mapping[str, FailMode],
+        concurrency: Concurrency,
+        tracer: trace.Tracer,
     ) -> None:
         self._service, self._callers, self._fail_modes, self._tracer = service, callers, fail_modes, tracer
+        self._concurrency = concurrency
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -79,7 +87,8 @@ class Api:
                     with telemetry.stage("auth"):
                         caller = await self._callers.of(request.headers)
                     caller_class = caller.caller_class
-                    answer = await handler(request, caller)
+                    with self._concurrency.one(caller):
+                        answer = await handler(request, caller)
                 except Refused as refused:
                     answer = refused.answer
                     REFUSALS.add(route=name, reason=refused.reason)
@@ -189,6 +198,6 @@ async def _body(request: Request) -> bytes:
     found = b""
     async for chunk in request.stream():
         found += chunk
-        if len(found) > requests.MAX_BODY:
+        if len(found) > MAX_BODY_BYTES:
             break
     return found

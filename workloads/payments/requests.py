@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts import card_numbers
+from contracts.bounds import MAX_BODY_BYTES
 from workloads.payments.answers import Refused
 from workloads.payments.markets import Market
-
-MAX_BODY = 32_768
-"""Bytes of a request: a payment with everything has under 16 KiB."""
 
 MAX_AMOUNT = 99_999_999_999
 """Minor units; a rail's own limit is the market's."""
@@ -58,8 +56,8 @@ class NewRefund:
 
 def body_of(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body, without card numbers. Raises Refused."""
-    if len(raw) > MAX_BODY:
-        raise Refused(413, "body_too_large", f"body: at most {MAX_BODY} bytes")
+    if len(raw) > MAX_BODY_BYTES:
+        raise Refused(413, "body_too_large", f"body: at most {MAX_BODY_BYTES} bytes")
     try:
         body = json.loads(raw or b"{}", parse_constant=_no_constant)
     except (ValueError, RecursionError):
