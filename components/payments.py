@@ -92,7 +92,7 @@ def _payments(args: PaymentsArgs) -> WorkloadArgs:
         probe=Probe(path="/healthz", port=API_PORT),
         ports={"http": API_PORT},
         needs=("aws", "database", *args.egress),
-        serves=("gateway",),
+        serves=("gateway", "scorer"),
         environment={
             **_environment(args),
             "API_KEYS_SECRET_ARN": args.api_keys_secret_arn,
