@@ -565,6 +565,25 @@ def test_refunds_are_bounded_by_the_payment_and_happen_once(world: Run) -> None:
     world(body)
 
 
+def test_a_refund_with_a_reason_names_the_decision_on_its_payment(world: Run) -> None:
+    async def body(w: World) -> None:
+        id_ = (await w.post()).json()["id"]
+        unscored = await w.post(key="key-2", x_caller_class="live", x_envoy_auth_failure_mode_allowed="true")
+        other = unscored.json()["id"]
+        await w.refund(id_, {"amount": 50}, "refund-1")
+        await w.refund(id_, {"reason": "fraudulent"}, "refund-2")
+        w.bank.answer = _hang
+        await w.refund(other, {"reason": "fraudulent"}, "refund-3")
+        w.bank.answer = None
+        await w.later(5)
+        plain, named, later = (event for event in await w.chain() if event.type == "refund.succeeded")
+        assert (plain.schema, "why" in plain.data) == ("refund/1", False)
+        assert (named.schema, named.data["why"], named.data["decision"]) == ("refund/2", "fraudulent", "d1")
+        assert (later.data["why"], later.data["decision"]) == ("fraudulent", f"dec_{other[4:]}")
+
+    world(body)
+
+
 def test_a_refund_that_the_bank_declines_gives_its_amount_back(world: Run) -> None:
     async def body(w: World) -> None:
         id_ = (await w.post()).json()["id"]

@@ -406,11 +406,15 @@ def test_a_model_of_other_signals_is_refused() -> None:
         Model(content)
 
 
-def event(mode: str = "failed-open", payment: str = "pay_1") -> str:
+PAID = "pay_" + "1" * 26
+
+
+def event(mode: str = "failed-open", payment: str = PAID) -> str:
     from contracts.events import GENESIS, seal
 
     data = {
         "payment": payment,
+        "livemode": True,
         "amount": 1250,
         "currency": "EUR",
         "market": "eu-sepa",
@@ -441,9 +445,13 @@ def test_a_payment_let_through_unscored_is_rescored_once_and_counted() -> None:
 
     parts, found = finished(handled())
     assert [record is not None for record in found] == [True, False, False]
-    let_through, again = (parse_decision(text) for text in parts.kinesis.records)
+    paid, *decisions, again_paid = (json.loads(text) for text in parts.kinesis.records)
+    assert (paid["type"], paid["fate"], paid["decision"]) == ("fraud.outcome", "paid", "dec_" + "1" * 26)
+    assert again_paid == {**paid, "source": again_paid["source"], "time": again_paid["time"]}
+    let_through, again = (parse_decision(json.dumps(data)) for data in decisions)
     assert (let_through.mode, let_through.decision, let_through.model) == (Mode.FAILED_OPEN, Decision.ALLOW, "none")
-    assert (again.mode, again.decision, again.payment) == (Mode.RESCORED, Decision.BLOCK, "pay_1")
+    assert (again.mode, again.decision, again.payment) == (Mode.RESCORED, Decision.BLOCK, PAID)
+    assert again.id == paid["decision"]
 
 
 class Queue:
@@ -557,6 +565,26 @@ def test_a_block_has_no_payment_that_anybody_is_told_of() -> None:
 
     assert over_http(Parts(BLOCK_ALL), use, payments) == 201
     assert payments.told == []
+
+
+def test_a_charge_back_is_reported_once_and_reaches_stream_and_decision() -> None:
+    parts = Parts()
+
+    async def use(client: httpx.AsyncClient, id_: str) -> Any:
+        said = {"decision": id_, "fate": "chargeback", "reference": "case-1"}
+        codes = [(await client.post("/outcome", json=one)).status_code for one in (said, said)]
+        for wrong in ({**said, "fate": "paid"}, {**said, "fate": "x"}, {**said, "reference": ""}):
+            codes.append((await client.post("/outcome", json=wrong)).status_code)
+        unknown = {**said, "decision": "dec_" + "0" * 26}
+        codes.append((await client.post("/outcome", json=unknown)).status_code)
+        await parts.stream.flush()
+        return codes, (await client.get(f"/decisions/{id_}")).json()
+
+    codes, kept = over_http(parts, use)
+    assert codes == [201, 201, 400, 400, 400, 404]
+    (entry,) = kept["history"]
+    assert (entry["fate"], entry["fraud"], entry["source"]) == ("chargeback", True, "case-1")
+    assert [json.loads(text)["type"] for text in parts.kinesis.records] == ["fraud.decision", "fraud.outcome"]
 
 
 def test_only_blocks_are_contested_and_a_review_needs_a_person_and_a_reason() -> None:

@@ -4,6 +4,7 @@ GET  /decisions/{id}    the record, with what was done about it
 POST /review            {"decision", "reviewer", "outcome": upheld|reversed, "reason"}      a person decides again; a
                         payment that the decision holds is declined or goes to its bank
 POST /contest           {"decision", "statement"}                                           somebody disagrees
+POST /outcome           {"decision", "fate": chargeback|disputed, "reference"}              what a bank reports later
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from contracts.fraud import Contest, Decision, FraudError, HumanReview, Outcome, moment
+from contracts.fraud_outcomes import REPORTED, Fate, PaymentOutcome
 from workloads import telemetry
+from workloads.scorer import metrics
 from workloads.scorer.features import FeatureStore
 from workloads.scorer.payments import HeldPayments, PaymentsError
 from workloads.scorer.stream import DecisionStream
@@ -39,6 +42,7 @@ class Routes:
                 Route("/decisions/{id}", self._decision),
                 Route("/review", self._review, methods=["POST"]),
                 Route("/contest", self._contest, methods=["POST"]),
+                Route("/outcome", self._outcome, methods=["POST"]),
             ]
         )
 
@@ -90,6 +94,23 @@ class Routes:
         if found["decision"] != Decision.BLOCK:
             return _error(409, "not_blocked", "Only a block can be contested.")
         return JSONResponse(await self._append(found, entry), status_code=201)
+
+    async def _outcome(self, request: Request) -> Response:
+        try:
+            data = await _body(request)
+            if (fate := Fate(data["fate"])) not in REPORTED:
+                raise FraudError(f"outcome.fate: {fate} is in the payment's events; report {' or '.join(REPORTED)}")
+            now = moment(datetime.now(UTC))
+            said = PaymentOutcome(decision=data["decision"], fate=fate, source=data["reference"], time=now)
+        except (KeyError, ValueError) as error:
+            return _error(400, "invalid", str(error))
+        found = await self._features.decision(said.decision)
+        if found is None:
+            return UNKNOWN
+        if not any(entry.get("source") == said.source for entry in found["history"]):
+            metrics.OUTCOMES.add(fate=fate)
+            found = await self._append(found, said.data())
+        return JSONResponse(found, status_code=201)
 
     async def _append(self, found: Mapping[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
         """The decision with one more entry: kept, and on the stream."""
