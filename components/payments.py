@@ -105,7 +105,7 @@ def _payments(args: PaymentsArgs) -> WorkloadArgs:
         probe=Probe(path="/healthz", port=API_PORT),
         ports={"http": API_PORT},
         needs=("aws", "database", *args.egress, *needs(args.otlp_endpoint)),
-        serves=("gateway",),
+        serves=("gateway", "scorer"),
         environment={
             **_environment(args),
             **environment(args.otlp_endpoint),

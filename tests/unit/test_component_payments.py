@@ -22,6 +22,7 @@ PARTIES = (
     Party(name="database", place=Blocks(cidrs=("10.0.40.0/21",)), ports=(Port(number=5432),)),
     # Other workloads, with policies of their own: here only their addresses count.
     Party(name="gateway", place=Blocks(cidrs=("10.0.32.0/24",)), ports=(Port(number=8443),)),
+    Party(name="scorer", place=Blocks(cidrs=("10.0.34.0/24",)), ports=(Port(number=9001),)),
     Party(name="egress-0", place=Blocks(cidrs=("10.0.33.0/24",)), ports=(Port(number=8080),)),
 )
 ARGS = PaymentsArgs(
@@ -82,7 +83,7 @@ def test_shards_are_listed_with_address_and_name() -> None:
     }
 
 
-def test_only_the_gateway_reaches_the_api_and_only_what_is_needed_is_reached() -> None:
+def test_only_gateway_and_scorer_reach_the_api_and_only_what_is_needed_is_reached() -> None:
     workloads = payments.workloads(ARGS)
     declared_matrix(list(workloads.values()), PARTIES).check()
     assert {name: set(workload.needs) for name, workload in workloads.items()} == {
@@ -90,7 +91,7 @@ def test_only_the_gateway_reaches_the_api_and_only_what_is_needed_is_reached() -
         SETTLER: {"database", "egress-0"},
         MIGRATOR: {"database"},
     }
-    assert workloads[PAYMENTS].serves == ("gateway",)
+    assert workloads[PAYMENTS].serves == ("gateway", "scorer")
 
 
 def test_settler_and_migrator_are_given_no_key_and_no_secret() -> None:

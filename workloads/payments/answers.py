@@ -15,9 +15,9 @@ class Status(StrEnum):
     """The bank was asked and did not say; the settler asks again."""
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
-    """The bank said no."""
+    """The bank said no, or before it a person or a failed authentication."""
     FAILED = "failed"
-    """The bank does not know it, or could not read it: no money moved."""
+    """The bank does not know it or could not read it, or it was held too long: no money moved."""
     REVIEW = "review"
     """Held before the bank, for a person to decide."""
     AUTHENTICATE = "authenticate"
@@ -26,6 +26,9 @@ class Status(StrEnum):
 
 OPEN = frozenset({Status.SUBMITTING, Status.PENDING})
 """States that the settler finishes."""
+
+FINAL = frozenset({Status.SUCCEEDED, Status.DECLINED, Status.FAILED})
+"""States that stay."""
 
 
 KINDS: Final[Mapping[int, str]] = {
