@@ -117,7 +117,7 @@ class Network:
         """(port to listen on, whom it leads to, name of the cluster) of each port of the server."""
         server = self.outside.get((pair.cluster, pair.server)) or self.outside.get((None, pair.server))
         if server is not None:
-            end = OutsideEnd(networks=server.networks)
+            end = server.pod or OutsideEnd(networks=server.networks)
             if client is None or policy.allowed(client, end, server.port, policies):
                 yield server.listen, [server.target], f"{pair.cluster.name} {pair.server}"
             return
