@@ -44,12 +44,12 @@ EJECTION = Ejection(
     failure_percent=None,
     minimum_success_percent=80,
 )
-RUNS, BEFORE_S, HANGING_S = 5, 8.0, 12.0
+RUNS, BEFORE_S, HANGING_S = 7, 16.0, 20.0
 
 POOL = BANKS * LIMITS.requests
 """Connections of the caller: what all banks together may take."""
 
-T_95 = {4: 2.776}
+T_95 = {6: 2.447}
 """Student's t for 95 % by degrees of freedom: runs - 1."""
 
 MARKETS, IN_A_MARKET = 40, 125
@@ -64,7 +64,7 @@ def banks_ratios(machine: Machine) -> list[Ratio]:
 
 
 def isolation(home: Path) -> list[Ratio]:
-    """One of twelve banks hangs: five runs with breakers, one without."""
+    """One of twelve banks hangs: seven runs with breakers, one without."""
     market = _market("bench", 0, BANKS, latency_hosts=True)
     with_breakers = [_run(home / f"on-{number}", market, egress_files([market], "bench")) for number in range(RUNS)]
     without = _run(home / "off", market, _without_breakers(market))

@@ -65,9 +65,9 @@ def series(watched: Watched, subject: Subject, name: str, key: str | None = None
     return Series(metric=metric(subject, name), dimensions=things[key], namespace=metric(subject, name).namespace)
 
 
-def own_series(emitted: Metric, cluster: str) -> Series:
-    """The series that the log metric filter of a database cluster emits."""
-    return Series(metric=emitted, dimensions={}, namespace=own_namespace(emitted, cluster))
+def own_series(emitted: Metric, owner: str) -> Series:
+    """The series that a log metric filter emits, without the dimensions that its lines add."""
+    return Series(metric=emitted, dimensions={}, namespace=own_namespace(emitted, owner))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +79,8 @@ class Watch:
     why: str
     """For the person who is called: what it means, what to do."""
     comparison: str = "GreaterThanThreshold"
+    stat: str | None = None
+    """None: the metric's own."""
     period_s: int = 60
     periods: int = 3
     missing: str = "notBreaching"
@@ -112,7 +114,7 @@ class Alarms:
             namespace=about.namespace,
             metric_name=about.metric.name,
             dimensions=dict(about.dimensions),
-            statistic=about.metric.stat,
+            statistic=watch.stat or about.metric.stat,
             period=watch.period_s,
             evaluation_periods=watch.periods,
             threshold=watch.threshold,

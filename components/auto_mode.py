@@ -1,7 +1,7 @@
 """EKS Auto Mode: what the cluster's stack declares for it. Its node pools are Kubernetes objects (`auto_nodes.py`).
 
 AWS then runs nodes, CNI, proxy, DNS, volumes, load balancing and the pod identity agent; of our add-ons the metrics
-server stays (https://docs.aws.amazon.com/eks/latest/userguide/automode.html).
+server and what ships log lines stay (https://docs.aws.amazon.com/eks/latest/userguide/automode.html).
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from typing import Final
 import pulumi
 from pulumi_aws import eks, iam
 
+from components import program_logs
 from components.iam import allow, from_source, policy, trust
 from components.vocabulary import DataClass, tags
 
@@ -31,10 +32,10 @@ NODE_POLICIES: Final[Mapping[str, str]] = {
 """No Session Manager: nobody gets onto a node (https://docs.aws.amazon.com/eks/latest/userguide/auto-create-node-role.html)."""
 
 BUILT_IN_POOLS: Final = ("system",)
-"""AWS's own pool, tainted for add-ons: the metrics server starts there before our pools exist. With it EKS also makes
-the access entry of the node role (https://docs.aws.amazon.com/eks/latest/userguide/set-builtin-node-pools.html)."""
+"""AWS's own pool, tainted for add-ons: ours start there before our pools exist. With it EKS also makes the access entry
+of the node role (https://docs.aws.amazon.com/eks/latest/userguide/set-builtin-node-pools.html)."""
 
-ADD_ONS: Final = ("metrics-server",)
+ADD_ONS: Final = ("metrics-server", program_logs.ADD_ON)
 
 CLUSTER_TAG = "eks:eks-cluster-name"
 """AmazonEKSLoadBalancingPolicy registers targets only in groups that carry it with the cluster's name

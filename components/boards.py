@@ -1,12 +1,21 @@
 """The dashboards of a cell: one for the whole, one a shard, one a consumer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pulumi
 
-from components.alarms import DAY_S, Series, Watched, series
+from components.alarms import DAY_S, Series, Watched, own_series, series
 from components.dashboards import AlarmStatus, Board, Graph, Search
-from contracts.metrics import Subject
+from contracts.metrics import Subject, metric
+
+BY = {
+    Subject.CALLER_CLASS: "class",
+    Subject.MARKET: "market",
+    Subject.BANK: "bank",
+    Subject.PATH_SHARD: "shard",
+}
+"""What payments are split by."""
 
 DEAD_LETTERS = "-dlq"
 """Ending of a dead-letter queue's key."""
@@ -28,6 +37,15 @@ def cell_board(
     def by_shard(name: str) -> Search:
         return Search(series(watched, Subject.STREAM_SHARD, name), "ShardId")
 
+    def by(subject: Subject, name: str) -> Search:
+        about = metric(subject, name)
+        (dimension,) = about.dimensions
+        return Search(own_series(about, cell), dimension)
+
+    def path(name: str) -> Series:
+        return own_series(metric(Subject.PATH, name), cell)
+
+    shares = ("ChargesFailed", "ChargesSlow", "FailedOpen", "EventsLate")
     edge = ("RequestCount", "HTTPCode_ELB_5XX_Count", "HTTPCode_Target_5XX_Count", "RejectedConnectionCount")
     hot = ("WriteProvisionedThroughputExceeded", "IteratorAgeMilliseconds")
     control_plane = ("scheduler_pending_pods", "apiserver_request_total_5XX")
@@ -40,6 +58,17 @@ def cell_board(
             Graph("Latency, p99", every(Subject.LOAD_BALANCER, "TargetResponseTime")),
             Graph("Healthy gateways", every(Subject.TARGET_GROUP, "HealthyHostCount")),
             Graph("Blocked by the web ACL", every(Subject.WEB_ACL_RULE, "BlockedRequests")),
+            Graph("Against the objectives", [path(name) for name in shares]),
+            *(
+                Graph(f"{name} by {word}", [by(subject, name)])
+                for subject, word in BY.items()
+                for name in ("Requests", "Errors", "Duration")
+            ),
+            Graph("Refusals by reason", [by(Subject.REFUSAL, "Refusals")]),
+            Graph("Fail-open decisions by class", [by(Subject.CALLER_CLASS, "FailOpenDecisions")]),
+            Graph(
+                "Lag of events", [own_series(metric(Subject.PATH, name), cell) for name in ("RelayLag", "ArchiveLag")]
+            ),
             Graph("Writers' CPU", every(Subject.SHARD_WRITER, "CPUUtilization")),
             Graph("Commits", every(Subject.SHARD_WRITER, "CommitLatency")),
             Graph("Oldest message", every(Subject.QUEUE, "ApproximateAgeOfOldestMessage")),
@@ -59,6 +88,9 @@ def shard_board(cell: str, watched: Watched, shard: str, logins: Series) -> Boar
     proxy = ("ClientConnections", "DatabaseConnectionsBorrowLatency")
     graphs = [Graph(name, [series(watched, Subject.SHARD_WRITER, name, shard)]) for name in writer]
     graphs += [Graph(f"Proxy: {name}", [series(watched, Subject.PROXY, name, shard)]) for name in proxy]
+    for name in ("Requests", "Errors", "Duration", "RelayLag"):
+        line = replace(own_series(metric(Subject.PATH_SHARD, name), cell), dimensions={"Shard": shard})
+        graphs.append(Graph(f"Payments: {name}", [line]))
     if shard in watched[Subject.SHARD_READERS]:
         graphs.append(Graph("Replica lag", [series(watched, Subject.SHARD_READERS, "AuroraReplicaLag", shard)]))
     return Board(f"{cell}-shard-{shard}", [*graphs, Graph("Refused logins", [logins])])

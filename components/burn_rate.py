@@ -1,17 +1,17 @@
-"""How fast a cell uses up its error budget: the availability objective of its edge, alarmed on several burn rates, each
-over a long window (enough was lost to matter) and a short one (it is still being lost).
+"""How fast a cell uses up its error budgets: each objective is alarmed on several burn rates, each over a long window
+(enough was lost to matter) and a short one (it is still being lost).
 
 Rates and windows: Google SRE workbook, "Alerting on SLOs", table 5-8 (https://sre.google/workbook/alerting-on-slos/,
 2026-11-23).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import cloudwatch
 
-from components.alarms import DAY_S, HOUR_S, Alarms, Watched, all_of, series
+from components.alarms import DAY_S, HOUR_S, Alarms, Series, Watch, Watched, all_of, series
 from contracts.metrics import Subject
 
 ERROR_PERCENT = "100 * (FILL(balancer, 0) + FILL(target, 0)) / (FILL(requests, 0) + FILL(balancer, 0))"
@@ -52,38 +52,81 @@ def window(length_s: int) -> tuple[int, int]:
     return (length_s, 1) if length_s <= DAY_S else (DAY_S, length_s // DAY_S)
 
 
-def burn_rate_alarms(
-    alarms: Alarms,
-    watched: Watched,
-    slo_percent: float,
-    *,
-    page_topic: pulumi.Input[str],
-    ticket_topic: pulumi.Input[str],
-) -> Sequence[cloudwatch.CompositeAlarm]:
-    """Two leaves and a composite for each rate."""
-    made = []
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Burning:
+    """The composites of one objective."""
+
+    pages: Sequence[cloudwatch.CompositeAlarm]
+    tickets: Sequence[cloudwatch.CompositeAlarm]
+
+
+Leaf = Callable[[str, str, tuple[int, int], float], cloudwatch.MetricAlarm]
+"""Key, why, window and the percentage above which it alarms -> the alarm."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Objective:
+    """What may fail, and how much of it."""
+
+    key: str
+    """First part of its alarms' names."""
+    bad: str
+    """What counts against it, as the subject of a sentence."""
+    slo_percent: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topics:
+    """Where alarms go."""
+
+    page: pulumi.Input[str]
+    ticket: pulumi.Input[str]
+
+
+def edge_alarms(alarms: Alarms, watched: Watched, slo_percent: float, topics: Topics) -> Burning:
+    """Of requests at the load balancer: of counts that are two metrics, so by metric math."""
     inputs = {
         "requests": series(watched, Subject.LOAD_BALANCER, "RequestCount"),
         "balancer": series(watched, Subject.LOAD_BALANCER, "HTTPCode_ELB_5XX_Count"),
         "target": series(watched, Subject.LOAD_BALANCER, "HTTPCode_Target_5XX_Count"),
     }
+
+    def leaf(key: str, why: str, within: tuple[int, int], above: float) -> cloudwatch.MetricAlarm:
+        return alarms.expression(key, why, ERROR_PERCENT, inputs, window=within, above=above)
+
+    return _burning(alarms, Objective(key="burn", bad="failed requests", slo_percent=slo_percent), leaf, topics)
+
+
+def share_alarms(alarms: Alarms, objective: Objective, share: Series, topics: Topics) -> Burning:
+    """Of a metric that is 100 for what was bad and 0 for what was well: its average over a window is the share."""
+
+    def leaf(key: str, why: str, within: tuple[int, int], above: float) -> cloudwatch.MetricAlarm:
+        period_s, periods = within
+        return alarms.leaf(key, Watch(series=share, threshold=above, why=why, period_s=period_s, periods=periods))
+
+    return _burning(alarms, objective, leaf, topics)
+
+
+def _burning(alarms: Alarms, objective: Objective, leaf: Leaf, topics: Topics) -> Burning:
+    """Two leaves and a composite for each rate."""
+    made = []
     for rate in BURN_RATES:
-        above = rate.error_percent(slo_percent)
+        above = rate.error_percent(objective.slo_percent)
         leaves = [
-            alarms.expression(
-                f"burn-{rate.key}-{kind}",
-                f"More than {above:g} % of requests failed in {length_s} s (objective {slo_percent:g} %).",
-                ERROR_PERCENT,
-                inputs,
-                window=window(length_s),
-                above=above,
+            leaf(
+                f"{objective.key}-{rate.key}-{kind}",
+                f"More than {above:g} % are {objective.bad} in {length_s} s (objective {objective.slo_percent:g} %).",
+                window(length_s),
+                above,
             )
             for kind, length_s in (("long", rate.long_s), ("short", rate.short_s))
         ]
         why = (
-            f"Requests fail {rate.factor:g} times as fast as the objective of {slo_percent:g} % allows, over "
-            f"{rate.long_s} s and still over the last {rate.short_s} s. See the dashboard of the cell."
+            f"There are {rate.factor:g} times as many {objective.bad} as the objective of {objective.slo_percent:g} % "
+            f"allows, over {rate.long_s} s and still over the last {rate.short_s} s. See the dashboard of the cell."
         )
-        topic = page_topic if rate.pages else ticket_topic
-        made.append(alarms.composite(f"burn-{rate.key}", all_of(leaves), why, topic))
-    return made
+        topic = topics.page if rate.pages else topics.ticket
+        made.append((rate, alarms.composite(f"{objective.key}-{rate.key}", all_of(leaves), why, topic)))
+    return Burning(
+        pages=[alarm for rate, alarm in made if rate.pages], tickets=[alarm for rate, alarm in made if not rate.pages]
+    )

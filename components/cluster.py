@@ -22,7 +22,7 @@ from typing import Final
 import pulumi
 from pulumi_aws import cloudwatch, eks, iam
 
-from components import auto_mode
+from components import auto_mode, program_logs
 from components.addresses import SERVICE_CIDR
 from components.base import type_token
 from components.iam import from_source, trust
@@ -35,7 +35,7 @@ LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "sched
 
 ADD_ONS_BEFORE_NODES: Final = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
 """DaemonSets: active without nodes, and needed by the first pod."""
-ADD_ONS_ON_NODES: Final = ("coredns", "aws-ebs-csi-driver", "metrics-server")
+ADD_ONS_ON_NODES: Final = ("coredns", "aws-ebs-csi-driver", "metrics-server", program_logs.ADD_ON)
 """Deployments: degraded until a node takes them."""
 ADD_ONS: Final = frozenset(ADD_ONS_BEFORE_NODES + ADD_ONS_ON_NODES)
 
@@ -45,11 +45,17 @@ ADD_ON_SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {
 """Without enableNetworkPolicy the API server takes NetworkPolicy objects and nobody enforces them
 (https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html)."""
 
-ADD_ON_IDENTITIES: Final[Mapping[str, tuple[str, str]]] = {
-    "vpc-cni": ("aws-node", "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"),
-    "aws-ebs-csi-driver": ("ebs-csi-controller-sa", "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"),
+ADD_ON_IDENTITIES: Final[Mapping[str, tuple[str, str, str | None]]] = {
+    "vpc-cni": ("kube-system", "aws-node", "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"),
+    "aws-ebs-csi-driver": (
+        "kube-system",
+        "ebs-csi-controller-sa",
+        "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy",
+    ),
+    program_logs.ADD_ON: (program_logs.NAMESPACE, program_logs.SERVICE_ACCOUNT, None),
 }
-"""Add-on -> service account in kube-system and the policy of its own role, so that nodes do not hold these rights."""
+"""Add-on -> namespace, service account and the policy of its own role, so that nodes do not hold these rights. None:
+AWS's policy (CloudWatchAgentServerPolicy) lets it write every log group of the account, so it has one of ours."""
 
 CLUSTER_POLICY = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy/"
@@ -146,6 +152,8 @@ class Cluster(pulumi.ComponentResource):
     node_role_arn: pulumi.Output[str]
     node_role_name: pulumi.Output[str]
     """What a node class names."""
+    program_log_group: pulumi.Output[str]
+    """Where the lines of the cell's programs arrive."""
     ready: Sequence[pulumi.Resource]
     """What has to exist before pods are scheduled: nodes, add-ons and access entries."""
 
@@ -157,6 +165,7 @@ class Cluster(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._auto = args.compute is Compute.AUTO
         auto_role, attached = auto_mode.node_role(name, self._child) if self._auto else (None, [])
+        self._programs = self._logs("programs", program_logs.group_name(name))
         cluster = self._cluster(auto_role, attached)
         access = [
             *(self._access(cluster, key, arn, ADMINISTER) for key, arn in args.administrators.items()),
@@ -170,6 +179,7 @@ class Cluster(pulumi.ComponentResource):
         self.name, self.arn, self.endpoint = cluster.name, cluster.arn, cluster.endpoint
         self.certificate_authority = cluster.certificate_authority.data
         self.security_group_id = cluster.vpc_config.cluster_security_group_id
+        self.program_log_group = self._programs.name
         self.ready = [*access, *workers]
         self.register_outputs(
             {
@@ -211,11 +221,11 @@ class Cluster(pulumi.ComponentResource):
             attached.append(iam.RolePolicy(name, role=role.name, policy=document, opts=self._child))
         return role, attached
 
-    def _logs(self) -> cloudwatch.LogGroup:
+    def _logs(self, key: str, name: str) -> cloudwatch.LogGroup:
         return cloudwatch.LogGroup(
-            f"{self._prefix}-control-plane",
+            f"{self._prefix}-{key}",
             region=self._args.region,
-            name=f"/aws/eks/{self._prefix}/cluster",
+            name=name,
             kms_key_id=self._args.log_key_arn,
             retention_in_days=self._args.log_retention_days,
             tags=tags(DataClass.CONFIDENTIAL, jurisdiction=self._args.jurisdiction),
@@ -226,6 +236,7 @@ class Cluster(pulumi.ComponentResource):
         args = self._args
         role, attached = self._role()
         egress = args.egress if auto_role else ()  # its nodes start with it
+        logs = self._logs("control-plane", f"/aws/eks/{self._prefix}/cluster")
         provider = eks.ClusterEncryptionConfigProviderArgs(key_arn=args.secrets_key_arn)
         return eks.Cluster(
             self._prefix,
@@ -257,7 +268,7 @@ class Cluster(pulumi.ComponentResource):
             deletion_protection=args.protected,
             tags=tags(DataClass.CONFIDENTIAL),
             opts=pulumi.ResourceOptions(
-                parent=self, protect=args.protected, depends_on=[*attached, *after, *egress, self._logs()]
+                parent=self, protect=args.protected, depends_on=[*attached, *after, *egress, logs]
             ),
         )
 
@@ -285,6 +296,8 @@ class Cluster(pulumi.ComponentResource):
 
     def _add_on(self, cluster: eks.Cluster, add_on: str, after: Sequence[pulumi.Resource]) -> eks.Addon:
         settings = ADD_ON_SETTINGS.get(add_on)
+        if add_on == program_logs.ADD_ON:
+            settings, after = program_logs.settings(self._prefix), [*after, self._programs]
         identity, attached = self._add_on_identity(add_on)
         return eks.Addon(
             f"{self._prefix}-{add_on}",
@@ -309,20 +322,24 @@ class Cluster(pulumi.ComponentResource):
         """
         if add_on not in ADD_ON_IDENTITIES:
             return None, ()
-        service_account, policy_arn = ADD_ON_IDENTITIES[add_on]
+        namespace, service_account, policy_arn = ADD_ON_IDENTITIES[add_on]
         arn = f"arn:aws:eks:{self._args.region}:{self._args.account_id}:cluster/{self._prefix}"
         role = iam.Role(
             f"{self._prefix}-{service_account}",
             description=f"{self._prefix}: add-on {add_on}",
-            assume_role_policy=pod_trust(self._args.account_id, arn, "kube-system", service_account),
+            assume_role_policy=pod_trust(self._args.account_id, arn, namespace, service_account),
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )
-        attachment = iam.RolePolicyAttachment(
-            f"{self._prefix}-{service_account}", role=role.name, policy_arn=policy_arn, opts=self._child
-        )
+        name = f"{self._prefix}-{service_account}"
+        allowed: pulumi.Resource
+        if policy_arn is None:
+            document = program_logs.write_policy(self._args.region, self._args.account_id, self._prefix)
+            allowed = iam.RolePolicy(name, role=role.name, policy=document, opts=self._child)
+        else:
+            allowed = iam.RolePolicyAttachment(name, role=role.name, policy_arn=policy_arn, opts=self._child)
         identity = eks.AddonPodIdentityAssociationArgs(role_arn=role.arn, service_account=service_account)
-        return [identity], [attachment]
+        return [identity], [allowed]
 
     def _nodes(self, cluster: eks.Cluster, before: Sequence[pulumi.Resource]) -> NodesArgs:
         return NodesArgs(

@@ -64,13 +64,14 @@ class Search:
     def row(self) -> list[object]:
         """The search expression as a row of a graph."""
         about, known = self.of.metric, self.of.dimensions
-        names = ",".join([about.namespace, *sorted([*known, self.open_dimension])])
-        terms = pulumi.Output.all(**known).apply(
-            lambda values: " ".join(f'{name}="{value}"' for name, value in sorted(values.items()))
+        # Without quotes a namespace has letters, digits and slashes only.
+        namespace = f'"{self.of.namespace}"' if "-" in self.of.namespace else self.of.namespace
+        names = ",".join([namespace, *sorted([*known, self.open_dimension])])
+        name = f'MetricName="{about.name}"'
+        terms = pulumi.Output.from_input(dict(known)).apply(
+            lambda values: " ".join([name, *(f'{key}="{value}"' for key, value in sorted(values.items()))])
         )
-        expression = terms.apply(
-            lambda text: f"SEARCH('{{{names}}} MetricName=\"{about.name}\" {text}', '{about.stat}')"
-        )
+        expression = terms.apply(lambda text: f"SEARCH('{{{names}}} {text}', '{about.stat}')")
         return [{"expression": expression, "label": ""}]
 
 

@@ -72,7 +72,7 @@ payments, which is the fraud decision and some microseconds of the limits."""
 PATHS: Final[Mapping[Endpoint, Sequence[tuple[str, str]]]] = {
     Endpoint.CREATE: (("POST", "/v1/payments"),),
     Endpoint.READ: (("GET", "/v1/payments"), ("GET", "/v1/payments/[a-z0-9_]+")),
-    Endpoint.WRITE: (("POST", "/v1/payments/[a-z0-9_]+/refunds"),),
+    Endpoint.WRITE: (("POST", "/v1/payments/[a-z0-9_]+/refunds"), ("POST", "/v1/payments/[a-z0-9_]+/confirm")),
 }
 """Endpoint class -> method and path, as a regular expression, without lengths: Envoy takes programs of 100 steps, and
 headers are bounded anyway. There is no other way to the API."""

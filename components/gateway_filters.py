@@ -29,7 +29,8 @@ from components.edge import HEALTH_PATH
 from components.envoy import messages
 from components.envoy.messages import count, duration, http_filter, pack, pack_newer, pack_with, to_dict
 from components.gateway_replies import ACCOUNT_RATE, ADAPTIVE_STATUS, CLASS_RATE, set_refused
-from components.gateway_settings import BODY_BYTES, Caller, Endpoint, FailMode, Gateway, Limits, Priority, Rate, Rates
+from components.gateway_settings import Caller, Endpoint, FailMode, Gateway, Limits, Priority, Rate, Rates
+from contracts.bounds import MAX_BODY_BYTES
 
 Filter: TypeAlias = http_connection_manager_pb2.HttpFilter
 
@@ -209,12 +210,12 @@ def _concurrency(floor: int, ceiling: int, *, status: int = 503, measured: bool 
 
 def _bounded_body() -> Filter:
     """413 above the bound. Whole before the scorer and payments are bothered: who drips bytes holds up neither."""
-    return http_filter("envoy.filters.http.buffer", buffer_pb2.Buffer(max_request_bytes=count(BODY_BYTES)))
+    return http_filter("envoy.filters.http.buffer", buffer_pb2.Buffer(max_request_bytes=count(MAX_BODY_BYTES)))
 
 
 def _fraud(gateway: Gateway, caller: Caller) -> Filter:
     """One filter a caller class: its own fail mode, and its own counters of decisions and of what passed without."""
-    fraud, opens = gateway.fraud, gateway.fraud.modes[caller] is not FailMode.BLOCK
+    opens = gateway.fraud.modes[caller] is not FailMode.BLOCK
     config = ext_authz_pb2.ExtAuthz(
         grpc_service=grpc_service_pb2.GrpcService(
             envoy_grpc=grpc_service_pb2.GrpcService.EnvoyGrpc(cluster_name="scorer"),
@@ -225,7 +226,8 @@ def _fraud(gateway: Gateway, caller: Caller) -> Filter:
         failure_mode_allow=opens,
         failure_mode_allow_header_add=opens,
         status_on_error=http_status_pb2.HttpStatus(code=http_status_pb2.ServiceUnavailable),
-        with_request_body=ext_authz_pb2.BufferSettings(max_request_bytes=fraud.body_bytes, allow_partial_message=True),
+        # Whole: the filter before this one has refused what is longer.
+        with_request_body=ext_authz_pb2.BufferSettings(max_request_bytes=MAX_BODY_BYTES),
         validate_mutations=True,
         decoder_header_mutation_rules=_allowed_mutations(),
     )

@@ -13,6 +13,7 @@ from envoy.extensions.access_loggers.filters.cel.v3 import cel_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 
 from components.envoy.messages import count, headers, json_format, pack
+from contracts.bounds import MAX_BODY_BYTES
 
 REFUSED = "x-refused"
 
@@ -125,7 +126,7 @@ REPLIES: Final = (
         when=_details("request_payload_too_large"),
         status=413,
         reason="body-too-large",
-        message="A request body has at most 64 KiB.",
+        message=f"A request body has at most {MAX_BODY_BYTES // 1024} KiB.",
     ),
     Reply(
         when=_details("route_not_found"),

@@ -193,8 +193,6 @@ class FraudCall:
     host: str = "scorer.fraud.svc.cluster.local"
     port: int = 9001
     modes: Mapping[Caller, FailMode] = field(default_factory=lambda: FAIL_MODES)
-    body_bytes: int = 8 * 1024
-    """Of the request that the scorer sees; a payment's is some 600."""
     connect_timeout_s: float = 0.025
     requests: int = 200
     """Open at a time; further ones fail at once in their class's fail mode."""
@@ -204,14 +202,9 @@ class FraudCall:
     def __post_init__(self) -> None:
         if missing := set(Caller) - set(self.modes):
             raise ValueError(f"gateway.fraud.modes: none for {', '.join(sorted(missing))}; give allow, review or block")
-        if not 0 <= self.body_bytes <= BODY_BYTES:
-            raise ValueError(f"gateway.fraud.body_bytes: {self.body_bytes} is outside 0..{BODY_BYTES} bytes")
         if self.requests < 1 or self.connect_timeout_s <= 0:
             raise ValueError("gateway.fraud.requests, .connect_timeout_s: below 1, or 0 s")
 
-
-BODY_BYTES = 64 * 1024
-"""Largest request body: a payment with metadata is some 4 KiB."""
 
 MAX_FRAUD_S = 1.0
 """A decision that takes longer is no part of a payment's way."""

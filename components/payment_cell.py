@@ -429,6 +429,7 @@ class PaymentCell(pulumi.ComponentResource):
                 Subject.CLUSTER: {"cluster": {"ClusterName": self.cluster.name}},
             },
             login_logs={key: shard.login_log for key, shard in self.database.shards.items()},
+            program_log_group=self.cluster.program_log_group,
             page_topic_arn=self.alarms.arn,
             ticket_topic_arn=self.alarms.ticket_arn,
             flow_alarm_arns=[self.event_log.stuck_alarm_arn],

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import pulumi
@@ -37,6 +38,11 @@ FILES: Final[Mapping[str, str]] = {SHARDS: "shards.json", SHARD_MAP: SHARD_MAP_F
 CLASSES = ("live", "test", "platform", "batch")
 MODES = ("allow", "review", "block")
 
+ACCOUNT_CONCURRENCY: Final[Mapping[str, int]] = MappingProxyType({"live": 50, "test": 10, "platform": 50, "batch": 10})
+"""Caller class -> requests of one account that a pod works on at a time. A live account's 100 payments a second
+(`gateway_settings.ACCOUNT_RATES`) take half of it or less while banks answer within 0.25 s; one whose bank hangs is
+stopped here, before it holds the gateway's places."""
+
 DRAIN_S = 30
 """Seconds for payments under way: longer than a bank may take (15) and the writes after it."""
 
@@ -62,6 +68,8 @@ class PaymentsArgs:
     """Has `database`, `aws`, `gateway` and each of `egress`, and `telemetry` where spans are sent."""
     fraud_fail_mode: Mapping[str, str]
     """Caller class -> what happens without a fraud decision."""
+    account_concurrency: Mapping[str, int] = field(default_factory=lambda: ACCOUNT_CONCURRENCY)
+    """Caller class -> requests of one account that a pod works on at a time."""
     subject_keys_table: pulumi.Input[str]
     subjects_key_arn: pulumi.Input[str]
     api_keys_secret_arn: pulumi.Input[str]
@@ -76,6 +84,8 @@ class PaymentsArgs:
             raise ValueError(f"payments.fraud_fail_mode: name each of {', '.join(CLASSES)}, and nothing else")
         if wrong := sorted(set(self.fraud_fail_mode.values()) - set(MODES)):
             raise ValueError(f"payments.fraud_fail_mode: {wrong[0]!r} is not one of {', '.join(MODES)}")
+        if sorted(self.account_concurrency) != sorted(CLASSES) or min(self.account_concurrency.values()) < 1:
+            raise ValueError(f"payments.account_concurrency: give 1 or more requests to each of {', '.join(CLASSES)}")
 
 
 def workloads(args: PaymentsArgs) -> dict[str, WorkloadArgs]:
@@ -95,10 +105,11 @@ def _payments(args: PaymentsArgs) -> WorkloadArgs:
         probe=Probe(path="/healthz", port=API_PORT),
         ports={"http": API_PORT},
         needs=("aws", "database", *args.egress, *needs(args.otlp_endpoint)),
-        serves=("gateway",),
+        serves=("gateway", "scorer"),
         environment={
             **_environment(args),
             **environment(args.otlp_endpoint),
+            "ACCOUNT_CONCURRENCY": json.dumps(dict(args.account_concurrency), sort_keys=True),
             "API_KEYS_SECRET_ARN": args.api_keys_secret_arn,
             "FRAUD_FAIL_MODE": json.dumps(dict(args.fraud_fail_mode), sort_keys=True),
             "SUBJECTS_KEY_ARN": args.subjects_key_arn,

@@ -13,6 +13,7 @@ from typing import Final
 import pulumi
 from pulumi_kubernetes import core
 
+from components import payments
 from components.base import type_token
 from components.reachability import Party
 from components.scaling import CpuScaling
@@ -28,6 +29,9 @@ RULES: Final = "fraud-rules"
 """ConfigMap of the rules."""
 FOLDER: Final = "/etc/payment-cell/fraud-rules"
 FILE: Final = "rules.yaml"
+
+PAYMENTS_URL: Final = f"http://{payments.PAYMENTS}.{payments.NAMESPACE}.svc.cluster.local:{payments.API_PORT}"
+"""Where the scorer tells what a person decided on a held payment."""
 
 HOP_MS: Final = 10
 """Of the gateway's deadline, for the way to the scorer and back: same zone, so a millisecond; errs towards early
@@ -45,7 +49,7 @@ class ScorerArgs:
     rules: str
     """Text of rules.yaml; checked here, before anything is declared."""
     parties: Mapping[str, Party]
-    """Has `aws` and `gateway`, and `telemetry` where spans are sent."""
+    """Has `aws`, `gateway` and `payments`, and `telemetry` where spans are sent."""
     feature_table: pulumi.Input[str]
     decision_stream: pulumi.Input[str]
     model_bucket: pulumi.Input[str]
@@ -77,6 +81,7 @@ def workloads(args: ScorerArgs) -> dict[str, WorkloadArgs]:
         "FEATURE_TABLE": args.feature_table,
         "DECISION_STREAM": args.decision_stream,
         "MODEL_BUCKET": args.model_bucket,
+        "PAYMENTS_URL": PAYMENTS_URL,
         "PSEUDONYM_SECRET_ARN": args.pseudonym_secret_arn,
         "RULES_FILE": f"{FOLDER}/{FILE}",
         "BUDGET_MS": str(args.deadline_ms - HOP_MS),
@@ -96,7 +101,7 @@ def workloads(args: ScorerArgs) -> dict[str, WorkloadArgs]:
             priority="payment-critical",
             probe=Probe(path="/healthz", port=HTTP_PORT),
             ports={"grpc": GRPC_PORT, "http": HTTP_PORT},
-            needs=("aws", *needs(args.otlp_endpoint)),
+            needs=("aws", payments.PAYMENTS, *needs(args.otlp_endpoint)),
             serves=("gateway",),
             scaling=CpuScaling(maximum=args.maximum, percent=50),
             node_group=args.node_group,

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch
 
+from components import path_metrics
 from components.alarms import DAY_S, Alarms, Series, Watch, Watched, any_of, own_series, series
 from components.base import type_token
 from components.boards import cell_board, consumer_board, consumers, shard_board
-from components.burn_rate import BURN_RATES, burn_rate_alarms
+from components.burn_rate import Topics, edge_alarms
 from components.dns_health import DnsHealth, DnsHealthArgs
+from components.path_alarms import path_alarms
 from contracts.metrics import LOGINS_REFUSED, Subject
 
 MIN_SLO_PERCENT = 95.0
@@ -51,10 +53,12 @@ class TelemetryArgs:
     health_path: str
     """What a gateway answers 200 on when it can serve."""
     slo_percent: float
-    """Share of requests that must not end in 5xx, over 30 days."""
+    """Share of requests that must not end in 5xx, and of charges that must not fail, over 30 days."""
     watched: Watched
     login_logs: Mapping[str, pulumi.Input[str]]
     """Shard -> log group of its refused IAM logins."""
+    program_log_group: pulumi.Input[str]
+    """Of the cell's programs."""
     page_topic_arn: pulumi.Input[str]
     """Wakes somebody."""
     ticket_topic_arn: pulumi.Input[str]
@@ -89,19 +93,16 @@ class Telemetry(pulumi.ComponentResource):
             self._page("edge-down", [no_target, refused], "Clients cannot reach the cell: no gateway takes requests."),
             self._page("database-full", self._cpu_alarms(), "A shard's writer is at its limit: payments queue."),
         ]
-        burning = burn_rate_alarms(
-            self._alarms,
-            args.watched,
-            args.slo_percent,
-            page_topic=args.page_topic_arn,
-            ticket_topic=args.ticket_topic_arn,
-        )
         tickets = [self._upkeep(), self._unusual(), *(self._shard_ticket(shard, logins) for shard in self._shards)]
-        pages += [alarm for alarm, rate in zip(burning, BURN_RATES, strict=True) if rate.pages]
-        tickets += [alarm for alarm, rate in zip(burning, BURN_RATES, strict=True) if not rate.pages]
+        topics = Topics(page=args.page_topic_arn, ticket=args.ticket_topic_arn)
+        edge = edge_alarms(self._alarms, args.watched, args.slo_percent, topics)
+        path_metrics.declare(name, args.region, args.program_log_group, self._child)
+        path = path_alarms(self._alarms, name, args.slo_percent, topics)
+        pages += [*edge.pages, *path.pages]
+        tickets += [*edge.tickets, *path.tickets]
         self.paging_alarms = [alarm.arn for alarm in pages]
         self._boards([*self.paging_alarms, *args.flow_alarm_arns], [alarm.arn for alarm in tickets], logins)
-        plain = {"no-target": no_target.name, "refused": refused.name}
+        plain = {"no-target": no_target.name, "refused": refused.name, **path.plain}
         self.health_check_id = DnsHealth(name, self._dns(plain), self._child).health_check_id
         self.register_outputs({"healthCheckId": self.health_check_id, "pagingAlarms": self.paging_alarms})
 

@@ -204,6 +204,11 @@ def decision_id(now: datetime) -> str:
     return "dec_" + "".join(_ULID[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
+def rescored_id(payment: str) -> str:
+    """Id of the decision on a payment that passed unscored: the same whoever rescores it, and how often."""
+    return f"dec_{payment.removeprefix('pay_')}"
+
+
 def moment(now: datetime) -> str:
     """RFC 3339 in UTC with milliseconds."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -39,6 +39,15 @@ class Subject(StrEnum):
     """A consumer's queue or its dead-letter queue."""
     PIPE = "pipe"
     RULE = "event-rule"
+    PATH = "path"
+    """The way of a payment through the cell as a whole."""
+    CALLER_CLASS = "caller-class"
+    MARKET = "market"
+    BANK = "bank"
+    PATH_SHARD = "path-shard"
+    """A shard as payments and relay see it. Not: its database instances."""
+    REFUSAL = "refusal"
+    """A reason for which requests are refused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +100,13 @@ DIMENSIONS: Mapping[Subject, Mapping[str, From | str]] = MappingProxyType(
             "EventBusName": From(resource_type="aws:cloudwatch/eventBus:EventBus", path="name"),
             "RuleName": From(resource_type="aws:cloudwatch/eventRule:EventRule", path="name"),
         },
+        # What log lines say: dashboards search for it. The cell's id ends the namespace.
+        Subject.PATH: {},
+        Subject.CALLER_CLASS: {"Class": "*"},
+        Subject.MARKET: {"Market": "*"},
+        Subject.BANK: {"Bank": "*"},
+        Subject.PATH_SHARD: {"Shard": "*"},
+        Subject.REFUSAL: {"Reason": "*"},
     }
 )
 """Subject -> dimension -> where its value comes from. A subject without dimensions has a namespace of its own."""
@@ -237,12 +253,43 @@ LOGINS_REFUSED = Metric(
     stat="Sum",
     source=f"{_DOCS}/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html",
 )
-"""Lines of the iam-db-auth-error log of a shard: the only metric that the cell itself emits, by a log metric filter.
+"""Lines of the iam-db-auth-error log of a shard, by a log metric filter.
 A filter without dimensions: its namespace ends in the log group's cluster, see `own_namespace`."""
 
-WORKLOADS: tuple[Metric, ...] = ()
-"""What the cell's programs emit: none yet. A program that comes adds its metrics here, with a `Subject` of its own; an
-alarm or dashboard on one that is not here fails `test_component_telemetry.py`."""
+_FILTERS = f"{_DOCS}/AmazonCloudWatch/latest/logs/MonitoringLogData.html"
+_RED = (("Requests", "Count", "Sum"), ("Errors", "Count", "Sum"), ("Duration", "Milliseconds", "p99"))
+
+PATH_NAMESPACE = "PaymentCell/Path"
+
+_PATH: tuple[tuple[Subject, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        Subject.PATH,
+        (
+            ("ChargesFailed", "Percent", "Average"),
+            ("ChargesSlow", "Percent", "Average"),
+            ("FailedOpen", "Percent", "Average"),
+            ("EventsLate", "Percent", "Average"),
+            ("RelayLag", "Seconds", "Maximum"),
+            ("ArchiveLag", "Seconds", "Maximum"),
+        ),
+    ),
+    (Subject.CALLER_CLASS, (*_RED, ("FailOpenDecisions", "Count", "Sum"))),
+    (Subject.MARKET, _RED),
+    (Subject.BANK, _RED),
+    (Subject.PATH_SHARD, (*_RED, ("RelayLag", "Seconds", "Maximum"))),
+    (Subject.REFUSAL, (("Refusals", "Count", "Sum"),)),
+)
+"""Those in percent are 100 for what was bad and 0 for what was well: their average is the bad share of any period, and
+their number of values that of all."""
+
+WORKLOADS: tuple[Metric, ...] = tuple(
+    Metric(namespace=PATH_NAMESPACE, name=name, unit=unit, subject=subject, stat=stat, source=_FILTERS)
+    for subject, rows in _PATH
+    for name, unit, stat in rows
+)
+"""What the cell's programs emit, by metric filters over their log lines (`components/path_metrics.py`). A program that
+says something new adds its metric here; an alarm or dashboard on one that is not here fails
+`test_component_telemetry.py`."""
 
 METRICS: tuple[Metric, ...] = (
     *(
@@ -262,9 +309,9 @@ def metric(subject: Subject, name: str) -> Metric:
     return _BY_NAME[subject, name]
 
 
-def own_namespace(metric: Metric, cluster: str) -> str:
-    """Namespace of a metric that a log metric filter of the database cluster emits."""
-    return f"{metric.namespace}/{cluster}"
+def own_namespace(metric: Metric, owner: str) -> str:
+    """Namespace of a metric that a log metric filter emits; `owner`: the cell or database cluster whose log it is."""
+    return f"{metric.namespace}/{owner}"
 
 
 def count_series(subjects: Mapping[Subject, int]) -> Mapping[Metric, int]:

@@ -216,7 +216,9 @@ def probe(
     rate: Annotated[float, typer.Option(help="Payments a second; at most 1,000.")] = 25.0,
     market: Annotated[list[str] | None, typer.Option(help="Pay in this market; may repeat. Left out: all.")] = None,
     fault: Annotated[list[str] | None, typer.Option(help="bank-hang:BANK, scorer-dead, relay-dead, ...")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same payments.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed makes the same payments, that are not taken twice.")
+    ] = None,
     page: Annotated[Path | None, typer.Option("--report", help="Write an HTML page with plots here.")] = None,
     alarms: Annotated[bool, typer.Option("--alarms", help="In place of payments: fire each alarm once.")] = False,
     yes: Yes = False,

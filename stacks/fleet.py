@@ -18,6 +18,7 @@ from components.vocabulary import Compute, Controller, Environment
 from contracts.shard_map import ShardMapError, parse
 from contracts.shard_plan import check_successor
 from stacks.capacity import COUNTED, GRANTED
+from stacks.market_files import MARKETS, Markets, load_markets
 from stacks.models import AccountSettings, CellSettings, WorkloadsSettings
 from stacks.plan import Cap, CellPlan
 from stacks.problems import ConfigError, Problem, listed, nearest
@@ -227,11 +228,20 @@ class Fleet:
         if account and cell.environment is Environment.PRODUCTION and account.contact_email is None:
             rule = f"has no contactEmail, so the alarms of production cell {name} would reach nobody"
             yield stack.problem("account", rule, f"add contactEmail to stacks/Pulumi.{cell.account}.yaml")
-        by_metric = series_by_metric(self.plan(name))
+        by_metric = series_by_metric(self.plan(name), self._markets.of(name))
         if (total := sum(by_metric.values())) > cell.series_budget:
             largest = sorted(by_metric.items(), key=lambda item: -item[1])[:3]
             rule = f"is below the {total:,} time series of the cell: " + ", ".join(f"{n:,} of {m}" for m, n in largest)
-            yield stack.problem("seriesBudget", rule, f"raise it to {total} or more, or declare fewer shards")
+            yield stack.problem("seriesBudget", rule, f"raise it to {total} or more, or declare less of these")
+
+    @cached_property
+    def _markets(self) -> Markets:
+        """None where their files are wrong: whoever reads them for their own sake says so."""
+        folders = {stack.source.path.parent / MARKETS for stack in self.stacks.values()}
+        try:
+            return load_markets(folders.pop(), self.cells) if folders else Markets(files={})
+        except ConfigError:
+            return Markets(files={})
 
     def _over_shared_quotas(self) -> Iterator[Problem]:
         """Quotas that each of several cells of an account in a region keeps, and all of them together do not."""

@@ -1,5 +1,6 @@
 """The sandbox that tests on the engine share: one a test process, so one a worker under pytest-xdist."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -21,6 +22,15 @@ ROOT = Path(__file__).resolve().parents[1]
 
 DEFAULT_REGION = "eu-west-1"
 PRODUCTION_ACCOUNT = "123456789012"
+
+
+@pytest.fixture(autouse=True)
+def loop() -> None:
+    """A test that used asyncio.run before left the thread without the event loop that Pulumi's futures ask for."""
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,15 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import boto3
 
-from contracts.fraud import EVENT_TYPE, FraudError
+from contracts.fraud import EVENT_TYPE, FraudError, moment
+from contracts.fraud_outcomes import labels
 from operations.errors import CellError
 from operations.model.command import RULES
 from operations.model.dataset import Rows, from_records
@@ -28,6 +30,9 @@ from operations.model.training import CALIBRATION_DAYS, train
 
 LEAST_FRAUDS: Final = 50
 """Known frauds below which nothing is learnt: a model of fewer repeats them and no more."""
+
+MATURE_H: Final = 24
+"""Hours after which a payment that was taken counts as good until something else is heard of it."""
 
 
 def records(client: Any, stream: str) -> Iterator[dict[str, Any]]:
@@ -52,20 +57,27 @@ def _pages(client: Any, stream: str) -> Iterator[dict[str, Any]]:
         yield page
 
 
-def history(found: Iterator[dict[str, Any]]) -> Rows:
-    """Decisions with what became of them: a person's review, or an outcome that was reported (a charge-back).
-    Raises FraudError where none has any."""
+def written(found: Iterable[Mapping[str, Any]], decisions: Path, outcomes: Path, until: str) -> None:
+    """Decisions until that time, and what is known of them, as the files that `cell model train` reads."""
+    entries = []
+    with decisions.open("w", encoding="utf-8") as kept:
+        for data in found:
+            if data.get("type") != EVENT_TYPE:
+                entries.append(data)
+            elif data["time"] <= until:
+                kept.write(json.dumps(data) + "\n")
+    lines = [json.dumps({"decision": decision, "fraud": fraud}) + "\n" for decision, fraud in labels(entries).items()]
+    outcomes.write_text("".join(lines), encoding="utf-8")
+
+
+def history(found: Iterable[Mapping[str, Any]], now: datetime) -> Rows:
+    """Decisions with what became of them. Raises FraudError where nothing is known of any.
+
+    The youngest are left out: of them only frauds would be known that somebody saw at once.
+    """
     with tempfile.TemporaryDirectory() as folder:
         decisions, outcomes = Path(folder) / "decisions.jsonl", Path(folder) / "outcomes.jsonl"
-        with decisions.open("w") as kept, outcomes.open("w") as known:
-            for data in found:
-                if data.get("type") == EVENT_TYPE:
-                    kept.write(json.dumps(data) + "\n")
-                elif data.get("type") == "fraud.review":
-                    fraud = data["outcome"] == "upheld"
-                    known.write(json.dumps({"decision": data["decision"], "fraud": fraud}) + "\n")
-                elif data.get("type") == "fraud.outcome":
-                    known.write(json.dumps({"decision": data["decision"], "fraud": data["fraud"]}) + "\n")
+        written(found, decisions, outcomes, moment(now - timedelta(hours=MATURE_H)))
         return from_records(decisions, outcomes)
 
 
@@ -93,7 +105,7 @@ def main() -> int:
     session: Any = boto3.Session()
     store = ModelStore(session.client("s3"), os.environ["MODEL_BUCKET"])
     try:
-        rows = history(records(session.client("kinesis"), os.environ["DECISION_STREAM"]))
+        rows = history(records(session.client("kinesis"), os.environ["DECISION_STREAM"]), datetime.now(UTC))
         sys.stdout.write(run(rows, store) + "\n")
     except (CellError, FraudError) as error:
         sys.stdout.write(f"{error}\n")

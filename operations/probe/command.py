@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import randbits
 from typing import Any
 
 import boto3
@@ -40,6 +41,7 @@ READY_S = 180.0
 DECLARED_NOT_RUN = "DeclaredNotRun"
 """State of what the sandbox has no program for."""
 
+SEED_BITS = 32
 POLL_S = 2.0
 PRINT_EVERY_S = 5.0
 """Between two lines of progress where there is no terminal."""
@@ -53,7 +55,8 @@ class Options:
     rate: float
     markets: Sequence[str]
     faults: Sequence[str]
-    seed: int
+    seed: int | None
+    """None: another one each time."""
     page: Path | None
 
 
@@ -72,7 +75,7 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
         only=options.markets,
         faults=options.faults,
         shard_map=shard_map,
-        seed=options.seed,
+        seed=randbits(SEED_BITS) if options.seed is None else options.seed,
     )
     target = gateway(stack, str(cell["domainName"]))
     secrets = boto3.client("secretsmanager", region_name=region)

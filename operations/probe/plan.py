@@ -44,8 +44,16 @@ ACCOUNTS_A_SHARD = 50
 PAYMENTS_A_PAYER = 2
 """In the mean: whoever pays again and again within minutes is what a fraud decision looks for."""
 
-NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
-"""Documentation ranges (RFC 5737): nobody's addresses."""
+HOMES: Final = {"EUR": ("DE", 0), "GBP": ("GB", 5), "USD": ("US", 6), "BRL": ("BR", 7), "AUD": ("AU", 8)}
+"""Currency -> country of its payers, and third group of their addresses in 2001:db8::/32 (RFC 3849: nobody's), as
+contracts/fraud_addresses.json has it. Payers of other currencies are at home in the first."""
+
+TYPICAL_LOG10, SPREAD_LOG10 = 3.5, 0.28
+"""Amounts are about 30 units of the currency; one in a hundred is above 140. Larger ones of people whom nobody knows
+are what a fraud decision looks for."""
+
+DECLINED_ENDING = 13
+"""Last two digits of an amount that simulated banks decline (docs/data-plane.md)."""
 
 TEST_SHARE = 0.05
 """Part of the calls with a test key: the class that is shed first."""
@@ -85,6 +93,8 @@ class Plan:
     faults: Sequence[Fault]
     rate: float
     """Payments a second."""
+    seed: int
+    """Of the whole plan."""
 
     @property
     def seconds(self) -> float:
@@ -125,6 +135,7 @@ def plan_probe(
         calls=tuple(_calls(payments, rate, chosen, _accounts(shard_map), random.Random(seed))),
         faults=[_fault(text, banks, duration_s) for text in faults],
         rate=rate,
+        seed=seed,
     )
 
 
@@ -164,7 +175,8 @@ def _calls(
     for number in range(payments):
         name = names[number % len(names)]
         bank = chance.choice(sorted(markets[name]["banks"]))
-        payer = chance.randrange(max(1, payments // PAYMENTS_A_PAYER))
+        # Everybody pays in one market, that of their home.
+        payer = chance.randrange(max(1, payments // PAYMENTS_A_PAYER // len(names))) * len(names) + number % len(names)
         account = accounts[chance.randrange(len(accounts))]
         yield Call(
             at_s=number / rate,
@@ -172,22 +184,26 @@ def _calls(
             key_class="test" if chance.random() < TEST_SHARE else "live",
             bank=bank,
             idempotency_key=f"probe-{run:012x}-{number}",
-            body=_body(name, markets[name], bank, payer, chance),
+            body=_body(name, markets[name], bank, run, payer, chance),
         )
 
 
-def _body(name: str, market: Mapping[str, Any], bank: str, payer: int, chance: random.Random) -> Mapping[str, Any]:
-    """A payment that a merchant's program could send; every person in it is made up."""
+def _body(
+    name: str, market: Mapping[str, Any], bank: str, run: int, payer: int, chance: random.Random
+) -> Mapping[str, Any]:
+    """A payment that a merchant's program could send; every person in it is made up, and pays in one run only."""
+    country, group = HOMES.get(market["currency"], HOMES["EUR"])
+    amount = round(10 ** chance.gauss(TYPICAL_LOG10, SPREAD_LOG10))
     return {
-        "amount": chance.randrange(100, 20_000) * 100 + 99,
+        "amount": amount + (amount % 100 == DECLINED_ENDING),
         "currency": market["currency"],
         "market": name,
         "bank": bank,
-        "payment_method": f"tok_probe{payer:04d}",
-        "payer": {"name": f"Probe Payer {payer}", "email": f"payer{payer}@example.com", "country": "IE"},
+        "payment_method": f"tok_probe_{run:012x}_{payer}",
+        "payer": {"name": f"Probe Payer {payer}", "email": f"payer{payer}@example.com", "country": country},
         "device": {
-            "fingerprint": f"dev_{payer:04d}",
-            "ip": f"{NETWORKS[payer // 254 % len(NETWORKS)]}.{payer % 254 + 1}",
+            "fingerprint": f"dev_{run:012x}_{payer}",
+            "ip": f"2001:db8:{group:x}:0:{run >> 32:x}:{run >> 16 & 0xFFFF:x}:{run & 0xFFFF:x}:{payer:x}",
             "user_agent": "payment-cell-probe/1",
         },
         "metadata": {"order": f"{chance.getrandbits(40):010x}"},

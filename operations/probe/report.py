@@ -20,6 +20,8 @@ QUANTILES = (0.5, 0.9, 0.99)
 WINDOWS = 60
 """Points of a plot over time."""
 
+NONE_TAKEN = "none of {} payments was acknowledged: nothing is proven; see the refusals"
+
 TOTAL = "total"
 STAGES: Final[Mapping[str, str]] = {
     TOTAL: "from the moment a call was due until its answer",
@@ -45,14 +47,16 @@ def quantile(values: Sequence[float], share: float) -> float:
 def document(plan: Plan, answers: Sequence[Answer], evidence: Found, began: datetime) -> dict[str, Any]:
     """All numbers of a probe, as JSON takes them."""
     found = evidence.reconciliation
+    acknowledged = sum(answer.payment_id is not None for answer in answers)
     lags = [(at - began.timestamp(), lag) for at, lag in evidence.lags if at >= began.timestamp()]
     return {
         "stack": plan.stack,
         "began": began.isoformat(timespec="seconds"),
         "payments": len(plan.calls),
         "rate": plan.rate,
+        "seed": plan.seed,
         "faults": [asdict(fault) for fault in plan.faults],
-        "acknowledged": sum(answer.payment_id is not None for answer in answers),
+        "acknowledged": acknowledged,
         "statuses": dict(Counter(answer.status for answer in answers).most_common()),
         "refusals": dict(Counter(one.reason for answer in answers for one in answer.tries if one.reason).most_common()),
         "decisions": dict(Counter(answer.fraud for answer in answers if answer.fraud).most_common()),
@@ -62,7 +66,7 @@ def document(plan: Plan, answers: Sequence[Answer], evidence: Found, began: date
         if lags
         else {},
         "reconciliation": asdict(found),
-        "problems": found.problems(),
+        "problems": ([] if acknowledged else [NONE_TAKEN.format(len(answers))]) + found.problems(),
         "series": {
             "latency": _series(plan, answers),
             "banks": _bank_series(plan, answers),

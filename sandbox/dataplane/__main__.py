@@ -66,7 +66,16 @@ def answers(node: Node) -> control.Answers:
     def clear(_: Mapping[str, Any]) -> None:
         node.clear()
 
-    return {"ps": lambda _: report.processes(node), "fault": fault, "sql": sql, "clear": clear}
+    def connections(_: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return report.connections(node)
+
+    return {
+        "ps": lambda _: report.processes(node),
+        "connections": connections,
+        "fault": fault,
+        "sql": sql,
+        "clear": clear,
+    }
 
 
 def _keep_hosts(node: Node, path: Path) -> None:

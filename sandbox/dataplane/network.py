@@ -9,7 +9,7 @@ from sandbox.dataplane.addresses import Pool, listen_port
 from sandbox.dataplane.cluster import Cluster, ClusterKey
 from sandbox.dataplane.node_proxy import Address, Listener
 from sandbox.dataplane.outside import Outside
-from sandbox.dataplane.policy import OutsideEnd, PodEnd
+from sandbox.dataplane.policy import End, OutsideEnd, PodEnd
 from sandbox.kubernetes.client import Manifest
 
 OPERATOR = "operator"
@@ -47,6 +47,26 @@ class Pair:
     def key(self) -> str:
         cluster = self.cluster
         return f"{cluster.account}/{cluster.region}/{cluster.name} {self.client} {self.server}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEnd:
+    """Somebody behind an address: who policies say it is, the port in policies, and where it is."""
+
+    end: End
+    port: int
+    address: Address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connections:
+    """How often a pod connected to a server."""
+
+    pair: Pair
+    client: PodEnd
+    servers: tuple[tuple[End, int], ...]
+    """Those behind the address, with the port in policies."""
+    count: int
 
 
 @dataclass(kw_only=True)
@@ -99,43 +119,56 @@ class Network:
             cluster, client = clusters.get(pair.cluster), by_name.get((pair.cluster, pair.client))
             if cluster is None or (client is None and pair.client != OPERATOR):
                 continue
-            end = None if client is None else _end(cluster, client)
-            for port, found, name in self._behind(pair, cluster, pods, end, policies[pair.cluster]):
+            for port, name, ends in self._ends(pair, cluster, pods):
+                found = [
+                    end.address
+                    for end in ends
+                    if client is None
+                    or policy.allowed(_end(cluster, client), end.end, end.port, policies[pair.cluster])
+                ]
                 if found:
-                    listeners.append(Listener((address, port), name))
-                    endpoints[name] = found
+                    unique = name if len(found) == len(ends) else f"{name} {pair.client}"
+                    listeners.append(Listener((address, port), unique))
+                    endpoints[unique] = found
         return listeners, endpoints
 
-    def _behind(
-        self,
-        pair: Pair,
-        cluster: Cluster,
-        pods: Sequence[PodPlace],
-        client: PodEnd | None,
-        policies: Sequence[policy.Policy],
-    ) -> Iterator[tuple[int, list[Address], str]]:
-        """(port to listen on, whom it leads to, name of the cluster) of each port of the server."""
+    def connections(
+        self, clusters: Mapping[ClusterKey, Cluster], pods: Sequence[PodPlace], counts: Mapping[Address, int]
+    ) -> list[Connections]:
+        """What pods that run used of what policies allow. `counts`: connections by the address they came to."""
+        by_name = {(pod.cluster, pod.name): pod for pod in pods}
+        found = []
+        for pair, address in self._pairs.items():
+            cluster, client = clusters.get(pair.cluster), by_name.get((pair.cluster, pair.client))
+            if cluster is None or client is None:
+                continue
+            for port, _, ends in self._ends(pair, cluster, pods):
+                if count := counts.get((address, port), 0):
+                    servers = tuple((end.end, end.port) for end in ends)
+                    found.append(Connections(pair=pair, client=_end(cluster, client), servers=servers, count=count))
+        return found
+
+    def _ends(
+        self, pair: Pair, cluster: Cluster, pods: Sequence[PodPlace]
+    ) -> Iterator[tuple[int, str, list[ServerEnd]]]:
+        """(port to listen on, name of the cluster, who is behind it) of each port of the server."""
         server = self.outside.get((pair.cluster, pair.server)) or self.outside.get((None, pair.server))
         if server is not None:
-            end = server.pod or OutsideEnd(networks=server.networks)
-            if client is None or policy.allowed(client, end, server.port, policies):
-                yield server.listen, [server.target], f"{pair.cluster.name} {pair.server}"
+            end = ServerEnd(server.pod or OutsideEnd(networks=server.networks), server.port, server.target)
+            yield server.listen, f"{pair.cluster.name} {pair.server}", [end]
             return
         service = _service(cluster, pair.server)
         if service is None:
             return
         backends = [pod for pod in pods if pod.cluster == pair.cluster and pod.ready and _serves(service, pod)]
         for entry in service["spec"].get("ports") or ():
-            every = [(pod, _target(entry, pod)) for pod in backends]
-            open_to = [
-                (pod, port)
-                for pod, port in every
-                if port and (client is None or policy.allowed(client, _end(cluster, pod), port, policies))
+            ends = [
+                ServerEnd(_end(cluster, pod), port, (pod.address, port))
+                for pod in backends
+                if (port := _target(entry, pod))
             ]
             name = f"{pair.cluster.name} {pair.cluster.endpoint} {pair.server}:{entry['port']}"
-            if len(open_to) < len(every):
-                name = f"{name} {pair.client}"
-            yield listen_port(entry["port"]), [(pod.address, port) for pod, port in open_to], name
+            yield listen_port(entry["port"]), name, ends
 
 
 def _end(cluster: Cluster, pod: PodPlace) -> PodEnd:

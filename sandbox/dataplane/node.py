@@ -16,7 +16,8 @@ from sandbox.dataplane.deployments import NODE, Deployments, runs
 from sandbox.dataplane.faults import Faults
 from sandbox.dataplane.guests import Guests
 from sandbox.dataplane.identity import PATH, Agent, PodIdentity
-from sandbox.dataplane.network import OPERATOR, Network
+from sandbox.dataplane.log_shipper import LogShipper
+from sandbox.dataplane.network import OPERATOR, Connections, Network
 from sandbox.dataplane.node_proxy import NodeProxy
 from sandbox.dataplane.outside import AGENT, AWS, TRACE_AGENT, AwsNetworks, Outside
 from sandbox.dataplane.pod import PodRun, Surroundings
@@ -57,6 +58,7 @@ class Node:
         self.network = Network(octet=self._claim.octet)
         self._agent = Agent((f"127.{self._claim.octet}.{AGENT_IP}", 0), self._url, tell)
         self._traces = Collector(self._folder / FOLDER, f"127.{self._claim.octet}.{AGENT_IP}")
+        self._shipper = LogShipper(self._agent, self._url, tell)
         self._proxy = NodeProxy(self._folder / "node", home.logs / "node-proxy.log")
         self._aws = AwsNetworks(self._url, self.wake, tell)
         self.clusters: dict[ClusterKey, Cluster] = {}
@@ -109,6 +111,12 @@ class Node:
     @property
     def proxy_pid(self) -> int | None:
         return self._proxy.pid
+
+    def connections(self) -> list[Connections]:
+        """What the pods that run used of the network."""
+        counts = self._proxy.connections()
+        with self.lock:
+            return self.network.connections(self.clusters, [run.place for run in self.pods.values()], counts)
 
     def _pause_s(self) -> float:
         looks = [run.wants_look_at() for run in self.pods.values()]
@@ -245,10 +253,13 @@ class Node:
             token=token,
         )
         address = network.pods.take(_address_key(key, name))
-        return PodRun(cluster=cluster, manifest=manifest, address=address, around=around, wake=self.wake)
+        run = PodRun(cluster=cluster, manifest=manifest, address=address, around=around, wake=self.wake)
+        self._shipper.follow(key, name, run.tails())
+        return run
 
     def _dismiss(self, pod: PodKey) -> None:
         self._agent.dismiss(self._tokens.pop(pod))
+        self._shipper.leave(*pod)
         self.network.forget(*pod)
         self.network.pods.release(_address_key(*pod))
         del self.pods[pod]

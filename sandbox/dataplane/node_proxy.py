@@ -7,10 +7,13 @@ breaks no connection of others.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from sandbox.dataplane.images import envoy_binary
 from sandbox.kubernetes.process import Child
@@ -23,6 +26,9 @@ MOST_CONNECTIONS = 100_000
 
 DRAIN_S = 1
 """Seconds that connections over a listener live on after a policy or a pod that allowed them is gone."""
+
+COUNTED = r"listener\.([0-9.]+)_(\d+)\.downstream_cx_total"
+"""Envoy's name for the number of connections that came to an address."""
 
 Address = tuple[str, int]
 
@@ -82,6 +88,15 @@ class NodeProxy:
     def pid(self) -> int | None:
         return self._child.pid if self._child is not None and self._child.alive() else None
 
+    def connections(self) -> dict[Address, int]:
+        """How many connections came to each address since it is listened on."""
+        if self.pid is None:
+            return {}
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(_admin(self._folder)))) as client:
+            text = client.get("http://node/stats").raise_for_status().text
+        found = re.findall(rf"^{COUNTED}: (\d+)$", text, re.MULTILINE)
+        return {(address, int(port)): int(count) for address, port, count in found}
+
     def stop(self) -> None:
         if self._child is not None:
             self._child.stop()
@@ -102,6 +117,11 @@ class NodeProxy:
         self._written[path] = text
 
 
+def _admin(folder: Path) -> Path:
+    """Socket on which the proxy answers: beside the folder, since a socket's path has at most 107 characters."""
+    return folder.with_suffix(".sock")
+
+
 def _bootstrap(folder: Path) -> dict[str, Any]:
     def of(name: str) -> dict[str, Any]:
         return {"path_config_source": {"path": str(folder / name)}, "resource_api_version": "V3"}
@@ -109,8 +129,9 @@ def _bootstrap(folder: Path) -> dict[str, Any]:
     return {
         "node": {"id": "node", "cluster": "sandbox"},
         "dynamic_resources": {"lds_config": of("listeners.json"), "cds_config": of("clusters.json")},
-        # Nobody reads them, and each pair would have a hundred.
-        "stats_config": {"stats_matcher": {"reject_all": True}},
+        "admin": {"address": {"pipe": {"path": str(_admin(folder)), "mode": 0o600}}},
+        # One of each pair; all together would be a hundred.
+        "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [{"safe_regex": {"regex": COUNTED}}]}}},
     }
 
 

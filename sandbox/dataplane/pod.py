@@ -15,6 +15,7 @@ from sandbox.dataplane import images, mounts
 from sandbox.dataplane.cluster import Cluster, now_text
 from sandbox.dataplane.container import Container, Program, Submit
 from sandbox.dataplane.deployments import NODE, leaving
+from sandbox.dataplane.log_lines import Source, Tail
 from sandbox.dataplane.network import PodPlace
 from sandbox.dataplane.translate import Translator
 from sandbox.kubernetes.client import Manifest
@@ -191,8 +192,22 @@ class PodRun:
         assert make is not None, "only pods of known images are started"
         given = [*(spec.get("command") or ())[1:], *(spec.get("args") or ())]
         arguments = [translator.text(_expanded(argument, environment)) for argument in given]
-        log = self.around.log if len(self.containers) == 1 else self.around.log.with_suffix(f".{container.name}.log")
-        return Program(command=make(arguments), environment=environment, log=log)
+        return Program(command=make(arguments), environment=environment, log=self._log(container))
+
+    def _log(self, container: Container) -> Path:
+        log = self.around.log
+        return log if len(self.containers) == 1 else log.with_suffix(f".{container.name}.log")
+
+    def tails(self) -> list[Tail]:
+        """What its containers write, for whoever ships it."""
+        uid = self.manifest["metadata"]["uid"]
+
+        def source(container: Container) -> Source:
+            image = container.spec["image"]
+            of = {"namespace": self.namespace, "pod": self.name, "uid": uid, "container": container.name}
+            return Source(**of, image=image, node=NODE)
+
+        return [Tail(source=source(container), file=self._log(container)) for container in self.containers]
 
     def _environment(self, container: Container, translator: Translator) -> dict[str, str]:
         """Raises `NotThere` for a key that is missing."""

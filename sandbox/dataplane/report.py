@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sandbox.dataplane import images
 from sandbox.dataplane.deployments import NOT_RUN, runs
 from sandbox.dataplane.node import Node
+from sandbox.dataplane.policy import End, OutsideEnd
 from sandbox.lifecycle.home import write_private
 
 
@@ -38,6 +40,24 @@ def processes(node: Node) -> list[dict[str, Any]]:
     if proxy is not None:
         found.append(_process("node-proxy", proxy, "running"))
     return found + [_process(name, pid, state) for name, pid, _, state in node.guests.processes()]
+
+
+def connections(node: Node) -> list[dict[str, Any]]:
+    """One entry a pair of a pod and a server that it connected to, with both ends as policies see them."""
+    return [
+        {
+            "cluster": found.pair.cluster.name,
+            "client": {"pod": found.pair.client, **asdict(found.client)},
+            "server": found.pair.server,
+            "ends": [{"port": port, **_end(end)} for end, port in found.servers],
+            "connections": found.count,
+        }
+        for found in node.connections()
+    ]
+
+
+def _end(end: End) -> dict[str, Any]:
+    return {"networks": list(map(str, end.networks))} if isinstance(end, OutsideEnd) else asdict(end)
 
 
 def _without_pods(node: Node, key: Any) -> list[dict[str, Any]]:

@@ -67,6 +67,8 @@ class Payments:
     requests: list[dict[str, Any]] = field(default_factory=list)
     open: int = 0
     status: int = 201
+    refuses: str = ""
+    """Word that it refuses with."""
     breaks: bool = False
     holding: bool = False
 
@@ -103,9 +105,9 @@ class Payments:
                 finally:
                     self.open -= 1
                 body = json.dumps(self.requests[-1]["headers"] if not self.holding else {}).encode()
-                writer.write(
-                    b"HTTP/1.1 %d X\r\nserver: secret/1.0\r\ncontent-length: %d\r\n\r\n" % (self.status, len(body))
-                )
+                refused = f"x-refused: {self.refuses}\r\n" if self.refuses else ""
+                head = f"server: secret/1.0\r\n{refused}content-length: {len(body)}\r\n\r\n"
+                writer.write(f"HTTP/1.1 {self.status} X\r\n{head}".encode())
                 writer.write(body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -242,10 +244,21 @@ def prepared(home: Path, address: str, limits: Limits, **changes: Any) -> Gatewa
 
 
 @contextmanager
-def running(home: Path, limits: Limits | None = None, *, scorer: bool = True, **changes: Any) -> Iterator[Stand]:
-    """A stand that answers."""
+def running(
+    home: Path,
+    limits: Limits | None = None,
+    *,
+    scorer: bool = True,
+    start: Callable[[dict[str, Any]], None] | None = None,
+    **changes: Any,
+) -> Iterator[Stand]:
+    """A stand that answers. `start` changes the bootstrap that Envoy reads."""
     address = next(addresses)
     settings = prepared(home, address, limits or limits_for(1000), **changes)
+    if start is not None:
+        bootstrap = json.loads((home / "envoy" / "bootstrap.json").read_text())
+        start(bootstrap)
+        (home / "envoy" / "bootstrap.json").write_text(json.dumps(bootstrap))
     stand = Stand(home=home, settings=settings, address=address, payments=Payments(settings.payments_host))
     try:
         if scorer:

@@ -7,7 +7,7 @@ import ssl
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_stand import CELLS, ENVOY, PATIENCE_S, Stand, callers, key, prepared, running, until
+from gateway_stand import CELLS, ENVOY, PATIENCE_S, Stand, callers, key, prepared, put, running, until
 
 from components.envoy.ejection import Ejection
+from components.gateway_overload import HEAP
 from components.gateway_settings import Caller, Endpoint, Limits, Priority, Rate, limits_for
+from contracts.bounds import MAX_BODY_BYTES
 from contracts.cell_map import CellMap
 from contracts.deadlines import Deadlines
 
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.dataplane
 
 PAYMENTS = "/v1/payments"
 REFUSED = "envoy_payment_cell_refused"
+INJECTED = "envoy.resource_monitors.injected_resource"
 
 
 @pytest.fixture(scope="module")
@@ -173,10 +176,13 @@ def test_another_map_is_followed_without_a_restart(stand: Stand, client: httpx.C
     assert stand.envoy.poll() is None
 
 
-def test_a_body_above_64_kib_is_refused_and_one_of_64_kib_is_not(stand: Stand, client: httpx.Client) -> None:
-    assert client.post(PAYMENTS, headers=key("acct_abcd"), content=b"a" * 65536).status_code == 201
+def test_a_body_is_scored_whole_or_refused(stand: Stand, client: httpx.Client) -> None:
+    longest = b"a" * MAX_BODY_BYTES
+    taken = client.post(PAYMENTS, headers=key("acct_abcd"), content=longest)
+    assert (taken.status_code, taken.json()["x-fraud-bytes"]) == (201, str(MAX_BODY_BYTES))
     seen = len(stand.payments.requests)
-    assert refusal(client.post(PAYMENTS, headers=key("acct_abcd"), content=b"a" * 65537)) == (413, "body-too-large")
+    answer = client.post(PAYMENTS, headers=key("acct_abcd"), content=longest + b"a")
+    assert refusal(answer) == (413, "body-too-large")
     assert len(stand.payments.requests) == seen
 
 
@@ -359,6 +365,78 @@ def test_a_payment_that_takes_too_long_has_an_unknown_outcome(tmp_path: Path) ->
         assert "x-refused" not in answer.headers
 
 
+def test_what_the_payments_api_refuses_is_counted_by_its_reason(tmp_path: Path) -> None:
+    with running(tmp_path) as stand, stand.client() as client:
+        stand.payments.status, stand.payments.refuses = 429, "account_concurrency"
+        answer = client.post(PAYMENTS, headers=key("acct_paying"))
+        assert (answer.status_code, answer.headers["x-refused"]) == (429, "account_concurrency")
+        assert stand.counters(REFUSED)[("account_concurrency", "live")] == 1
+
+
+def test_requests_that_the_payments_api_has_no_place_for_are_refused_and_counted(tmp_path: Path) -> None:
+    with running(tmp_path) as stand, callers(stand, 100) as send:
+        # The limits of requests at a time come before the breaker and are the same number: only a smaller breaker shows
+        # what it says.
+        narrow = json.loads((tmp_path / "envoy" / "cds.json").read_text())
+        limits = narrow["resources"][0]["circuit_breakers"]["thresholds"][0]
+        limits.update(dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 2))
+        kept = {path.name: path.read_text() for path in (tmp_path / "envoy").glob("*.json")}
+        put(tmp_path / "envoy", {**kept, "cds.json": json.dumps(narrow)})
+        stand.payments.holding = True
+
+        def refused() -> list[httpx.Response]:
+            """Of further requests, one at a time: two have a connection and two wait for one."""
+            sent.append(send("POST", PAYMENTS, headers=key("acct_paying")))
+            return [one.result() for one in sent if one.done()]
+
+        sent: list[Any] = []
+        answer, *_ = until(refused, "the narrow breaker is full")
+        assert refusal(answer) == (503, "payments-full")
+        assert answer.headers["retry-after"] == "1"
+        stand.payments.release()
+        statuses = [one.result(PATIENCE_S).status_code for one in sent]
+        assert stand.counters(REFUSED)[("payments-full", "live")] == statuses.count(503) > 0
+
+
+def test_a_gateway_whose_memory_is_full_refuses_and_counts_until_it_is_not(tmp_path: Path) -> None:
+    with running(tmp_path, start=with_pressure_from(tmp_path / "pressure")) as stand, stand.client() as client:
+        assert client.get(PAYMENTS, headers=key("acct_abcd")).status_code == 201
+        press(tmp_path / "pressure", 0.96)
+
+        def full() -> httpx.Response | None:
+            answer = client.get(PAYMENTS, headers=key("acct_abcd"))
+            return answer if answer.status_code != 201 else None
+
+        answer = until(full, "requests are refused")
+        assert refusal(answer) == (503, "overload")
+        assert answer.headers["retry-after"] == "2"
+        assert sum(count for (reason, _), count in stand.counters(REFUSED).items() if reason == "overload") == 1
+        press(tmp_path / "pressure", 0.5)
+        until(lambda: not full(), "requests are served again")
+
+
+def with_pressure_from(file: Path) -> Callable[[dict[str, Any]], None]:
+    """The declared actions, on a heap that is as full as a file says: Envoy's own means for tests."""
+    press(file, 0.1)
+
+    def change(bootstrap: dict[str, Any]) -> None:
+        manager = bootstrap["overload_manager"]
+        heap = next(one for one in manager["resource_monitors"] if one["name"] == HEAP)
+        kind = "envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig"
+        heap["typed_config"] = {"@type": f"type.googleapis.com/{kind}", "filename": str(file)}
+        heap["name"] = INJECTED
+        for trigger in (one for action in manager["actions"] for one in action["triggers"]):
+            trigger["name"] = INJECTED
+
+    return change
+
+
+def press(file: Path, share: float) -> None:
+    """Envoy follows files that are moved into place."""
+    file.with_suffix(".new").write_text(str(share))
+    file.with_suffix(".new").replace(file)
+
+
 def test_without_a_payments_api_nothing_was_sent(tmp_path: Path) -> None:
     with running(tmp_path) as stand, stand.client() as client:
         stand.payments.stop()
@@ -369,11 +447,10 @@ def test_without_a_payments_api_nothing_was_sent(tmp_path: Path) -> None:
 
 def test_a_decision_reaches_payments_and_the_scorer_sees_no_key(client: httpx.Client) -> None:
     headers = {**key("acct_abcd"), "cookie": "a=b", "Idempotency-Key": "k"}
-    seen = client.post(PAYMENTS, headers=headers, content=b"a" * 10_000).json()
+    seen = client.post(PAYMENTS, headers=headers).json()
     assert seen["x-fraud-decision"] == "allow"
     assert {"x-account-id", "x-caller-class", "idempotency-key"} <= set(seen["x-fraud-seen"].split(","))
     assert not {"authorization", "cookie"} & set(seen["x-fraud-seen"].split(","))
-    assert int(seen["x-fraud-bytes"]) == 8192
     assert seen["x-account-id"] == "acct_abcd", "the scorer may set x-fraud-* only"
     assert "x-envoy-auth-failure-mode-allowed" not in seen
 

@@ -29,9 +29,10 @@ from operations.probe.load import server_timing
 from workloads import logs
 from workloads.database import Databases, Login, Place, parse_shards
 from workloads.mounted import Mounted
-from workloads.payments.api import Api
-from workloads.payments.banks import Banks
+from workloads.payments.api import REFUSALS, Api
+from workloads.payments.banks import Banks, Said
 from workloads.payments.callers import Callers
+from workloads.payments.concurrency import Concurrency, account_limits
 from workloads.payments.fraud import fail_modes
 from workloads.payments.markets import parse_markets
 from workloads.payments.migrate import migrate
@@ -44,6 +45,7 @@ SECRET = "s" * 43
 ACCOUNT = "acct_test1"
 CANARY = "4000056655665556"
 MODES = '{"live": "allow", "test": "allow", "platform": "review", "batch": "block"}'
+AT_A_TIME = '{"live": 50, "test": 2, "platform": 2, "batch": 2}'
 ALLOWED = {
     "x-fraud-decision": "allow",
     "x-fraud-score": "7",
@@ -110,6 +112,21 @@ class World:
     async def refund(self, id_: str, body: dict[str, Any], key: str) -> httpx.Response:
         return await self.client.post(f"/v1/payments/{id_}/refunds", json=body, headers=headed(key))
 
+    async def confirm(self, id_: str, key: str, result: str = "authenticated", **more: Any) -> httpx.Response:
+        body = {"authentication": "auth_abcdefgh", "result": result, **more}
+        return await self.client.post(f"/v1/payments/{id_}/confirm", json=body, headers=headed(key))
+
+    async def review(self, decision: str, release: bool, payment: str | None = None) -> httpx.Response:
+        """As the scorer tells it: without an API key."""
+        body = {"account": ACCOUNT, "decision": decision, "payment": payment, "release": release}
+        return await self.client.post("/internal/verdicts", json=body)
+
+    async def held(self, decision: str, key: str = "key-1", id_: str = "dec_1") -> str:
+        """The id of a payment that the decision holds."""
+        answer = await self.post(key=key, x_fraud_decision=decision, x_fraud_decision_id=id_)
+        assert (answer.status_code, answer.json()["status"]) == (201, decision)
+        return str(answer.json()["id"])
+
     async def get(self, id_: str) -> dict[str, Any]:
         return dict((await self.client.get(f"/v1/payments/{id_}", headers=headed("unused"))).json())
 
@@ -133,7 +150,8 @@ class World:
         """Lets open rows be this much older, and the settler make a round."""
         for table in ("payments", "refunds"):
             await self.as_master(
-                f"UPDATE {table} SET created_at = created_at - interval '{seconds} s', asked_at = NULL"
+                f"UPDATE {table} SET created_at = created_at - interval '{seconds} s', "
+                f"submitted_at = submitted_at - interval '{seconds} s', asked_at = NULL"
             )
         await self.settler.round("s00")
 
@@ -213,7 +231,8 @@ async def _world(running: Server, folder: Path) -> AsyncIterator[World]:
         banks=Banks(httpx.AsyncClient(transport=httpx.ASGITransport(app=bank.app()))),
     )
     service = Service(parts, keys)
-    api = Api(service, Callers(manager, secret["ARN"]), fail_modes(MODES), trace.get_tracer("test"))
+    callers, at_a_time = Callers(manager, secret["ARN"]), Concurrency(account_limits(AT_A_TIME))
+    api = Api(service, callers, fail_modes(MODES), at_a_time, trace.get_tracer("test"))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=api.app()), base_url="http://api")
     yield World(client, bank, service, Settler(service, databases.shards), keys, dynamodb, running)
     await client.aclose()
@@ -311,6 +330,44 @@ def test_concurrent_duplicates_have_one_effect(world: Run) -> None:
         assert len(w.bank.effects) == len(await w.chain()) == len(await w.rows("SELECT id FROM payments")) == 1
 
     world(body)
+
+
+def test_an_account_with_as_many_requests_open_as_it_may_is_refused_and_another_is_not(world: Run) -> None:
+    async def body(w: World) -> None:
+        batch = {"payment-batch": "true"}
+        other = {**batch, "authorization": f"Bearer {api_keys.make(SECRET, KeyKind.LIVE, 'acct_other')}"}
+        with held(w.service.parts.banks) as (waiting, release):
+            open_ = [asyncio.create_task(w.post(key=f"key-{n}", **batch)) for n in range(2)]
+            await asyncio.gather(*(waiting.get() for _ in open_))
+            refused = await w.post(key="key-2", **batch)
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+            assert refused.json()["error"]["reason"] == refused.headers["x-refused"] == "account_concurrency"
+            assert REFUSALS.value(route="create", reason="account_concurrency") == 1
+            assert (await w.client.get("/v1/payments", headers=headed("-"))).status_code == 200, "live is counted apart"
+            assert (await w.client.get("/v1/payments", headers=headed("-", **other))).status_code == 200
+            release()
+            assert {(await one).status_code for one in open_} == {201}
+        assert (await w.post(key="key-2", **batch)).status_code == 201
+
+    world(body)
+
+
+@contextmanager
+def held(banks: Banks) -> Iterator[tuple[asyncio.Queue[str], Callable[[], None]]]:
+    """Calls to banks wait: a queue with one entry for each that does, and what lets all go."""
+    waiting: asyncio.Queue[str] = asyncio.Queue()
+    released, send = asyncio.Event(), banks.send
+
+    async def wait(kind: str, *rest: Any) -> Said:
+        waiting.put_nowait(kind)
+        await released.wait()
+        return await send(kind, *rest)
+
+    banks.send = wait  # type: ignore[method-assign]
+    try:
+        yield waiting, released.set
+    finally:
+        banks.send = send  # type: ignore[method-assign]
 
 
 def test_a_key_with_other_parameters_is_refused(world: Run) -> None:
@@ -573,6 +630,25 @@ def test_refunds_are_bounded_by_the_payment_and_happen_once(world: Run) -> None:
     world(body)
 
 
+def test_a_refund_with_a_reason_names_the_decision_on_its_payment(world: Run) -> None:
+    async def body(w: World) -> None:
+        id_ = (await w.post()).json()["id"]
+        unscored = await w.post(key="key-2", x_caller_class="live", x_envoy_auth_failure_mode_allowed="true")
+        other = unscored.json()["id"]
+        await w.refund(id_, {"amount": 50}, "refund-1")
+        await w.refund(id_, {"reason": "fraudulent"}, "refund-2")
+        w.bank.answer = _hang
+        await w.refund(other, {"reason": "fraudulent"}, "refund-3")
+        w.bank.answer = None
+        await w.later(5)
+        plain, named, later = (event for event in await w.chain() if event.type == "refund.succeeded")
+        assert (plain.schema, "why" in plain.data) == ("refund/1", False)
+        assert (named.schema, named.data["why"], named.data["decision"]) == ("refund/2", "fraudulent", "d1")
+        assert (later.data["why"], later.data["decision"]) == ("fraudulent", f"dec_{other[4:]}")
+
+    world(body)
+
+
 def test_a_refund_that_the_bank_declines_gives_its_amount_back(world: Run) -> None:
     async def body(w: World) -> None:
         id_ = (await w.post()).json()["id"]
@@ -604,6 +680,155 @@ def test_a_payment_that_is_held_asks_no_bank(world: Run) -> None:
             assert (held.status_code, held.json()["status"]) == (201, decision)
         assert w.bank.asked == 0
         assert {event.type for event in await w.chain()} == {"payment.review"}
+
+    world(body)
+
+
+def test_a_person_releases_a_held_payment_once_and_the_bank_is_asked(world: Run) -> None:
+    async def body(w: World) -> None:
+        id_ = await w.held("review")
+        answers = await asyncio.gather(*(w.review("dec_1", release=True) for _ in range(5)))
+        assert {answer.status_code for answer in answers} <= {201, 202}
+        assert (await w.get(id_))["status"] == "succeeded"
+        assert (await w.review("dec_1", release=False)).json()["status"] == "succeeded", "what is finished stays so"
+        assert w.bank.effects == [id_]
+        _, released, succeeded = await w.chain()
+        assert (released.type, released.data["status"], succeeded.type) == (
+            "payment.released",
+            "pending",
+            "payment.succeeded",
+        )
+        verdict = {"by": "person", "passed": True, "reference": "dec_1"}
+        assert (released.schema, released.data["verdict"], succeeded.data["verdict"]) == ("payment/2", verdict, verdict)
+
+    world(body)
+
+
+def test_a_person_declines_a_held_payment_and_no_bank_hears_of_it(world: Run) -> None:
+    async def body(w: World) -> None:
+        id_ = await w.held("authenticate")
+        for _ in range(2):
+            answer = await w.review("dec_1", release=False)
+            assert (answer.json()["status"], answer.json()["reason"]) == ("declined", "review_declined")
+        assert (await w.confirm(id_, "late")).json()["error"]["reason"] == "not_waiting"
+        assert [event.type for event in await w.chain()] == ["payment.review", "payment.declined"]
+        assert w.bank.asked == 0
+        assert (await w.review("dec_2", release=True)).status_code == 404
+        unscored = await w.post(key="key-2", x_caller_class="platform", x_envoy_auth_failure_mode_allowed="true")
+        assert unscored.json()["status"] == "review"
+        assert (await w.review("dec_3", True, unscored.json()["id"])).json()["status"] == "succeeded"
+
+    world(body)
+
+
+def test_an_authenticated_payment_goes_to_the_bank_once_however_often_it_is_confirmed(world: Run) -> None:
+    async def body(w: World) -> None:
+        id_ = await w.held("authenticate")
+        answers = await asyncio.gather(*(w.confirm(id_, f"confirm-{number % 3}") for number in range(9)))
+        (done,) = {answer.text for answer in answers if answer.status_code == 201}
+        assert json.loads(done)["status"] == "succeeded"
+        assert {answer.status_code for answer in answers} <= {201, 409}
+        ours = next(a.request.headers["idempotency-key"] for a in answers if a.status_code == 201)
+        again = await w.confirm(id_, ours)
+        assert (again.text, again.headers["idempotent-replayed"]) == (done, "true")
+        assert w.bank.effects == [id_]
+        types = [event.type for event in await w.chain()]
+        assert types == ["payment.review", "payment.authenticated", "payment.succeeded"]
+        assert "auth_abcdefgh" not in str(await w.rows("SELECT p::text, o::text FROM payments p, outbox o"))
+
+    world(body)
+
+
+def test_a_failed_authentication_declines_and_a_review_is_not_the_accounts_to_confirm(world: Run) -> None:
+    async def body(w: World) -> None:
+        failed, waits = await w.held("authenticate"), await w.held("review", "key-2", "dec_2")
+        answer = await w.confirm(failed, "confirm-1", "failed")
+        assert (answer.json()["status"], answer.json()["reason"]) == ("declined", "authentication_failed")
+        refused = await w.confirm(waits, "confirm-2")
+        assert (refused.status_code, refused.json()["error"]["reason"]) == (409, "not_waiting")
+        assert (await w.confirm(waits, "confirm-2", "failed")).status_code == 409, "a refused key is free again"
+        assert (await w.confirm(waits, "confirm-3", "perhaps")).json()["error"]["field"] == "result"
+        assert (await w.confirm("pay_" + "0" * 26, "confirm-4")).status_code == 404
+        assert w.bank.asked == 0
+
+    world(body)
+
+
+def test_what_the_bank_does_not_take_after_a_release_waits_for_another_and_has_one_event(world: Run) -> None:
+    async def body(w: World) -> None:
+        async def refuse() -> Response:
+            return Response(status_code=503, headers={"x-refused": "breaker", "retry-after": "7"})
+
+        released, confirmed = await w.held("review"), await w.held("authenticate", "key-2", "dec_2")
+        w.bank.before = refuse
+        assert (await w.review("dec_1", release=True)).headers["x-refused"] == "bank_unavailable"
+        assert (await w.confirm(confirmed, "confirm")).headers["retry-after"] == "7"
+        assert [(await w.get(id_))["status"] for id_ in (released, confirmed)] == ["review", "authenticate"]
+        w.bank.before = None
+        assert (await w.review("dec_1", release=True)).json()["status"] == "succeeded"
+        assert (await w.confirm(confirmed, "confirm")).json()["status"] == "succeeded"
+        types = sorted(event.type for event in await w.chain())
+        assert types == sorted(
+            ["payment.review", "payment.succeeded"] * 2 + ["payment.released", "payment.authenticated"]
+        )
+
+    world(body)
+
+
+def test_a_held_payment_fails_when_its_time_is_over_and_not_before(world: Run) -> None:
+    async def body(w: World) -> None:
+        ids = [await w.held("authenticate"), await w.held("review", "key-2", "dec_2")]
+        await w.later(3_500)
+        assert [(await w.get(id_))["status"] for id_ in ids] == ["authenticate", "review"]
+        await w.later(101)
+        assert [(await w.get(id_))["status"] for id_ in ids] == ["failed", "review"]
+        await w.later(168 * 3_600)
+        await w.settler.round("s00")
+        assert {(await w.get(id_))["reason"] for id_ in ids} == {"held_too_long"}
+        assert [event.type for event in await w.chain()] == ["payment.review"] * 2 + ["payment.failed"] * 2
+        assert await w.rows("SELECT id FROM payments WHERE token IS NOT NULL") == []
+        assert w.bank.asked == 0
+
+    world(body)
+
+
+@pytest.mark.parametrize(("asked", "outcome"), [(False, "failed"), (True, "succeeded")])
+def test_killed_while_a_released_payment_is_sent_the_settler_finishes_it_in_its_own_time(
+    world: Run, asked: bool, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Banks.send
+
+    async def killed(*arguments: Any) -> None:
+        if asked:
+            await real(*arguments)
+        raise Killed
+
+    async def body(w: World) -> None:
+        id_ = await w.held("review")
+        await w.later(600)
+        with monkeypatch.context() as patched:
+            patched.setattr(Banks, "send", killed)
+            with pytest.raises(Killed):
+                await w.review("dec_1", release=True)
+        await w.settler.round("s00")
+        assert (await w.get(id_))["status"] == "pending", "its time counts from the release"
+        await w.later()
+        assert (await w.get(id_))["status"] == outcome
+        types = [event.type for event in await w.chain()]
+        assert types == ["payment.review", "payment.released", f"payment.{outcome}"]
+
+    world(body)
+
+
+def test_a_held_payment_whose_payer_was_erased_is_not_sent(world: Run) -> None:
+    async def body(w: World) -> None:
+        id_ = await w.held("authenticate")
+        (event,) = await w.chain()
+        subject = event.data["payer"]["subject"]
+        w.dynamodb.delete_item(TableName="keys", Key={"subject": {"S": subject}, "purpose": {"S": "payment"}})
+        w.keys._cache.clear()
+        assert (await w.confirm(id_, "confirm")).json()["error"]["reason"] == "not_payable"
+        assert (await w.get(id_))["status"] == "authenticate"
 
     world(body)
 

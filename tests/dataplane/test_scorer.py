@@ -222,6 +222,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         "FEATURE_TABLE": "features",
         "DECISION_STREAM": "decisions",
         "MODEL_BUCKET": "models",
+        "PAYMENTS_URL": "http://127.0.0.1:9",
         "PSEUDONYM_SECRET_ARN": secret,
         "RULES_FILE": str(folder / "rules.yaml"),
         "BUDGET_MS": "1000",

@@ -446,6 +446,37 @@ def test_a_metric_filter_turns_log_events_into_metrics(sandbox: Sandbox) -> None
     logs.delete_log_group(logGroupName="/programs")
 
 
+def test_log_lines_turn_an_alarm_that_tells_its_topic(sandbox: Sandbox) -> None:
+    logs, cloudwatch = sandbox.client("logs"), sandbox.client("cloudwatch")
+    sns, sqs = sandbox.client("sns"), sandbox.client("sqs")
+    topic, url = sns.create_topic(Name="turns")["TopicArn"], sqs.create_queue(QueueName="turns")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    logs.create_log_group(logGroupName="/turns")
+    logs.create_log_stream(logGroupName="/turns", logStreamName="one")
+    for key, value in (("= 200", "0"), ("= 503", "100")):
+        logs.put_metric_filter(
+            logGroupName="/turns",
+            filterName=f"status{value}",
+            filterPattern=f"{{ $.status {key} }}",
+            metricTransformations=[{"metricNamespace": "Turns", "metricName": "Failed", "metricValue": value}],
+        )
+    cloudwatch.put_metric_alarm(
+        AlarmName="turns", Namespace="Turns", MetricName="Failed", Statistic="Average", Period=300, Threshold=10,
+        EvaluationPeriods=1, ComparisonOperator="GreaterThanThreshold", AlarmActions=[topic],
+        TreatMissingData="notBreaching",
+    )  # fmt: skip
+    a_minute_ago = int((datetime.now(UTC) - timedelta(minutes=1)).timestamp() * 1000)
+    events = [{"timestamp": a_minute_ago, "message": json.dumps({"status": status})} for status in (200, 200, 503)]
+    logs.put_log_events(logGroupName="/turns", logStreamName="one", logEvents=events)
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    said = json.loads(json.loads(message["Body"])["Message"])
+    assert (said["AlarmName"], said["OldStateValue"], said["NewStateValue"]) == ("turns", "OK", "ALARM")
+    assert "[33.333]" in said["NewStateReason"]
+    cloudwatch.delete_alarms(AlarmNames=["turns"])
+    logs.delete_log_group(logGroupName="/turns")
+
+
 def test_what_a_multi_region_key_wraps_can_be_unwrapped(sandbox: Sandbox) -> None:
     kms = sandbox.client("kms")
     key = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]

@@ -20,6 +20,7 @@ from components.gateway_settings import (
     Rates,
     limits_for,
 )
+from components.payments import ACCOUNT_CONCURRENCY
 from operations.picture import Box, Picture, mermaid
 
 PAGE = Path(__file__).parents[2] / "docs" / "edge-gateway.md"
@@ -77,6 +78,10 @@ def limits() -> str:
             *_table("one account", ACCOUNT_RATES),
             "",
             *_table("all callers of a class", found.class_rates),
+            "",
+            f"| one account, at a pod of the payments API | {' | '.join(Caller)} |",
+            "|---|" + "---|" * len(Caller),
+            f"| requests at a time | {' | '.join(str(ACCOUNT_CONCURRENCY[caller]) for caller in Caller)} |",
             "",
             "| priority | share of the requests at a time, with all below | requests |",
             "|---|---|---|",

@@ -9,12 +9,13 @@ import pytest
 from mocks import Registered, assert_children_of_components, assert_regional, is_unknown, run
 from pulumi_aws import ec2
 
-from components import auto_mode
+from components import auto_mode, program_logs
 from components.cluster import ADD_ONS, ADD_ONS_ON_NODES, LOG_TYPES, Cluster, ClusterArgs
 from components.iam import allow, policy
 from components.nodes import NodeGroupArgs, Nodes, NodesArgs, architecture
 from components.pod_identity import PodIdentity, PodIdentityArgs
 from components.vocabulary import Compute, TagKey
+from stacks.workloads import CONTROLLERS, NAMESPACES
 
 ACCOUNT = "123456789012"
 DEPLOY, READER = f"arn:aws:iam::{ACCOUNT}:role/deploy", f"arn:aws:iam::{ACCOUNT}:role/reader"
@@ -86,7 +87,7 @@ def test_secrets_are_encrypted_with_the_clusters_own_key(cluster: Registered) ->
 def test_all_control_plane_logs_go_to_a_group_with_retention_and_key(cluster: Registered) -> None:
     assert set(cluster.one(CLUSTER).inputs["enabledClusterLogTypes"]) == set(LOG_TYPES)
     assert len(LOG_TYPES) == 5
-    group = cluster.one(LOG_GROUP)
+    group = cluster.one(LOG_GROUP, "test-control-plane")
     assert group.inputs["name"] == "/aws/eks/test/cluster"
     assert group.inputs["retentionInDays"] == 365
     assert group.inputs["kmsKeyId"] == ARGS.log_key_arn
@@ -128,7 +129,7 @@ def test_upgrades_stay_in_standard_support_and_zones_can_be_shifted(cluster: Reg
 def test_a_protected_cluster_is_refused_by_eks_and_by_pulumi(cluster: Registered) -> None:
     assert cluster.one(CLUSTER).inputs["deletionProtection"] is True
     assert cluster.one(CLUSTER).protect
-    assert cluster.one(LOG_GROUP).protect
+    assert all(group.protect for group in cluster.of(LOG_GROUP).values())
     open_ = made(replace(ARGS, protected=False))
     assert open_.one(CLUSTER).inputs["deletionProtection"] is False
     assert not [r.name for r in open_ if r.protect]
@@ -161,6 +162,36 @@ def test_add_ons_that_call_aws_have_roles_of_their_own(cluster: Registered) -> N
         assert condition["StringEquals"]["aws:RequestTag/kubernetes-service-account"] == account
         assert condition["ArnEquals"] == {"aws:SourceArn": "arn:aws:eks:eu-west-1:123456789012:cluster/test"}
         assert f"{ATTACHMENT} test-{account}" in cluster.waits_for(cluster.of(ADD_ON)[f"test-{add_on}"])
+
+
+def test_lines_of_the_programs_go_to_one_group_with_retention_and_key(cluster: Registered) -> None:
+    group = cluster.one(LOG_GROUP, "test-programs")
+    assert (group.inputs["retentionInDays"], group.inputs["kmsKeyId"]) == (365, ARGS.log_key_arn)
+    add_on = cluster.of(ADD_ON)[f"test-{program_logs.ADD_ON}"]
+    assert f"{LOG_GROUP} test-programs" in cluster.waits_for(add_on)
+    files = add_on.document("configurationValues")["containerLogs"]["fluentBit"]["config"]["extraFiles"]
+    assert f"log_group_name {group.inputs['name']}\n" in files.pop("application-log.conf")
+    assert files == {"dataplane-log.conf": "", "host-log.conf": ""}
+
+
+def test_the_lines_of_every_program_are_shipped_and_of_nobody_else(cluster: Registered) -> None:
+    """Controllers write nothing that a metric is made of."""
+    read = cluster.of(ADD_ON)[f"test-{program_logs.ADD_ON}"].document("configurationValues")
+    text = read["containerLogs"]["fluentBit"]["config"]["extraFiles"]["application-log.conf"]
+    (path,) = [line for line in text.splitlines() if line.strip().startswith("Path ")]
+    read_from = {one.split("_")[1] for one in path.split("Path ")[1].split(", ")}
+    assert read_from == set(NAMESPACES) - {CONTROLLERS}
+
+
+def test_what_ships_lines_may_write_to_their_group_only(cluster: Registered) -> None:
+    (association,) = cluster.of(ADD_ON)[f"test-{program_logs.ADD_ON}"].inputs["podIdentityAssociations"]
+    assert association["serviceAccount"] == "cloudwatch-agent"
+    trusted = cluster.of(ROLE)["test-cloudwatch-agent"].statement("Trust", "assumeRolePolicy")["Condition"]
+    assert trusted["StringEquals"]["aws:RequestTag/kubernetes-namespace"] == "amazon-cloudwatch"
+    (statement,) = cluster.one("aws:iam/rolePolicy:RolePolicy", "test-cloudwatch-agent").document("policy")["Statement"]
+    assert set(statement["Action"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    group = cluster.one(LOG_GROUP, "test-programs").inputs["name"]
+    assert statement["Resource"] == f"arn:aws:logs:eu-west-1:123456789012:log-group:{group}:*"
 
 
 def test_the_cni_and_the_identity_agent_are_there_before_nodes(cluster: Registered) -> None:
@@ -317,7 +348,7 @@ def test_the_image_follows_from_the_instance_type(instance_type: str, expected: 
         ({"kubernetes_version": "1.36.2"}, "cluster.kubernetes_version"),
         ({"node_version": "1.37"}, "cluster.node_version: 1.37 does not go with a control plane of 1.36"),
         ({"node_version": "1.32"}, "one of the 3 before"),
-        ({"add_on_versions": {"coredns": "v1"}}, r"cluster.add_on_versions: \['aws-ebs-csi-driver'"),
+        ({"add_on_versions": {"coredns": "v1"}}, r"cluster.add_on_versions: \['amazon-cloudwatch-observability'"),
         ({"administrators": {}}, "nobody could reach the cluster"),
         ({"node_groups": {"gateway": GATEWAY}}, "need one without taint"),
     ],
@@ -378,7 +409,10 @@ def test_auto_mode_is_switched_on_in_all_three_parts(auto: Registered) -> None:
 def test_auto_mode_has_no_node_groups_and_no_add_on_that_it_brings_itself(auto: Registered) -> None:
     assert auto.of(GROUP) == {}
     assert auto.of(TEMPLATE) == {}
-    assert {add_on.inputs["addonName"] for add_on in auto.of(ADD_ON).values()} == {"metrics-server"}
+    assert {add_on.inputs["addonName"] for add_on in auto.of(ADD_ON).values()} == {
+        "metrics-server",
+        program_logs.ADD_ON,
+    }
 
 
 def test_auto_modes_roles_have_its_policies_and_are_attached_before_the_cluster(auto: Registered) -> None:
@@ -402,7 +436,7 @@ def test_auto_modes_nodes_start_where_they_have_a_way_out_and_under_our_key() ->
 
     registered = run(program)
     assert "aws:ec2/route:Route out" in registered.waits_for(registered.one(CLUSTER))
-    allowed = registered.one("aws:iam/rolePolicy:RolePolicy").statement("GrantVolumeKey")
+    allowed = registered.one("aws:iam/rolePolicy:RolePolicy", "test-control-plane").statement("GrantVolumeKey")
     assert allowed["Resource"] == ARGS.volume_key_arn
     assert allowed["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
 

@@ -31,6 +31,8 @@ RULES = (Path(__file__).parents[2] / "stacks" / "fraud_rules.yaml").read_text()
 PARTIES = {
     "aws": Party(name="aws", place=Blocks(cidrs=("10.0.0.0/19",)), ports=(Port(number=443),)),
     "gateway": Party(name="gateway", place=Pods(namespace="gateway", labels={"app.kubernetes.io/name": "gateway"})),
+    # With policies of its own: here only its address counts.
+    "payments": Party(name="payments", place=Blocks(cidrs=("10.0.32.0/24",)), ports=(Port(number=8080),)),
 }
 SCORER = ScorerArgs(
     cell="test",
@@ -152,11 +154,12 @@ def test_the_scorer_may_use_its_own_stores_and_delete_nothing_in_them() -> None:
     assert all("Condition" in s for s in found if any(action.startswith("kms:") for action in s["Action"]))
 
 
-def test_the_scorer_is_called_by_the_gateway_only_and_calls_aws_only() -> None:
+def test_the_scorer_is_called_by_the_gateway_only_and_calls_aws_and_the_payments_api() -> None:
     declared = workloads(SCORER)["scorer"]
-    assert (declared.needs, declared.serves, declared.ports) == (("aws",), ("gateway",), {"grpc": 9001, "http": 9002})
+    assert (declared.needs, declared.serves) == (("aws", "payments"), ("gateway",))
+    assert declared.ports == {"grpc": 9001, "http": 9002}
     gateway = replace(declared, name="gateway", namespace="gateway", needs=("scorer",), serves=(), config_maps={})
-    declared_matrix([declared, gateway], [PARTIES["aws"]]).check()
+    declared_matrix([declared, gateway], [PARTIES["aws"], PARTIES["payments"]]).check()
 
 
 def test_rules_are_mounted_and_the_budget_is_below_the_gateways_deadline(fraud: Registered) -> None:

@@ -22,6 +22,7 @@ PARTIES = (
     Party(name="database", place=Blocks(cidrs=("10.0.40.0/21",)), ports=(Port(number=5432),)),
     # Other workloads, with policies of their own: here only their addresses count.
     Party(name="gateway", place=Blocks(cidrs=("10.0.32.0/24",)), ports=(Port(number=8443),)),
+    Party(name="scorer", place=Blocks(cidrs=("10.0.34.0/24",)), ports=(Port(number=9001),)),
     Party(name="egress-0", place=Blocks(cidrs=("10.0.33.0/24",)), ports=(Port(number=8080),)),
 )
 ARGS = PaymentsArgs(
@@ -65,6 +66,7 @@ def test_programs_get_their_files_and_names_as_arguments_and_environment() -> No
     ]
     environment = {entry["name"]: entry.get("value") for entry in container["env"]}
     assert json.loads(environment["FRAUD_FAIL_MODE"]) == ARGS.fraud_fail_mode
+    assert json.loads(environment["ACCOUNT_CONCURRENCY"]) == payments.ACCOUNT_CONCURRENCY
     assert environment["SUBJECT_KEYS_TABLE"] == "test-subject-keys"
     assert {mount["mountPath"] for mount in container["volumeMounts"]} > set(payments.FOLDERS.values())
 
@@ -81,7 +83,7 @@ def test_shards_are_listed_with_address_and_name() -> None:
     }
 
 
-def test_only_the_gateway_reaches_the_api_and_only_what_is_needed_is_reached() -> None:
+def test_only_gateway_and_scorer_reach_the_api_and_only_what_is_needed_is_reached() -> None:
     workloads = payments.workloads(ARGS)
     declared_matrix(list(workloads.values()), PARTIES).check()
     assert {name: set(workload.needs) for name, workload in workloads.items()} == {
@@ -89,7 +91,7 @@ def test_only_the_gateway_reaches_the_api_and_only_what_is_needed_is_reached() -
         SETTLER: {"database", "egress-0"},
         MIGRATOR: {"database"},
     }
-    assert workloads[PAYMENTS].serves == ("gateway",)
+    assert workloads[PAYMENTS].serves == ("gateway", "scorer")
 
 
 def test_settler_and_migrator_are_given_no_key_and_no_secret() -> None:
@@ -158,6 +160,8 @@ def test_everything_is_in_the_cells_region_under_a_component() -> None:
     [
         ({"fraud_fail_mode": {"live": "allow"}}, "payments.fraud_fail_mode: name each of"),
         ({"fraud_fail_mode": {**ARGS.fraud_fail_mode, "live": "shrug"}}, "'shrug' is not one of"),
+        ({"account_concurrency": {"live": 5}}, "payments.account_concurrency: give 1 or more"),
+        ({"account_concurrency": {**payments.ACCOUNT_CONCURRENCY, "test": 0}}, "give 1 or more requests to each"),
     ],
 )
 def test_payments_that_cannot_work_are_refused(change: dict[str, Any], message: str) -> None:

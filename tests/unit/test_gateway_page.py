@@ -28,8 +28,7 @@ def test_the_page_lists_what_the_caller_filter_refuses() -> None:
     assert {reason: int(status) for status, reason in found} == BY_CALLER
 
 
-def test_each_refusal_but_two_happens_in_a_test_with_a_real_envoy() -> None:
+def test_each_refusal_happens_in_a_test_with_a_real_envoy() -> None:
     text = DATAPLANE.read_text(encoding="utf-8")
     missing = {word for word in [*BY_CALLER, *(reply.reason for reply in REPLIES)] if f'"{word}"' not in text}
-    # A full heap cannot be had at will; the breaker behind the limit of open requests is reached by a race only.
-    assert missing == {"overload", "payments-full"}
+    assert not missing

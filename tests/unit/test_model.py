@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from contracts.fraud import SIGNAL_NAMES, FraudError, Mode
 from contracts.fraud_models import Pointer, digest_of
+from contracts.fraud_outcomes import Fate, PaymentOutcome
 from contracts.fraud_rules import load_rules
 from contracts.fraud_scores import Scale
 from operations.errors import CellError
@@ -226,6 +228,9 @@ def test_a_dry_run_of_rules_counts_what_would_change(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["byChange"] == {"review -> block": 1}
 
 
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
+
+
 def streamed(rows: Rows) -> Iterator[dict[str, Any]]:
     """What the stream of a cell would have of these payments: decisions, then what became of them."""
     for number, (signals, fraud, day) in enumerate(zip(rows.signals, rows.fraud, rows.day, strict=True)):
@@ -238,15 +243,27 @@ def streamed(rows: Rows) -> Iterator[dict[str, Any]]:
 
 def test_the_scheduled_training_stages_what_passes_and_nothing_without_history(store: ModelStore) -> None:
     rows = replay(generate(replace(SMALL, days=16), seed=4))
-    few = job.run(job.history(itertools.islice(streamed(rows), 200)), store)
+    few = job.run(job.history(itertools.islice(streamed(rows), 200), LATER), store)
     assert "nothing was trained" in few
     assert store.pointer()[0].shadow is None
-    done = job.run(job.history(streamed(rows)), store)
+    done = job.run(job.history(streamed(rows), LATER), store)
     shadow = store.pointer()[0].shadow
     judged = store.report(done.split()[0])
     assert judged is not None
     assert (shadow is not None) is (judged["problems"] == [])
     assert (shadow == done.split()[0]) is ("is the shadow" in done)
+
+
+def test_the_training_learns_from_outcomes_and_leaves_out_what_is_too_young() -> None:
+    days = {"dec_" + str(day) * 26: f"2026-11-0{day}T12:00:00.000Z" for day in (1, 2, 3)}
+    entries: list[dict[str, Any]] = [record(id=id_, time=time).data() for id_, time in days.items()]
+    fates = ((Fate.CHARGEBACK, "1"), (Fate.PAID, "2"), (Fate.PAID, "3"))
+    entries += [
+        PaymentOutcome(decision="dec_" + day * 26, fate=fate, source="evt_x", time=days["dec_" + day * 26]).data()
+        for fate, day in fates
+    ]
+    rows = job.history(entries, datetime(2026, 11, 4, tzinfo=UTC))
+    assert rows.fraud.tolist() == [1, 0], "the third is half a day old"
 
 
 @pytest.mark.usefixtures("store")

@@ -13,6 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.fraud import Decision
+from contracts.fraud_addresses import bundled
+from contracts.fraud_features import Memory, compute, read_request
+from contracts.fraud_features import changes as added
+from contracts.fraud_rules import load_rules
 from contracts.reconciliation import reconcile
 from contracts.shard_plan import declared_map
 from operations.errors import CellError, ExitCode
@@ -20,6 +25,10 @@ from operations.probe import load, report, target
 from operations.probe.evidence import Found
 from operations.probe.load import Answer, Progress, Try, server_timing
 from operations.probe.plan import MAX_PAYMENTS, Plan, plan_probe
+from workloads.scorer.models import BASELINE, Model
+
+ROOT = Path(__file__).parents[2]
+START_S = 1_796_000_000.0
 
 MARKETS: dict[str, Any] = {
     "eu-sepa": {"currency": "EUR", "banks": {"azul": {}, "verde": {}}},
@@ -46,6 +55,20 @@ def test_all_markets_banks_and_shards_are_paid_in() -> None:
     assert {call.bank for call in calls} == {"azul", "verde", "thames"}
     assert {MAP.shard_of(call.account) for call in calls} == {"s00", "s01", "s02", "s03"}
     assert len({call.idempotency_key for call in calls}) == 400
+
+
+def test_payers_are_such_that_the_fraud_decision_lets_most_of_them_pay() -> None:
+    rules = load_rules((ROOT / "stacks/fraud_rules.yaml").read_text())
+    model, memory, decisions = Model(BASELINE.read_bytes()), Memory(), Counter[Decision]()
+    for call in planned(payments=1000, rate=15.0).calls:
+        request = read_request(call.account, call.body, b"key", bundled())
+        now_s = START_S + call.at_s
+        signals = compute(request, now_s, memory.read(request))
+        decisions[rules.judge(model.score(signals), signals, request.facts).decision] += 1
+        for change in added(request, now_s):
+            memory.apply(change)
+    assert decisions[Decision.ALLOW] >= 800
+    assert decisions[Decision.BLOCK] <= 50
 
 
 def test_calls_leave_at_the_rate() -> None:
@@ -213,6 +236,13 @@ def test_a_lost_payment_leads_the_page() -> None:
     assert numbers["problems"] == ["1 lost payments: pay_0"]
     assert "1 findings." in report.page(numbers)
     assert "Every acknowledged payment" not in report.page(numbers)
+
+
+def test_a_probe_of_which_no_payment_was_taken_is_a_finding() -> None:
+    plan = planned(payments=10)
+    answers, found = answered(plan)
+    refused = [replace(answer, payment_id=None, status="shard_unavailable") for answer in answers]
+    assert report.document(plan, refused, found, BEGAN)["problems"] == [report.NONE_TAKEN.format(10)]
 
 
 def test_the_page_needs_nothing_but_itself_and_escapes_names() -> None:

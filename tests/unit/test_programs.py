@@ -22,6 +22,7 @@ from workloads.logs import Lines
 from workloads.mounted import Mounted
 from workloads.otlp import document
 from workloads.payments.banks import Outcome, read
+from workloads.payments.concurrency import account_limits
 from workloads.payments.fraud import FailMode, fail_modes
 from workloads.payments.markets import parse_markets
 
@@ -167,6 +168,15 @@ def test_only_what_is_certain_is_taken_from_a_banks_answer(
 def test_a_fail_mode_is_needed_for_each_class(text: str) -> None:
     with pytest.raises(ValueError, match="FRAUD_FAIL_MODE"):
         fail_modes(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", "5", '{"live": 1}', '{"live": 0, "test": 1, "platform": 1, "batch": 1}'],
+)
+def test_a_number_of_requests_at_a_time_is_needed_for_each_class(text: str) -> None:
+    with pytest.raises(ValueError, match="ACCOUNT_CONCURRENCY"):
+        account_limits(text)
 
 
 def test_fail_modes_are_read_by_class() -> None:

@@ -24,6 +24,7 @@ from workloads.scorer.decide import Scorer
 from workloads.scorer.features import FeatureStore
 from workloads.scorer.http import Routes
 from workloads.scorer.models import BASELINE, Model, Models
+from workloads.scorer.payments import HeldPayments
 from workloads.scorer.pseudonyms import pseudonym_key
 from workloads.scorer.rescore import Rescorer
 from workloads.scorer.settings import read
@@ -405,11 +406,15 @@ def test_a_model_of_other_signals_is_refused() -> None:
         Model(content)
 
 
-def event(mode: str = "failed-open", payment: str = "pay_1") -> str:
+PAID = "pay_" + "1" * 26
+
+
+def event(mode: str = "failed-open", payment: str = PAID) -> str:
     from contracts.events import GENESIS, seal
 
     data = {
         "payment": payment,
+        "livemode": True,
         "amount": 1250,
         "currency": "EUR",
         "market": "eu-sepa",
@@ -440,9 +445,13 @@ def test_a_payment_let_through_unscored_is_rescored_once_and_counted() -> None:
 
     parts, found = finished(handled())
     assert [record is not None for record in found] == [True, False, False]
-    let_through, again = (parse_decision(text) for text in parts.kinesis.records)
+    paid, *decisions, again_paid = (json.loads(text) for text in parts.kinesis.records)
+    assert (paid["type"], paid["fate"], paid["decision"]) == ("fraud.outcome", "paid", "dec_" + "1" * 26)
+    assert again_paid == {**paid, "source": again_paid["source"], "time": again_paid["time"]}
+    let_through, again = (parse_decision(json.dumps(data)) for data in decisions)
     assert (let_through.mode, let_through.decision, let_through.model) == (Mode.FAILED_OPEN, Decision.ALLOW, "none")
-    assert (again.mode, again.decision, again.payment) == (Mode.RESCORED, Decision.BLOCK, "pay_1")
+    assert (again.mode, again.decision, again.payment) == (Mode.RESCORED, Decision.BLOCK, PAID)
+    assert again.id == paid["decision"]
 
 
 class Queue:
@@ -465,11 +474,32 @@ def test_a_message_that_cannot_be_read_stays_in_the_queue() -> None:
     assert finished(polled()) == ["1"]
 
 
-def over_http(parts: Parts, use: Callable[[httpx.AsyncClient, str], Any]) -> Any:
+class PaymentsApi:
+    """Stands for the payments API's route: refuses while `down`, knows no payment without `status`."""
+
+    def __init__(self, status: str | None = None) -> None:
+        self.status, self.down, self.told = status, False, list[dict[str, Any]]()
+
+    def client(self) -> HeldPayments:
+        return HeldPayments("http://payments", httpx.AsyncClient(transport=httpx.MockTransport(self._answer)))
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.down:
+            raise httpx.ConnectError("refused")
+        assert request.url.path == "/internal/verdicts"
+        self.told.append(json.loads(request.content))
+        if self.status is None:
+            return httpx.Response(404, json={})
+        return httpx.Response(201, json={"id": "pay_1", "status": self.status})
+
+
+def over_http(parts: Parts, use: Callable[[httpx.AsyncClient, str], Any], payments: PaymentsApi | None = None) -> Any:
+    held = payments or PaymentsApi()
+
     async def run() -> Any:
         record = await parts.scorer.decide("acct_shop1", "live", BODY)
         await parts.features.flush()
-        transport = httpx.ASGITransport(Routes(parts.features, parts.stream).app())
+        transport = httpx.ASGITransport(Routes(parts.features, parts.stream, held.client()).app())
         async with httpx.AsyncClient(transport=transport, base_url="http://scorer") as client:
             return await use(client, record.id)
 
@@ -492,6 +522,69 @@ def test_a_block_is_contested_and_reviewed_by_a_person_and_both_are_kept() -> No
     assert [entry["type"] for entry in kept["history"]] == ["fraud.contest", "fraud.review"]
     assert kept["reasons"] == ["all"]
     assert [json.loads(text)["type"] for text in parts.kinesis.records][1:] == ["fraud.contest", "fraud.review"]
+
+
+REVIEW_ALL = load_rules("rules: [{id: all, when: [{signal: amount_log, at_least: 0}], action: review}]")
+
+
+@pytest.mark.parametrize(("outcome", "release"), [("reversed", True), ("upheld", False)])
+def test_a_review_of_a_held_payment_reaches_the_payments_api(outcome: str, release: bool) -> None:
+    payments = PaymentsApi("succeeded")
+
+    async def use(client: httpx.AsyncClient, id_: str) -> Any:
+        said = {"decision": id_, "reviewer": "ann", "outcome": outcome, "reason": "called them"}
+        return id_, (await client.post("/review", json=said)).json()
+
+    id_, answer = over_http(Parts(REVIEW_ALL), use, payments)
+    assert payments.told == [{"account": "acct_shop1", "decision": id_, "payment": None, "release": release}]
+    assert answer["payment"] == {"id": "pay_1", "status": "succeeded"}
+
+
+def test_a_review_that_did_not_reach_the_payment_is_kept_once_and_said_again() -> None:
+    parts, payments = Parts(REVIEW_ALL), PaymentsApi("succeeded")
+    payments.down = True
+
+    async def use(client: httpx.AsyncClient, id_: str) -> Any:
+        said = {"decision": id_, "reviewer": "ann", "outcome": "reversed", "reason": "called them"}
+        first = await client.post("/review", json=said)
+        payments.down = False
+        again = await client.post("/review", json=said)
+        return first, again, (await client.get(f"/decisions/{id_}")).json()
+
+    first, again, kept = over_http(parts, use, payments)
+    assert (first.status_code, first.json()["error"]["reason"], again.status_code) == (503, "payment_waits", 201)
+    assert len(kept["history"]) == 1
+
+
+def test_a_block_has_no_payment_that_anybody_is_told_of() -> None:
+    payments = PaymentsApi("succeeded")
+
+    async def use(client: httpx.AsyncClient, id_: str) -> int:
+        said = {"decision": id_, "reviewer": "ann", "outcome": "upheld", "reason": "stolen"}
+        return (await client.post("/review", json=said)).status_code
+
+    assert over_http(Parts(BLOCK_ALL), use, payments) == 201
+    assert payments.told == []
+
+
+def test_a_charge_back_is_reported_once_and_reaches_stream_and_decision() -> None:
+    parts = Parts()
+
+    async def use(client: httpx.AsyncClient, id_: str) -> Any:
+        said = {"decision": id_, "fate": "chargeback", "reference": "case-1"}
+        codes = [(await client.post("/outcome", json=one)).status_code for one in (said, said)]
+        for wrong in ({**said, "fate": "paid"}, {**said, "fate": "x"}, {**said, "reference": ""}):
+            codes.append((await client.post("/outcome", json=wrong)).status_code)
+        unknown = {**said, "decision": "dec_" + "0" * 26}
+        codes.append((await client.post("/outcome", json=unknown)).status_code)
+        await parts.stream.flush()
+        return codes, (await client.get(f"/decisions/{id_}")).json()
+
+    codes, kept = over_http(parts, use)
+    assert codes == [201, 201, 400, 400, 400, 404]
+    (entry,) = kept["history"]
+    assert (entry["fate"], entry["fraud"], entry["source"]) == ("chargeback", True, "case-1")
+    assert [json.loads(text)["type"] for text in parts.kinesis.records] == ["fraud.decision", "fraud.outcome"]
 
 
 def test_only_blocks_are_contested_and_a_review_needs_a_person_and_a_reason() -> None:
@@ -550,7 +643,9 @@ def test_the_first_scorer_makes_the_key_and_one_that_comes_second_uses_it() -> N
     assert pseudonym_key(second, "arn") == pseudonym_key(first, "arn")
 
 
-ENVIRONMENT = dict.fromkeys(("FEATURE_TABLE", "DECISION_STREAM", "MODEL_BUCKET", "PSEUDONYM_SECRET_ARN"), "x")
+ENVIRONMENT = dict.fromkeys(
+    ("FEATURE_TABLE", "DECISION_STREAM", "MODEL_BUCKET", "PAYMENTS_URL", "PSEUDONYM_SECRET_ARN"), "x"
+)
 
 
 def test_the_environment_is_checked_at_the_start() -> None:

@@ -161,6 +161,7 @@ def test_an_auto_mode_cell_has_no_deadline_of_what_aws_runs_for_it(tmp_path: Pat
     found = [d.what for d in deadlines(declared(load_fleet(tmp_path).plan("one")), datetime.date(2026, 11, 23))]
     assert found == [
         "control plane",
+        "add-on amazon-cloudwatch-observability",
         "add-on metrics-server",
         "Aurora PostgreSQL (s00, s01)",
         "Aurora PostgreSQL, major",

@@ -15,7 +15,7 @@ from operations.upgrade.running import Running, running
 from operations.upgrade.steps import DRAINS, Kind, Step, Target, plan_upgrade
 from stacks.problems import ConfigError
 from stacks.settings import load_stack_file
-from stacks.versions import CellVersions, VersionSettings, chosen_versions
+from stacks.versions import CellVersions, VersionSettings, chosen_versions, installed
 
 ADDONS = catalogue.versions().addons
 NOW = Running(
@@ -26,9 +26,7 @@ NOW = Running(
     shards={"s00": "17.7", "s01": "17.7"},
     pinned="1.34",
 )
-AUTO = dataclasses.replace(
-    NOW, compute=Compute.AUTO, nodes={}, addons={"metrics-server": ADDONS.of("1.34")["metrics-server"]}
-)
+AUTO = dataclasses.replace(NOW, compute=Compute.AUTO, nodes={}, addons=installed(ADDONS.of("1.34"), Compute.AUTO))
 DECLARED = chosen_versions(VersionSettings(kubernetes="1.34", aurora="17.7"))
 
 
@@ -111,12 +109,12 @@ def test_in_auto_mode_the_control_plane_takes_the_nodes_with_it() -> None:
     ]
     assert first.kind in DRAINS, "budgets that let no pod go are looked for"
     assert first.touches == ("EKS cluster one", "all nodes")
-    # The metrics server has one version for all three, so nothing lags and no setting of it is left in the file.
+    # Each has one version for all three, so nothing lags and no setting is left in the file.
     assert first.settings == {"kubernetes": "1.35", "addons": None, "nodes": None}
 
 
-def test_the_one_add_on_of_auto_mode_is_brought_to_the_catalogues() -> None:
-    old = dataclasses.replace(AUTO, addons={"metrics-server": "v0.7.0-eksbuild.1"})
+def test_an_add_on_of_auto_mode_is_brought_to_the_catalogues() -> None:
+    old = dataclasses.replace(AUTO, addons={**AUTO.addons, "metrics-server": "v0.7.0-eksbuild.1"})
     (step,) = plan(old)
     assert step.touches == (f"metrics-server {ADDONS.of('1.34')['metrics-server']}",)
     assert step.settings == {"kubernetes": "1.34", "addons": None, "nodes": None}

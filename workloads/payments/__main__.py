@@ -24,6 +24,7 @@ from workloads.mounted import Mounted
 from workloads.payments.api import Api, metrics
 from workloads.payments.banks import Banks
 from workloads.payments.callers import Callers
+from workloads.payments.concurrency import Concurrency, account_limits
 from workloads.payments.fraud import fail_modes
 from workloads.payments.markets import parse_markets
 from workloads.payments.migrate import Migrator
@@ -76,7 +77,8 @@ async def serve(arguments: argparse.Namespace) -> None:
     )
     callers = Callers(_client("secretsmanager"), os.environ["API_KEYS_SECRET_ARN"])
     modes = fail_modes(os.environ["FRAUD_FAIL_MODE"])
-    await _listen(Api(Service(parts, keys), callers, modes, telemetry.start("payments")).app(), API_PORT)
+    concurrency = Concurrency(account_limits(os.environ["ACCOUNT_CONCURRENCY"]))
+    await _listen(Api(Service(parts, keys), callers, modes, concurrency, telemetry.start("payments")).app(), API_PORT)
     await databases.close()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class Status(StrEnum):
@@ -15,9 +15,9 @@ class Status(StrEnum):
     """The bank was asked and did not say; the settler asks again."""
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
-    """The bank said no."""
+    """The bank said no, or before it a person or a failed authentication."""
     FAILED = "failed"
-    """The bank does not know it, or could not read it: no money moved."""
+    """The bank does not know it or could not read it, or it was held too long: no money moved."""
     REVIEW = "review"
     """Held before the bank, for a person to decide."""
     AUTHENTICATE = "authenticate"
@@ -26,6 +26,20 @@ class Status(StrEnum):
 
 OPEN = frozenset({Status.SUBMITTING, Status.PENDING})
 """States that the settler finishes."""
+
+FINAL = frozenset({Status.SUCCEEDED, Status.DECLINED, Status.FAILED})
+"""States that stay."""
+
+
+KINDS: Final[Mapping[int, str]] = {
+    400: "invalid_request",
+    401: "authentication",
+    403: "permission",
+    404: "not_found",
+    409: "conflict",
+    429: "refused",
+}
+"""Status -> type of an error."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +64,7 @@ class Refused(Exception):
     @property
     def answer(self) -> Answer:
         """The error as others on the path write it: body, `x-refused`, `Retry-After`."""
-        kind = {400: "invalid_request", 401: "authentication", 403: "permission", 404: "not_found", 409: "conflict"}
-        error = {"type": kind.get(self.status, "unavailable"), "reason": self.reason, "message": self.message}
+        error = {"type": KINDS.get(self.status, "unavailable"), "reason": self.reason, "message": self.message}
         if self.fieldname is not None:
             error["field"] = self.fieldname
         headers = {"x-refused": self.reason}

@@ -2,9 +2,11 @@
 
 POST /v1/payments                   GET /v1/payments/{id}         GET /healthz
 POST /v1/payments/{id}/refunds      GET /v1/payments              GET /metrics
+POST /v1/payments/{id}/confirm      POST /internal/verdicts
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from time import monotonic
 from typing import Any
 
@@ -17,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from contracts import idempotency
+from contracts.bounds import MAX_BODY_BYTES
 from contracts.identifiers import is_id
 from contracts.shard_map import canonical
 from workloads import telemetry
@@ -24,6 +27,8 @@ from workloads.logs import Log
 from workloads.payments import requests
 from workloads.payments.answers import Answer, Refused
 from workloads.payments.callers import Caller, Callers
+from workloads.payments.concurrency import Concurrency
+from workloads.payments.facts import begin, note
 from workloads.payments.fraud import FAILURE_HEADER, FailMode, decision_of
 from workloads.payments.service import Service
 from workloads.telemetry import Counter, Histogram
@@ -39,6 +44,11 @@ DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Bo
 """What is raised before the bank is asked, when a shard, the key table or KMS is not there."""
 UNREACHABLE = Refused(503, "shard_unavailable", "try again in a moment with the same key", retry_after_s=1)
 
+VERDICTS = "/internal/verdicts"
+"""What people decided on held payments. Network policies let the gateway and the scorer reach the API, and the gateway
+has no route for this (components/gateway_config.py, PATHS): so it is the scorer that calls."""
+OPERATOR = Caller(account="-", livemode=True, caller_class="operator")
+
 log = Log("payments")
 Handler = Callable[[Request, Caller], Awaitable[Answer]]
 
@@ -47,9 +57,15 @@ class Api:
     """Routes over a service."""
 
     def __init__(
-        self, service: Service, callers: Callers, fail_modes: Mapping[str, FailMode], tracer: trace.Tracer
+        self,
+        service: Service,
+        callers: Callers,
+        fail_modes: Mapping[str, FailMode],
+        concurrency: Concurrency,
+        tracer: trace.Tracer,
     ) -> None:
         self._service, self._callers, self._fail_modes, self._tracer = service, callers, fail_modes, tracer
+        self._concurrency = concurrency
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -59,6 +75,8 @@ class Api:
                 Route("/v1/payments", self._route("list", self._list), methods=["GET"]),
                 Route("/v1/payments/{id}", self._route("get", self._get), methods=["GET"]),
                 Route("/v1/payments/{id}/refunds", self._route("refund", self._refund), methods=["POST"]),
+                Route("/v1/payments/{id}/confirm", self._route("confirm", self._confirm), methods=["POST"]),
+                Route(VERDICTS, self._route("verdict", self._verdict), methods=["POST"]),
                 Route("/healthz", healthy, methods=["GET"]),
                 Route("/metrics", metrics, methods=["GET"]),
             ]
@@ -66,7 +84,7 @@ class Api:
 
     def _route(self, name: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
-            began, caller_class = monotonic(), "unknown"
+            began, caller_class, facts = monotonic(), "unknown", begin()
             with (
                 telemetry.stages() as stages_ms,
                 self._tracer.start_as_current_span(
@@ -75,14 +93,15 @@ class Api:
             ):
                 try:
                     requests.refuse_card_numbers(_words(request), "request")
+                    inside = request.url.path == VERDICTS
                     with telemetry.stage("auth"):
-                        caller = await self._callers.of(request.headers)
+                        caller = OPERATOR if inside else await self._callers.of(request.headers)
                     caller_class = caller.caller_class
-                    answer = await handler(request, caller)
+                    with nullcontext() if inside else self._concurrency.one(caller):
+                        answer = await handler(request, caller)
                 except Refused as refused:
                     answer = refused.answer
                     REFUSALS.add(route=name, reason=refused.reason)
-                    log.info("refused", route=name, reason=refused.reason, status=refused.status)
                 except DOWN as error:
                     log.error("shard or key store out of reach", error, route=name)
                     answer = UNREACHABLE.answer
@@ -94,7 +113,9 @@ class Api:
                     telemetry.keep()
             ANSWERS.add(route=name, caller_class=caller_class, status=str(answer.status))
             SECONDS.observe(monotonic() - began, route=name)
-            told = {**stages_ms, "api": (monotonic() - began) * 1000}
+            api_ms = 1_000 * (monotonic() - began)
+            _tell(name, caller_class, answer, api_ms, facts)
+            told = {**stages_ms, "api": api_ms}
             # Canonical, as it is kept: a repeated answer has the same bytes.
             return Response(
                 canonical(answer.body),
@@ -109,13 +130,24 @@ class Api:
         key = _key(request)
         body = requests.body_of(await _body(request))
         wanted = requests.new_payment(body, self._service.parts.markets.get())
+        note(market=wanted.market)
         fraud = decision_of(request.headers, caller.caller_class, self._fail_modes)
+        note(fraud=fraud.mode)
         return await self._service.create(caller, key, body, wanted, fraud)
 
     async def _refund(self, request: Request, caller: Caller) -> Answer:
         payment, key = _payment(request), _key(request)
         body = requests.body_of(await _body(request))
         return await self._service.refund(caller, key, body, payment, requests.new_refund(body))
+
+    async def _confirm(self, request: Request, caller: Caller) -> Answer:
+        payment, key = _payment(request), _key(request)
+        body = requests.body_of(await _body(request))
+        return await self._service.confirm(caller, key, body, payment, requests.confirmation(body))
+
+    async def _verdict(self, request: Request, _: Caller) -> Answer:
+        found = requests.verdict(requests.body_of(await _body(request)))
+        return await self._service.reviewed(found.account, found.decision, found.payment, found.release)
 
     async def _get(self, request: Request, caller: Caller) -> Answer:
         return Answer(status=200, body=await self._service.get(caller, _payment(request)))
@@ -125,6 +157,21 @@ class Api:
         if after is not None and not is_id(after, "pay"):
             raise Refused(400, "invalid_field", "starting_after: no payment's id", fieldname="starting_after")
         return Answer(status=200, body=await self._service.list(caller, limit, after))
+
+
+def _tell(route: str, caller_class: str, answer: Answer, took_ms: float, facts: Mapping[str, Any]) -> None:
+    """One line a request, whatever came of it: metrics are made of it (components/path_metrics.py). `own_ms`: without
+    the bank's time."""
+    log.info(
+        "answered",
+        **{"class": caller_class},
+        route=route,
+        status=answer.status,
+        reason=answer.body.get("error", {}).get("reason", "none"),
+        duration_ms=round(took_ms, 1),
+        own_ms=round(took_ms - facts.get("bank_ms", 0.0), 1),
+        **facts,
+    )
 
 
 async def healthy(_request: Request) -> Response:
@@ -170,6 +217,6 @@ async def _body(request: Request) -> bytes:
     found = b""
     async for chunk in request.stream():
         found += chunk
-        if len(found) > requests.MAX_BODY:
+        if len(found) > MAX_BODY_BYTES:
             break
     return found

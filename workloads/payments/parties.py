@@ -58,6 +58,28 @@ def seal(keys: KeyStore, payment: str, account: str, wanted: NewPayment) -> dict
     }
 
 
+def seal_token(keys: KeyStore, payment: str, wanted: NewPayment) -> dict[str, Any]:
+    """The token of a payment that is held, for when the bank is asked. Blocking."""
+    payer = person(secret(keys), wanted.payer["email"])
+    return FieldCipher(keys).seal(payment, "token", payer, Purpose.PAYMENT, wanted.token)
+
+
+def for_bank(keys: KeyStore, payment: str, token: Mapping[str, Any], parties: Mapping[str, Any]) -> dict[str, Any]:
+    """What a bank is told of a payment that was held. Raises KeyGone where a person was erased. Blocking."""
+    cipher = FieldCipher(keys)
+    payer, payee = parties["payer"], parties["payee"]
+    return {
+        "payment_method": cipher.open(payment, "token", token),
+        "debtor": cipher.open(payment, "payer", payer["fields"]),
+        "creditor": payee and cipher.open(payment, "payee", payee["fields"]),
+    }
+
+
+def authentication(secret_: bytes, reference: str) -> str:
+    """The word for an authentication in rows and events."""
+    return pseudonym(secret_, "authentication", reference)
+
+
 def opened(keys: KeyStore, payment: str, parties: Mapping[str, Any]) -> dict[str, Any]:
     """What the merchant sees of the people in its payment; null and named in `erased` where a key is gone. Blocking."""
     cipher, found, erased = FieldCipher(keys), dict[str, Any](), list[str]()

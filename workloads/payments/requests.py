@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts import card_numbers
+from contracts.bounds import MAX_BODY_BYTES
 from workloads.payments.answers import Refused
 from workloads.payments.markets import Market
-
-MAX_BODY = 32_768
-"""Bytes of a request: a payment with everything has under 16 KiB."""
 
 MAX_AMOUNT = 99_999_999_999
 """Minor units; a rail's own limit is the market's."""
@@ -25,6 +23,10 @@ MAX_PAGE, PAGE = 100, 10
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 """Why a refund is made."""
 
+RESULTS = {"authenticated": True, "failed": False}
+"""Result of an authentication -> whether the payment goes on."""
+
+_AUTHENTICATION = re.compile(r"auth_[A-Za-z0-9_-]{8,128}")
 _TOKEN = re.compile(r"tok_[A-Za-z0-9_-]{8,128}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -56,10 +58,30 @@ class NewRefund:
     reason: str | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmation:
+    """A valid POST /v1/payments/{id}/confirm."""
+
+    reference: str
+    """Of the authentication, at whoever made it; never its content."""
+    passed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reviewed:
+    """A valid POST /internal/verdicts."""
+
+    account: str
+    decision: str
+    payment: str | None
+    """Where the decision knows it: one that was made after the payment."""
+    release: bool
+
+
 def body_of(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body, without card numbers. Raises Refused."""
-    if len(raw) > MAX_BODY:
-        raise Refused(413, "body_too_large", f"body: at most {MAX_BODY} bytes")
+    if len(raw) > MAX_BODY_BYTES:
+        raise Refused(413, "body_too_large", f"body: at most {MAX_BODY_BYTES} bytes")
     try:
         body = json.loads(raw or b"{}", parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -116,6 +138,27 @@ def new_refund(body: Mapping[str, Any]) -> NewRefund:
     if reason is not None and reason not in REASONS:
         raise _wrong("reason", f"not one of {', '.join(REASONS)}")
     return NewRefund(amount=_amount(body) if "amount" in body else None, reason=reason)
+
+
+def confirmation(body: Mapping[str, Any]) -> Confirmation:
+    """Raises Refused at the first field that breaks its rule."""
+    _only(body, ("authentication", "result"))
+    if not _AUTHENTICATION.fullmatch(reference := _text(body, "authentication", 140)):
+        raise _wrong("authentication", "not a reference (auth_ and 8 to 128 of A-Z a-z 0-9 _ -)")
+    if (result := _text(body, "result", 20)) not in RESULTS:
+        raise _wrong("result", f"not one of {', '.join(RESULTS)}")
+    return Confirmation(reference=reference, passed=RESULTS[result])
+
+
+def verdict(body: Mapping[str, Any]) -> Reviewed:
+    """Raises Refused at the first field that breaks its rule."""
+    _only(body, ("account", "decision", "payment", "release"))
+    if not isinstance(release := body.get("release"), bool):
+        raise _wrong("release", "not true or false")
+    payment = None if body.get("payment") is None else _text(body, "payment", 30)
+    return Reviewed(
+        account=_text(body, "account", 45), decision=_text(body, "decision", 64), payment=payment, release=release
+    )
 
 
 def page(query: Mapping[str, str]) -> tuple[int, str | None]:

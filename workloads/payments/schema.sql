@@ -47,9 +47,20 @@ CREATE TABLE IF NOT EXISTS payments (
     updated_at  timestamptz NOT NULL DEFAULT now(),
     asked_at    timestamptz
 );
+ALTER TABLE payments
+    ADD COLUMN IF NOT EXISTS submitted_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN IF NOT EXISTS token        text,
+    ADD COLUMN IF NOT EXISTS verdict      text;
+COMMENT ON COLUMN payments.submitted_at IS 'When the bank was asked, or was about to be: later than created_at for one '
+    'that was held.';
+COMMENT ON COLUMN payments.token IS 'JSON: the sealed token of a payment that is held; gone once it is finished.';
+COMMENT ON COLUMN payments.verdict IS 'JSON: who ended the waiting of one that was held, and how.';
 COMMENT ON COLUMN payments.parties IS 'JSON: payer, payee, merchant, device; personal fields as ciphertext.';
 CREATE INDEX IF NOT EXISTS payments_by_account ON payments (account_id, livemode, id DESC);
 CREATE INDEX IF NOT EXISTS payments_open ON payments (created_at) WHERE status IN ('submitting', 'pending');
+CREATE INDEX IF NOT EXISTS payments_held ON payments (created_at) WHERE status IN ('review', 'authenticate');
+CREATE INDEX IF NOT EXISTS payments_by_decision ON payments (account_id, (fraud::jsonb ->> 'id'))
+    WHERE fraud::jsonb ->> 'decision' <> 'allow';
 
 CREATE TABLE IF NOT EXISTS refunds (
     id          text PRIMARY KEY,
@@ -67,6 +78,10 @@ CREATE TABLE IF NOT EXISTS refunds (
     updated_at  timestamptz NOT NULL DEFAULT now(),
     asked_at    timestamptz
 );
+ALTER TABLE refunds
+    ADD COLUMN IF NOT EXISTS submitted_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN IF NOT EXISTS why          text;
+COMMENT ON COLUMN refunds.why IS 'What the merchant said; reason is the word for the status.';
 CREATE INDEX IF NOT EXISTS refunds_by_payment ON refunds (payment_id);
 CREATE INDEX IF NOT EXISTS refunds_open ON refunds (created_at) WHERE status IN ('submitting', 'pending');
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from contracts import idempotency
 from contracts.identifiers import new_id
-from contracts.personal import KeyStore
+from contracts.personal import KeyGone, KeyStore
 from contracts.shard_map import ShardMap, ShardState
 from workloads import telemetry
 from workloads.logs import Log
@@ -22,20 +22,22 @@ from workloads.payments import parties
 from workloads.payments.answers import Answer, Refused, Status, payment_body
 from workloads.payments.banks import Banks, Outcome, Said
 from workloads.payments.callers import Caller
+from workloads.payments.facts import note, timed
 from workloads.payments.fraud import Fraud
 from workloads.payments.markets import Market
-from workloads.payments.requests import NewPayment, NewRefund
+from workloads.payments.requests import Confirmation, NewPayment, NewRefund
 from workloads.payments.store import PAYMENT, REFUND, Claim, Kind, StaleMap, Store
+from workloads.payments.verdicts import HELD, By, Verdict
 from workloads.telemetry import Counter
 
 FINISHED = Counter("payments_finished_total", "Payments and refunds by kind, status, market and shard.")
+RESOLVED = Counter("payments_resolved_total", "Held payments that went on or ended, by who decided and market.")
 LATE = Counter("payments_late_answers_total", "Answers of banks that contradict what was already finished.")
 
 SEND_WITHIN_S = 10.0
 """Seconds after `begin` within which the bank is asked, or not at all."""
 
-HELD = "fraud_decision"
-"""Reason of a payment that is held."""
+NOT_FOUND = Refused(404, "no_such_payment", "the account has no such payment")
 
 _STATUS = {Outcome.SUCCEEDED: Status.SUCCEEDED, Outcome.DECLINED: Status.DECLINED, Outcome.FAILED: Status.FAILED}
 log = Log("payments")
@@ -93,6 +95,7 @@ class Service(Finisher):
         """The account's shard. Raises Refused where it takes no writes now."""
         shard_map = self.parts.shard_map.get()
         shard = shard_map.shard_of(account)
+        note(shard=shard)
         if writes and shard_map.shard(shard).state is ShardState.READ_ONLY:
             raise Refused(503, "shard_read_only", f"shard {shard} takes no writes for a moment", retry_after_s=5)
         return self.shard(shard)
@@ -104,7 +107,7 @@ class Service(Finisher):
         store = self.store(caller.account, writes=True)
         payment = new_id("pay")
         with telemetry.stage("keys"):
-            claim, sealed = await asyncio.to_thread(self._prepared, caller, key, body, payment, wanted)
+            claim, sealed = await asyncio.to_thread(self._prepared, caller, key, body, payment, wanted, fraud)
         row = {
             "id": payment,
             **{name: getattr(wanted, name) for name in ("amount", "currency", "market", "bank")},
@@ -149,11 +152,66 @@ class Service(Finisher):
         }
         return await self._through(store, REFUND, claim, begun, content, began)
 
+    async def confirm(
+        self, caller: Caller, key: str, body: Mapping[str, Any], payment: str, wanted: Confirmation
+    ) -> Answer:
+        """The answer to what an authentication of the payer came to."""
+        store = self.store(caller.account, writes=True)
+        row = await store.payment(caller.account, caller.livemode, payment)
+        if row is None:
+            raise NOT_FOUND
+        secret = await asyncio.to_thread(parties.secret, self._keys)
+        claim = _claim(secret, caller, key, f"/v1/payments/{payment}/confirm", body)
+        reference = parties.authentication(secret, wanted.reference)
+        verdict = Verdict(by=By.PAYER, passed=wanted.passed, reference=reference)
+        return await self._decided(store, row, verdict, claim, {"authentication": wanted.reference})
+
+    async def reviewed(self, account: str, decision: str, payment: str | None, passed: bool) -> Answer:
+        """The payment that a decision held, after a person looked at the decision. Said again it changes nothing."""
+        store = self.store(account, writes=True)
+        row = await store.of_decision(account, decision, payment)
+        if row is None:
+            raise Refused(404, "no_such_payment", "no payment was held by this decision")
+        return await self._decided(store, row, Verdict(by=By.PERSON, passed=passed, reference=decision), None, {})
+
+    async def _decided(
+        self, store: Store, row: Mapping[str, Any], verdict: Verdict, claim: Claim | None, more: Mapping[str, Any]
+    ) -> Answer:
+        # Opened first: what no key opens any more must not be on its way to a bank.
+        waits = verdict.passed and row["status"] in verdict.ends
+        content = {**await asyncio.to_thread(self._for_bank, row), **more} if waits else {}
+        began = monotonic()
+        decided = await store.decide(row["id"], verdict, claim)
+        if isinstance(decided, Answer):
+            return decided
+        found, changed = decided
+        if changed:
+            RESOLVED.add(by=verdict.by, passed=str(verdict.passed).lower(), market=found["market"])
+        if changed and verdict.passed:
+            return await self._through(store, PAYMENT, claim, found, content, began)
+        return PAYMENT.answer(found)
+
+    def _for_bank(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            if row["token"] is None:
+                raise KeyGone("token")
+            opened = parties.for_bank(self._keys, row["id"], row["token"], row["parties"])
+        except KeyGone:
+            raise Refused(409, "not_payable", "what the bank needs was erased; the payment ends by itself") from None
+        creditor = opened["creditor"] or {"account": row["account_id"]}
+        return {
+            "reference": row["id"],
+            "amount": row["amount"],
+            "currency": row["currency"],
+            **opened,
+            "creditor": creditor,
+        }
+
     async def get(self, caller: Caller, payment: str) -> dict[str, Any]:
         """One payment with what its people's keys still open."""
         row = await self.store(caller.account, writes=False).payment(caller.account, caller.livemode, payment)
         if row is None:
-            raise Refused(404, "no_such_payment", "the account has no such payment")
+            raise NOT_FOUND
         seen = await asyncio.to_thread(parties.opened, self._keys, payment, row["parties"])
         return {**payment_body(row), **seen}
 
@@ -164,17 +222,18 @@ class Service(Finisher):
         return {"object": "list", "data": [payment_body(row) for row in rows[:limit]], "has_more": len(rows) > limit}
 
     def _prepared(
-        self, caller: Caller, key: str, body: Mapping[str, Any], payment: str, wanted: NewPayment
+        self, caller: Caller, key: str, body: Mapping[str, Any], payment: str, wanted: NewPayment, fraud: Fraud
     ) -> tuple[Claim, dict[str, Any]]:
         """What needs keys, and so a thread."""
         claim = _claim(parties.secret(self._keys), caller, key, "/v1/payments", body)
-        return claim, parties.seal(self._keys, payment, caller.account, wanted)
+        token = None if fraud.decision == "allow" else parties.seal_token(self._keys, payment, wanted)
+        return claim, {**parties.seal(self._keys, payment, caller.account, wanted), "token": token}
 
     async def _through(
         self,
         store: Store,
         kind: Kind,
-        claim: Claim,
+        claim: Claim | None,
         row: Mapping[str, Any],
         content: Mapping[str, Any],
         began: float,
@@ -185,7 +244,7 @@ class Service(Finisher):
             said = await self._ask(kind, row, content, began)
             if said.outcome is Outcome.NOT_SENT:
                 with telemetry.stage("release", shard=store.shard):
-                    await store.release(kind, row["id"])
+                    await (store.hold(row) if row.get("verdict") else store.release(kind, row["id"]))
                 message = f"bank {row['bank']} takes nothing now ({said.reason}); nothing was sent"
                 raise Refused(503, "bank_unavailable", message, retry_after_s=said.retry_after_s)
             return await self._finish(store, kind, row, _STATUS.get(said.outcome, Status.PENDING), said.reason)
@@ -195,12 +254,13 @@ class Service(Finisher):
             log.error("broke down after the row was kept; the settler finishes it", error, id=row["id"])
             return await self._broken(store, claim)
 
-    async def _broken(self, store: Store, claim: Claim) -> Answer:
+    async def _broken(self, store: Store, claim: Claim | None) -> Answer:
         """A 500 that is repeated as other answers are. Where it cannot be kept the key stays in flight until the
         settler has an answer."""
         answer = Refused(500, "internal", "what came of it is not known yet; GET /v1/payments shows it").answer
         try:
-            await store.answer_failed(claim, answer)
+            if claim is not None:
+                await store.answer_failed(claim, answer)
         except Exception as error:
             log.error("the answer could not be kept", error)
         return answer
@@ -213,7 +273,8 @@ class Service(Finisher):
             return Said(outcome=Outcome.NOT_SENT, reason="no_such_bank")
         if monotonic() - began > SEND_WITHIN_S:
             return Said(outcome=Outcome.UNKNOWN, reason="too_late")
-        return await self.parts.banks.send(kind.table, market, row["bank"], content)
+        with timed("bank_ms"):
+            return await self.parts.banks.send(kind.table, market, row["bank"], content)
 
     async def _finish(
         self, store: Store, kind: Kind, row: Mapping[str, Any], status: Status, reason: str | None
@@ -229,7 +290,9 @@ class Service(Finisher):
 
 def held(row: Mapping[str, Any]) -> Status | None:
     """The state of a payment that the fraud decision keeps from the bank; None: it may go there."""
-    decision = row["fraud"]["decision"] if "fraud" in row else "allow"
+    if "fraud" not in row or row["verdict"] is not None:
+        return None
+    decision = row["fraud"]["decision"]
     return None if decision == "allow" else Status(decision)
 
 

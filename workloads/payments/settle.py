@@ -11,15 +11,17 @@ from typing import Any
 from contracts import idempotency
 from workloads import telemetry
 from workloads.logs import Log
-from workloads.payments.answers import Status
+from workloads.payments.answers import Answer, Status
 from workloads.payments.banks import Outcome
 from workloads.payments.markets import MAX_TIMEOUT_S
-from workloads.payments.service import HELD, SEND_WITHIN_S, Finisher, held
+from workloads.payments.service import RESOLVED, SEND_WITHIN_S, Finisher, held
 from workloads.payments.store import PAYMENT, REFUND, Kind, StaleMap, row_of
+from workloads.payments.verdicts import HELD, WAITS_H, By, Verdict
 from workloads.telemetry import Counter, Gauge
 
 SETTLED = Counter("settler_asked_total", "Banks asked by the settler, by market, bank and outcome.")
 OPEN_ROWS = Gauge("settler_open_rows", "Rows that wait for a bank, by kind and shard.")
+HELD_ROWS = Gauge("settler_held_rows", "Payments that wait for a person or an authentication, by status and shard.")
 PURGED = Counter("settler_purged_total", "Rows removed after their time, by table and shard.")
 
 EVERY_S = 1.0
@@ -39,12 +41,16 @@ BATCH, AT_A_TIME = 100, 20
 TAKE = f"""UPDATE {{table}} SET asked_at = now() WHERE id IN (
   SELECT id FROM {{table}}
   WHERE status IN ('submitting', 'pending')
-    AND (status = 'pending' OR created_at < now() - interval '{GIVEN_UP_S:.0f} seconds')
+    AND (status = 'pending' OR submitted_at < now() - interval '{GIVEN_UP_S:.0f} seconds')
     AND (asked_at IS NULL OR asked_at < now() - greatest(interval '2 seconds',
-         least(interval '60 seconds', (now() - created_at) / 4)))
+         least(interval '60 seconds', (now() - submitted_at) / 4)))
   ORDER BY created_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED)
-RETURNING *, extract(epoch FROM now() - created_at) AS age_s"""
+RETURNING *, extract(epoch FROM now() - submitted_at) AS age_s"""
 """Asked less often the longer it lasts, at least once a minute."""
+
+OVERDUE = f"""SELECT id FROM payments WHERE status = $1 AND created_at < now() - make_interval(hours => $2)
+ORDER BY created_at LIMIT {BATCH}"""
+"""Held for longer than their state waits."""
 
 PURGE: Mapping[str, str] = {
     "outbox": f"""DELETE FROM outbox WHERE position IN (
@@ -81,7 +87,7 @@ class Settler:
             log.error("round failed", error, shard=shard)
 
     async def round(self, shard: str) -> None:
-        """Asks for each open row of a shard whose turn it is, then purges."""
+        """Asks for each open row of a shard whose turn it is, ends what was held too long, then purges."""
         for kind in (PAYMENT, REFUND):
             async with self._finisher.parts.connection(shard) as connection, connection.transaction():
                 rows = [row_of(row) for row in await connection.fetch(TAKE.format(table=kind.table))]
@@ -89,10 +95,28 @@ class Settler:
                 OPEN_ROWS.set(await connection.fetchval(waiting), kind=kind.event, shard=shard)
             gate = asyncio.Semaphore(AT_A_TIME)
             await asyncio.gather(*(self._settle(shard, kind, row, gate) for row in rows))
+        for status, hours in WAITS_H.items():
+            await self._expire(shard, status, hours)
         for table, statement in PURGE.items():
             async with self._finisher.parts.connection(shard) as connection, connection.transaction():
                 removed = int((await connection.execute(statement)).rpartition(" ")[2])
             PURGED.add(removed, table=table, shard=shard)
+
+    async def _expire(self, shard: str, status: Status, hours: int) -> None:
+        async with self._finisher.parts.connection(shard) as connection, connection.transaction():
+            overdue = [row["id"] for row in await connection.fetch(OVERDUE, status, hours)]
+            waiting = await connection.fetchval("SELECT count(*) FROM payments WHERE status = $1", status)
+        HELD_ROWS.set(waiting, status=status, shard=shard)
+        for payment in overdue:
+            try:
+                ended = Verdict(by=By.TIME, passed=False, reference=None)
+                decided = await self._finisher.shard(shard).decide(payment, ended)
+            except StaleMap:
+                log.warning("map is older than the shard's epoch", shard=shard)
+                return
+            if not isinstance(decided, Answer) and decided[1]:
+                RESOLVED.add(by=ended.by, passed="false", market=decided[0]["market"])
+                log.info("held too long", id=payment, status=status, shard=shard)
 
     async def _settle(self, shard: str, kind: Kind, row: Mapping[str, Any], gate: asyncio.Semaphore) -> None:
         # A trace of its own: what made the row has ended long ago.

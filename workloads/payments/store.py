@@ -3,6 +3,8 @@
     begin      the key and the row, before the bank is asked      (first transaction)
     release    both away again: the bank was certainly not asked
     finish     outcome, event, chain and answer, all or nothing   (second transaction)
+    decide     a held payment's verdict and its event, before the bank is asked or in its place
+    hold       back among the held: the bank took nothing, the verdict stands
 
 Each write checks in its own transaction that this is the right shard and that the map that led here is not older than
 the shard's epoch. `finish` locks row and account, seals the event onto the account's chain and writes everything in one
@@ -16,75 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts import events, idempotency
+from contracts.fraud import rescored_id
 from contracts.shard_map import canonical
 from workloads import telemetry
-from workloads.payments.answers import OPEN, Answer, Refused, Status, payment_answer, refund_answer
-
-CHECKED = "WITH epoch AS (SELECT 1 FROM shard_epoch WHERE shard = $1 AND version <= $2)"
-
-CLAIM = f"""{CHECKED}, claimed AS (
-  INSERT INTO idempotency_keys (account_id, key, fingerprint)
-  SELECT $3::text, $4::text, $5::text FROM epoch
-  ON CONFLICT (account_id, key) DO UPDATE
-    SET fingerprint = excluded.fingerprint, state = 'in-flight', answer_status = NULL, answer = NULL, created_at = now()
-    WHERE idempotency_keys.created_at < now() - interval '{idempotency.KEPT_H} hours'
-  RETURNING 1)"""
-"""An expired key is taken over. A second request waits here for the first one's transaction, then finds its key."""
-
-BEGIN_PAYMENT = f"""{CLAIM}, account AS (
-  INSERT INTO accounts (account_id) SELECT $3::text FROM claimed ON CONFLICT DO NOTHING
-), made AS (
-  INSERT INTO payments (id, account_id, key, amount, currency, market, bank, livemode, instrument, parties, fraud)
-  SELECT $6::text, $3::text, $4::text, $7::bigint, $8::text, $9::text, $10::text, $11::boolean, $12::text, $13::text,
-         $14::text
-  FROM claimed
-  RETURNING created_at)
-SELECT (SELECT count(*) FROM epoch) AS epoch, (SELECT count(*) FROM claimed) AS claimed,
-       (SELECT created_at FROM made) AS created_at"""
-
-BEGIN_REFUND = f"""{CLAIM}, reserved AS (
-  UPDATE payments SET refunded = refunded + coalesce($7::bigint, amount - refunded), updated_at = now() FROM claimed
-  WHERE id = $8::text AND account_id = $3::text AND livemode = $9::boolean AND status = 'succeeded'
-    AND coalesce($7::bigint, amount - refunded) BETWEEN 1 AND amount - refunded
-  RETURNING id, currency, market, bank, livemode),
-made AS (
-  INSERT INTO refunds (id, payment_id, account_id, key, amount, currency, market, bank, livemode, reason)
-  SELECT $6::text, r.id, $3::text, $4::text, coalesce($7::bigint, p.amount - p.refunded), r.currency, r.market, r.bank,
-         r.livemode, $10::text
-  FROM reserved r JOIN payments p ON p.id = r.id
-  RETURNING *)
-SELECT (SELECT count(*) FROM epoch) AS epoch, (SELECT count(*) FROM claimed) AS claimed, made.*
-FROM (SELECT 1) one LEFT JOIN made ON true"""
-"""Every part of the statement sees the payment as it was before: what is left is the same number twice."""
-
-RELEASE_PAYMENT = f"""{CHECKED}, gone AS (
-  DELETE FROM payments WHERE id = $3 AND status = 'submitting' AND EXISTS (SELECT FROM epoch) RETURNING account_id, key)
-DELETE FROM idempotency_keys k USING gone WHERE k.account_id = gone.account_id AND k.key = gone.key"""
-
-RELEASE_REFUND = f"""{CHECKED}, gone AS (
-  DELETE FROM refunds WHERE id = $3 AND status = 'submitting' AND EXISTS (SELECT FROM epoch)
-  RETURNING account_id, key, payment_id, amount),
-back AS (UPDATE payments p SET refunded = refunded - gone.amount FROM gone WHERE p.id = gone.payment_id)
-DELETE FROM idempotency_keys k USING gone WHERE k.account_id = gone.account_id AND k.key = gone.key"""
-
-FINISH = f"""{CHECKED}, chain AS (
-  UPDATE accounts SET last_sequence = $5, last_hash = $6 FROM epoch WHERE account_id = $3 RETURNING 1),
-event AS (
-  INSERT INTO outbox (event_id, account_id, sequence, type, envelope, traceparent)
-  SELECT $7::text, $3, $5, $8::text, $9::text, $15::text FROM chain),
-done AS (UPDATE {{table}} SET status = $10, reason = $11, updated_at = now() FROM chain WHERE id = $12),
-answered AS (
-  UPDATE idempotency_keys SET state = 'done', answer_status = $13, answer = $14 FROM chain
-  WHERE account_id = $3 AND key = $4 AND state = 'in-flight')
-SELECT count(*) FROM chain"""
-
-FINISH_QUIETLY = f"""{CHECKED}, done AS (
-  UPDATE refunds SET status = $5, reason = $6, updated_at = now() FROM epoch WHERE id = $7 RETURNING 1),
-answered AS (
-  UPDATE idempotency_keys SET state = 'done', answer_status = $8, answer = $9 FROM done
-  WHERE account_id = $3 AND key = $4 AND state = 'in-flight')
-SELECT count(*) FROM done"""
-"""A refund that the bank did not answer has no event of its own: it is the refund's last word that others count."""
+from workloads.payments import statements
+from workloads.payments.answers import FINAL, OPEN, Answer, Refused, Status, payment_answer, refund_answer
+from workloads.payments.verdicts import HELD, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +33,8 @@ class Kind:
     table: str
     """Also the path at the bank."""
     event: str
+    lock: str
+    """Statement that takes row and account."""
     answer: Callable[[Mapping[str, Any]], Answer]
     data: Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -106,16 +47,25 @@ def _payment_data(row: Mapping[str, Any]) -> dict[str, Any]:
         "instrument": row["instrument"],
         **{name: parties[name] for name in ("payer", "payee", "merchant", "device")},
         "fraud": row["fraud"],
+        **({"verdict": verdict} if (verdict := row.get("verdict")) else {}),
     }
 
 
 def _refund_data(row: Mapping[str, Any]) -> dict[str, Any]:
     names = ("status", "reason", "amount", "currency", "market", "bank", "livemode")
-    return {"refund": row["id"], "payment": row["payment_id"], **{name: row[name] for name in names}}
+    found = {"refund": row["id"], "payment": row["payment_id"], **{name: row[name] for name in names}}
+    if row["why"] is None:
+        return found
+    return {**found, "why": row["why"], "decision": row["fraud"]["id"] or rescored_id(row["payment_id"])}
 
 
-PAYMENT = Kind(table="payments", event="payment", answer=payment_answer, data=_payment_data)
-REFUND = Kind(table="refunds", event="refund", answer=refund_answer, data=_refund_data)
+PAYMENT = Kind(
+    table="payments", event="payment", lock=statements.LOCK_PAYMENT, answer=payment_answer, data=_payment_data
+)
+REFUND = Kind(table="refunds", event="refund", lock=statements.LOCK_REFUND, answer=refund_answer, data=_refund_data)
+NEWER: Mapping[str, frozenset[str]] = {"payment": frozenset({"verdict"}), "refund": frozenset({"why"})}
+"""Kind -> what only version 2 of its schema has. An event is of the oldest version that describes it, so that older
+readers go on while a cell is updated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,15 +109,15 @@ class Store:
     async def begin_payment(self, claim: Claim, row: Mapping[str, Any]) -> dict[str, Any] | Answer:
         """The new row, or the answer that the key has already. Raises Refused for a key in use or misused."""
         values = [row[name] for name in ("amount", "currency", "market", "bank", "livemode", "instrument")]
-        documents = [canonical(row["parties"]), canonical(row["fraud"])]
+        documents = [canonical(row["parties"]), canonical(row["fraud"]), _text(row["token"])]
         async with self._transaction() as connection:
             found = await connection.fetchrow(
-                BEGIN_PAYMENT, *self._stamp, *_claimed(claim), row["id"], *values, *documents
+                statements.BEGIN_PAYMENT, *self._stamp, *_claimed(claim), row["id"], *values, *documents
             )
             if not found["claimed"]:
                 return await self._known(connection, claim, found["epoch"])
         made = {"account_id": claim.account, "key": claim.key, "status": Status.SUBMITTING, "reason": None}
-        return {**row, **made, "refunded": 0, "created_at": found["created_at"]}
+        return {**row, **made, "verdict": None, "refunded": 0, "created_at": found["created_at"]}
 
     async def begin_refund(
         self, claim: Claim, refund: str, payment: str, livemode: bool, amount: int | None, reason: str | None
@@ -177,7 +127,7 @@ class Store:
             # The row first: two refunds of one payment would both see the same rest in one statement's snapshot.
             await connection.fetchval("SELECT 1 FROM payments WHERE id = $1 FOR NO KEY UPDATE", payment)
             found = await connection.fetchrow(
-                BEGIN_REFUND, *self._stamp, *_claimed(claim), refund, amount, payment, livemode, reason
+                statements.BEGIN_REFUND, *self._stamp, *_claimed(claim), refund, amount, payment, livemode, reason
             )
             if not found["claimed"]:
                 return await self._known(connection, claim, found["epoch"])
@@ -228,7 +178,8 @@ class Store:
     async def release(self, kind: Kind, row_id: str) -> None:
         """Row and key away: nothing was sent, so nothing happened."""
         async with self._transaction() as connection:
-            await connection.execute(RELEASE_PAYMENT if kind is PAYMENT else RELEASE_REFUND, *self._stamp, row_id)
+            statement = statements.RELEASE_PAYMENT if kind is PAYMENT else statements.RELEASE_REFUND
+            await connection.execute(statement, *self._stamp, row_id)
 
     async def finish(self, kind: Kind, row_id: str, status: Status, reason: str | None) -> tuple[dict[str, Any], bool]:
         """The row as it stands then, and whether this call changed it: whoever comes second changes nothing.
@@ -236,18 +187,60 @@ class Store:
         Raises StaleMap; then nothing is written and the row stays open.
         """
         async with self._transaction() as connection:
-            row = row_of(
-                await connection.fetchrow(
-                    f"SELECT r.*, a.last_sequence, a.last_hash FROM {kind.table} r JOIN accounts a USING (account_id) "
-                    "WHERE r.id = $1 FOR NO KEY UPDATE",
-                    row_id,
-                )
-            )
+            row = row_of(await connection.fetchrow(kind.lock, row_id))
             if row["status"] not in OPEN or row["status"] == status:
                 return row, False
             row |= {"status": status, "reason": reason}
             await self._write(connection, kind, row)
         return row, True
+
+    async def decide(
+        self, payment: str, verdict: Verdict, claim: Claim | None = None
+    ) -> tuple[dict[str, Any], bool] | Answer:
+        """A held payment's verdict: event, and the way to the bank or the end of it, in one transaction.
+
+        The row, and whether it is this call that moved it; the answer where `claim` has one already. Raises Refused
+        where the payment does not wait for such a verdict and a key was claimed, StaleMap as `finish` does.
+        """
+        async with self._transaction() as connection:
+            if claim is not None:
+                found = await connection.fetchrow(statements.CLAIM_KEY, *self._stamp, *_claimed(claim))
+                if not found["claimed"]:
+                    return await self._known(connection, claim, found["epoch"])
+            row = row_of(await connection.fetchrow(statements.LOCK_PAYMENT, payment))
+            if row["status"] not in verdict.ends:
+                if claim is not None:
+                    raise Refused(409, "not_waiting", "the payment does not wait for this; GET shows how it stands")
+                return row, False
+            again = row["verdict"] == verdict.to_dict()
+            row |= {"key": claim.key if claim else row["key"], "verdict": verdict.to_dict()}
+            kept = (payment, canonical(row["verdict"]), row["key"])
+            if not await connection.fetchval(statements.DECIDE, *self._stamp, *kept):
+                raise StaleMap(self.shard)
+            row |= {"status": verdict.status, "reason": verdict.reason}
+            if not verdict.passed:
+                await self._write(connection, PAYMENT, row)
+            elif not again:
+                await self._append(connection, row, verdict.event)
+        return row, True
+
+    async def _append(self, connection: Any, row: Mapping[str, Any], event_type: str) -> None:
+        """The event of a payment that goes on: shown as every payment whose bank has not answered."""
+        event = self._event(PAYMENT, {**row, "status": Status.PENDING}, event_type)
+        if not await connection.fetchval(statements.APPEND, *self._stamp, row["account_id"], *_columns(event)):
+            raise StaleMap(self.shard)
+
+    async def hold(self, row: Mapping[str, Any]) -> None:
+        """The bank was certainly not asked: whoever gave the verdict asks again."""
+        async with self._transaction() as connection:
+            again = (row["id"], row["fraud"]["decision"], HELD)
+            await connection.execute(statements.HOLD_AGAIN, *self._stamp, *again)
+
+    async def of_decision(self, account: str, decision: str, payment: str | None) -> dict[str, Any] | None:
+        """The account's payment that a fraud decision held; `payment`: its id, where the decision knows it."""
+        async with self._transaction() as connection:
+            row = await connection.fetchrow(statements.OF_DECISION, account, decision, payment)
+        return None if row is None else row_of(row)
 
     async def _write(self, connection: Any, kind: Kind, row: Mapping[str, Any]) -> None:
         answer, status = kind.answer(row), row["status"]
@@ -260,48 +253,44 @@ class Store:
             )
         if kind is REFUND and status == Status.PENDING:
             about = (row["account_id"], row["key"], status, row["reason"], row["id"])
-            written = await connection.fetchval(FINISH_QUIETLY, *self._stamp, *about, *kept)
+            written = await connection.fetchval(statements.FINISH_QUIETLY, *self._stamp, *about, *kept)
         else:
             event = self._event(kind, row)
+            # Nobody asks a bank for it any more.
+            also = ", token = NULL" if kind is PAYMENT and status in FINAL else ""
             written = await connection.fetchval(
-                FINISH.format(table=kind.table),
+                statements.FINISH.format(table=kind.table, also=also),
                 *self._stamp,
                 row["account_id"],
-                row["key"],
-                event.sequence,
-                event.hash,
-                event.id,
-                event.type,
-                event.to_json(),
+                *_columns(event),
                 status,
                 row["reason"],
                 row["id"],
+                row["key"],
                 *kept,
-                telemetry.outgoing().get("traceparent"),
             )
         if not written:
             raise StaleMap(self.shard)
 
-    def _event(self, kind: Kind, row: Mapping[str, Any]) -> events.Envelope:
-        held = row["status"] in (Status.REVIEW, Status.AUTHENTICATE)
+    def _event(self, kind: Kind, row: Mapping[str, Any], event_type: str | None = None) -> events.Envelope:
+        held, data = row["status"] in (Status.REVIEW, Status.AUTHENTICATE), kind.data(row)
         return events.seal(
             account=row["account_id"],
             sequence=row["last_sequence"] + 1,
             previous=row["last_hash"],
-            type=f"{kind.event}.{Status.REVIEW if held else row['status']}",
-            schema=f"{kind.event}/1",
+            type=event_type or f"{kind.event}.{Status.REVIEW if held else row['status']}",
+            schema=f"{kind.event}/{2 if NEWER[kind.event] & data.keys() else 1}",
             region=self._region,
             cell=self._cell,
             shard=self.shard,
-            data=kind.data(row),
+            data=data,
         )
 
     async def answer_failed(self, claim: Claim, answer: Answer) -> None:
         """Keeps the answer of a request that broke down, so that it is repeated; the row stays open for the settler."""
         async with self._transaction() as connection:
             await connection.execute(
-                f"{CHECKED} UPDATE idempotency_keys SET state = 'done', answer_status = $5, answer = $6 FROM epoch "
-                "WHERE account_id = $3 AND key = $4 AND state = 'in-flight'",
+                statements.ANSWER_FAILED,
                 *self._stamp,
                 claim.account,
                 claim.key,
@@ -335,11 +324,24 @@ class Store:
         return self.shard, self._version
 
 
+DOCUMENTS = ("parties", "fraud", "token", "verdict")
+"""Columns that hold JSON."""
+
+
 def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """A row with its JSON columns parsed."""
     row = dict(record)
-    return row | {name: json.loads(row[name]) for name in ("parties", "fraud") if name in row}
+    return row | {name: json.loads(row[name]) for name in DOCUMENTS if row.get(name) is not None}
 
 
 def _claimed(claim: Claim) -> tuple[str, str, str]:
     return claim.account, claim.key, claim.fingerprint
+
+
+def _columns(event: events.Envelope) -> tuple[int, str, str, str, str, str | None]:
+    """What account and outbox have of an event, and the trace that it is part of."""
+    return event.sequence, event.hash, event.id, event.type, event.to_json(), telemetry.outgoing().get("traceparent")
+
+
+def _text(document: Any) -> str | None:
+    return None if document is None else canonical(document)

@@ -21,6 +21,7 @@ from contracts.archive import Line, Range
 from contracts.events import EventError, parse
 from workloads import telemetry
 from workloads.logs import Log
+from workloads.relay.lag import LagReport
 from workloads.relay.stream import put_aside, put_once
 
 READ_RECORDS = 2_000
@@ -62,8 +63,13 @@ class Buffer:
         self.lines.append(line)
         self.size += len(line.text)
 
+    @property
+    def age_s(self) -> float:
+        """How long its first line waits."""
+        return time.monotonic() - self.since if self.lines else 0.0
+
     def due(self, flush_s: float) -> bool:
-        return self.size >= FLUSH_BYTES or time.monotonic() - self.since >= flush_s
+        return self.size >= FLUSH_BYTES or self.age_s >= flush_s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +119,7 @@ class ShardArchiver:
         self._buffer = Buffer()
         self._read_to: int | None = None
         self._iterator: str | None = None
+        self._lag = LagReport(log, stream_shard)
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Until `stop`, or until a closed shard is archived whole: then True."""
@@ -129,6 +136,7 @@ class ShardArchiver:
                 return not self._buffer.lines
             behind = answer.get("MillisBehindLatest", 0)
             BEHIND.set(behind / 1000, shard=self._shard)
+            self._lag.tell(behind / 1000 + self._buffer.age_s)
             await _sleep(stop, min(BEHIND_PAUSE_S if behind else IDLE_PAUSE_S, self._places.flush_s))
         if self._buffer.lines:
             await asyncio.to_thread(self._flush)

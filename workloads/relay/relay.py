@@ -22,6 +22,7 @@ from contracts.archive import QUARANTINE
 from workloads import telemetry
 from workloads.logs import Log
 from workloads.relay.inspection import Inspector
+from workloads.relay.lag import LagReport
 from workloads.relay.outbox import Outbox, Row
 from workloads.relay.stream import Stream, put_aside
 from workloads.relay.waves import Waves
@@ -87,6 +88,7 @@ class ShardRelay:
         self._shard, self._owner, self._log = shard, owner, log
         self._outbox, self._stream, self._quarantine, self._inspector = outbox, stream, quarantine, inspector
         self._leased_at = float("-inf")
+        self._lag = LagReport(log, shard)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then the lease is given back."""
@@ -108,7 +110,9 @@ class ShardRelay:
     async def turn(self, stop: asyncio.Event) -> int:
         """Reads what waits, puts aside what is broken, sends the rest. Returns how many rows there were."""
         rows = await self._outbox.pending(BATCH_ROWS)
-        LAG.set(max((row.age_s for row in rows), default=0.0), shard=self._shard)
+        lag_s = max((row.age_s for row in rows), default=0.0)
+        LAG.set(lag_s, shard=self._shard)
+        self._lag.tell(lag_s)
         if rows:
             await self._send(Waves(await self._sound(rows)), stop)
         return len(rows)

@@ -27,6 +27,7 @@ from workloads.scorer.decide import Scorer
 from workloads.scorer.features import FeatureStore
 from workloads.scorer.http import Routes
 from workloads.scorer.models import Models
+from workloads.scorer.payments import HeldPayments
 from workloads.scorer.pseudonyms import pseudonym_key
 from workloads.scorer.rescore import WAIT_S, Rescorer
 from workloads.scorer.settings import GRPC_PORT, HTTP_PORT, Settings, read
@@ -80,7 +81,11 @@ async def serve(settings: Settings, log: logs.Log) -> None:
     external_auth_pb2_grpc.add_AuthorizationServicer_to_server(Authorization(scorer, settings.budget_ms / 1000), server)
     server.add_insecure_port(f"{settings.host}:{GRPC_PORT}")
     config = uvicorn.Config(
-        Routes(features, stream).app(), host=settings.host, port=HTTP_PORT, log_config=None, access_log=False
+        Routes(features, stream, HeldPayments(settings.payments_url)).app(),
+        host=settings.host,
+        port=HTTP_PORT,
+        log_config=None,
+        access_log=False,
     )
     http = _Http(config)
     await server.start()

@@ -10,6 +10,7 @@ from typing import Any
 from contracts.fraud import DecisionRecord, Mode, decision_id, moment
 from contracts.fraud_addresses import AddressTable
 from contracts.fraud_features import Buckets, Request, changes, compute, read_request
+from contracts.fraud_outcomes import PaymentOutcome
 from contracts.fraud_rules import Rules
 from workloads import telemetry
 from workloads.scorer import metrics
@@ -84,6 +85,10 @@ class Scorer:
             facts=request.facts,
             shadow=scores.shadow,
         )
+
+    def report(self, account: str, outcome: PaymentOutcome) -> None:
+        """To the stream: what became of the payment of a decision."""
+        self._stream.put_entry(account, outcome.data())
 
     def keep(self, record: DecisionRecord) -> None:
         """To the table, for people; to the stream, for learning."""

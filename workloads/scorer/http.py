@@ -1,8 +1,10 @@
 """HTTP beside the decisions: health, metrics, and what people do with a decision afterwards.
 
 GET  /decisions/{id}    the record, with what was done about it
-POST /review            {"decision", "reviewer", "outcome": upheld|reversed, "reason"}      a person decides again
+POST /review            {"decision", "reviewer", "outcome": upheld|reversed, "reason"}      a person decides again; a
+                        payment that the decision holds is declined or goes to its bank
 POST /contest           {"decision", "statement"}                                           somebody disagrees
+POST /outcome           {"decision", "fate": chargeback|disputed, "reference"}              what a bank reports later
 """
 
 from __future__ import annotations
@@ -17,16 +19,19 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from contracts.fraud import Contest, Decision, FraudError, HumanReview, Outcome, moment
+from contracts.fraud_outcomes import REPORTED, Fate, PaymentOutcome
 from workloads import telemetry
+from workloads.scorer import metrics
 from workloads.scorer.features import FeatureStore
+from workloads.scorer.payments import HeldPayments, PaymentsError
 from workloads.scorer.stream import DecisionStream
 
 
 class Routes:
     """The routes over one process's stores."""
 
-    def __init__(self, features: FeatureStore, stream: DecisionStream) -> None:
-        self._features, self._stream = features, stream
+    def __init__(self, features: FeatureStore, stream: DecisionStream, payments: HeldPayments) -> None:
+        self._features, self._stream, self._payments = features, stream, payments
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -37,6 +42,7 @@ class Routes:
                 Route("/decisions/{id}", self._decision),
                 Route("/review", self._review, methods=["POST"]),
                 Route("/contest", self._contest, methods=["POST"]),
+                Route("/outcome", self._outcome, methods=["POST"]),
             ]
         )
 
@@ -48,7 +54,7 @@ class Routes:
 
     async def _decision(self, request: Request) -> Response:
         found = await self._features.decision(request.path_params["id"])
-        return JSONResponse(found) if found else _error(404, "unknown", "There is no such decision, or no longer.")
+        return JSONResponse(found) if found else UNKNOWN
 
     async def _review(self, request: Request) -> Response:
         try:
@@ -62,7 +68,18 @@ class Routes:
             ).data()
         except (KeyError, ValueError) as error:
             return _error(400, "invalid", str(error))
-        return await self._append(entry, blocked=False)
+        found = await self._features.decision(entry["decision"])
+        if found is None:
+            return UNKNOWN
+        # First what was decided and by whom, then what comes of it: said again it is not kept twice.
+        if not any(_same(entry, kept) for kept in found["history"]):
+            found = await self._append(found, entry)
+        try:
+            payment = await self._payments.decide(found, release=entry["outcome"] == Outcome.REVERSED)
+        except PaymentsError as error:
+            message = f"The review is kept, the payment still waits ({error}). Send it again."
+            return _error(503, "payment_waits", message)
+        return JSONResponse({**found, "payment": payment or found["payment"]}, status_code=201)
 
     async def _contest(self, request: Request) -> Response:
         try:
@@ -71,17 +88,35 @@ class Routes:
             entry = Contest(decision=data["decision"], statement=data["statement"], time=now).data()
         except (KeyError, ValueError) as error:
             return _error(400, "invalid", str(error))
-        return await self._append(entry, blocked=True)
-
-    async def _append(self, entry: dict[str, str], *, blocked: bool) -> Response:
         found = await self._features.decision(entry["decision"])
         if found is None:
-            return _error(404, "unknown", "There is no such decision, or no longer.")
-        if blocked and found["decision"] != Decision.BLOCK:
+            return UNKNOWN
+        if found["decision"] != Decision.BLOCK:
             return _error(409, "not_blocked", "Only a block can be contested.")
-        await self._features.append(entry["decision"], entry)
+        return JSONResponse(await self._append(found, entry), status_code=201)
+
+    async def _outcome(self, request: Request) -> Response:
+        try:
+            data = await _body(request)
+            if (fate := Fate(data["fate"])) not in REPORTED:
+                raise FraudError(f"outcome.fate: {fate} is in the payment's events; report {' or '.join(REPORTED)}")
+            now = moment(datetime.now(UTC))
+            said = PaymentOutcome(decision=data["decision"], fate=fate, source=data["reference"], time=now)
+        except (KeyError, ValueError) as error:
+            return _error(400, "invalid", str(error))
+        found = await self._features.decision(said.decision)
+        if found is None:
+            return UNKNOWN
+        if not any(entry.get("source") == said.source for entry in found["history"]):
+            metrics.OUTCOMES.add(fate=fate)
+            found = await self._append(found, said.data())
+        return JSONResponse(found, status_code=201)
+
+    async def _append(self, found: Mapping[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+        """The decision with one more entry: kept, and on the stream."""
+        await self._features.append(found["id"], entry)
         self._stream.put_entry(found["account"], entry)
-        return JSONResponse({**found, "history": [*found["history"], entry]}, status_code=201)
+        return {**found, "history": [*found["history"], entry]}
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
@@ -91,6 +126,14 @@ async def _body(request: Request) -> Mapping[str, Any]:
     return data
 
 
+def _same(entry: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
+    """Whether the same person has said the same before."""
+    return {**entry, "time": ""} == {**kept, "time": ""}
+
+
 def _error(status: int, reason: str, message: str) -> Response:
     error = {"error": {"type": "invalid_request", "reason": reason, "message": message}}
     return JSONResponse(error, status_code=status)
+
+
+UNKNOWN = _error(404, "unknown", "There is no such decision, or no longer.")

@@ -1,4 +1,5 @@
-"""Payments that passed while nobody scored: found by their events, scored afterwards, counted.
+"""Events of payments: what became of each goes to the decision stream, and those that passed while nobody scored are
+scored afterwards and counted.
 
 The event has the payment's device, address and payer only as ciphertext under a key that is none of the scorer's, so
 those signals have their value when missing; what the account and the amount say is judged in full.
@@ -14,13 +15,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from contracts.events import Envelope, EventError, parse
-from contracts.fraud import Decision, DecisionRecord, Mode
+from contracts.fraud import Decision, DecisionRecord, Mode, rescored_id
 from contracts.fraud_failures import FailOpenBudget
 from contracts.fraud_features import Request
 from workloads.logs import Log
 from workloads.scorer import metrics
 from workloads.scorer.decide import Scorer
 from workloads.scorer.features import FeatureStore
+from workloads.scorer.outcomes import outcome_of
 
 WAIT_S: Final = 10
 """Of one ReceiveMessage; SQS takes up to 20."""
@@ -81,15 +83,21 @@ class Rescorer:
         self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt)
 
     async def handle(self, body: str) -> DecisionRecord | None:
-        """The new decision of an event as the bus delivers it; None where there is nothing to decide."""
+        """The new decision of an event as the bus delivers it; None where there is nothing to decide.
+
+        Delivery is at least once: an outcome may be on the stream twice, which says no more than once.
+        """
         event = json.loads(body)["detail"]["event"]
         envelope = parse(event if isinstance(event, str) else json.dumps(event))
+        if (outcome := outcome_of(envelope)) is not None:
+            metrics.OUTCOMES.add(fate=outcome.fate)
+            self._scorer.report(envelope.account, outcome)
         request = unscored(envelope)
         payment = str(envelope.data.get("payment"))
         if request is None or payment in self._seen:
             return None
         memory = await self._features.memory(request, wait_s=1.0)
-        record = self._scorer.judge(request, memory, Mode.RESCORED, payment)
+        record = replace(self._scorer.judge(request, memory, Mode.RESCORED, payment), id=rescored_id(payment))
         let_through = replace(
             record,
             id=f"dec_{envelope.id.removeprefix('evt_')}",

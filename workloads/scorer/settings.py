@@ -22,6 +22,8 @@ class Settings:
     """ARN."""
     rescore_queue: str | None
     """URL; None: this process rescores nothing."""
+    payments_url: str
+    """Of the payments API, which is told what people decided on payments that it holds."""
     rules: Path
     addresses: Path | None
     """A geolocation provider's table; None: the bundled one of documentation ranges."""
@@ -49,6 +51,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         decision_stream=needed("DECISION_STREAM"),
         model_bucket=needed("MODEL_BUCKET"),
         pseudonym_secret=needed("PSEUDONYM_SECRET_ARN"),
+        payments_url=needed("PAYMENTS_URL"),
         rescore_queue=environment.get("RESCORE_QUEUE_URL"),
         rules=Path(environment.get("RULES_FILE", RULES)),
         addresses=Path(addresses) if addresses else None,

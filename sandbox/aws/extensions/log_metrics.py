@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 _TOKEN = re.compile(
@@ -45,8 +46,10 @@ class Datum:
     unit: str
 
 
+@lru_cache(maxsize=1_000)
 def matcher(pattern: str) -> Test:
-    """Whether an event (parsed JSON, or None for other text) is taken. Raises PatternError."""
+    """Whether an event (parsed JSON, or None for other text) is taken. Raises PatternError. Kept: every event of a
+    group is held against each pattern."""
     if not pattern.strip():
         return lambda _event: True
     parser = _Parser(pattern)

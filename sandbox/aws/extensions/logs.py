@@ -17,6 +17,9 @@ from moto.logs.responses import LogsResponse as MotoResponse
 from sandbox.aws.extensions.log_metrics import PatternError, data, matcher
 from sandbox.aws.extensions.wiring import replace_response
 
+KEPT_EVENTS = 5_000
+"""Of each stream, the latest: all is in memory."""
+
 _describe = LogGroup.to_describe_dict
 
 
@@ -61,6 +64,8 @@ class LogsResponse(MotoResponse):  # type: ignore[misc]
             backend = cloudwatch_backends[self.current_account][self.region]
             for event in self._get_param("logEvents"):
                 _publish(backend, event, filters)
+        stream = group.streams[self._get_param("logStreamName")]
+        del stream.events[:-KEPT_EVENTS]
         return answer
 
     def _drop_filters(self, group: str, name: str | None = None) -> None:
@@ -99,9 +104,7 @@ class LogsResponse(MotoResponse):  # type: ignore[misc]
 def _publish(backend: Any, event: dict[str, Any], filters: list[dict[str, Any]]) -> None:
     when = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).replace(tzinfo=None)
     for datum in data(event["message"], filters):
-        dimensions = [{"Name": name, "Value": value} for name, value in datum.dimensions.items()]
-        one = {"MetricName": datum.name, "Value": datum.value, "Unit": datum.unit, "Timestamp": when}
-        backend.put_metric_data(datum.namespace, [{**one, "Dimensions": dimensions}])
+        backend.minutes.add(datum, when)
 
 
 def install() -> None:

@@ -1,8 +1,9 @@
-"""Composite alarms beside moto's metric alarms, in the same name space."""
+"""Composite alarms beside moto's metric alarms, in the same name space, and metrics that are made of log lines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import RLock
 from typing import Any
 
 from moto.cloudwatch import models
@@ -10,6 +11,7 @@ from moto.cloudwatch.exceptions import ValidationError
 from moto.core.utils import utcnow
 
 from sandbox.aws.extensions.cloudwatch.actions import Change, carry_out
+from sandbox.aws.extensions.cloudwatch.minutes import Minutes
 from sandbox.aws.extensions.cloudwatch.rule import Rule, RuleError, parse
 
 MAX_DEPTH = 50
@@ -44,6 +46,12 @@ class CloudWatchBackend(models.CloudWatchBackend):  # type: ignore[misc]
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.composites: dict[str, CompositeAlarm] = {}
+        self.minutes = Minutes()
+        self._turning = RLock()
+        """Held while an alarm changes its state: by a call, or because of its values."""
+
+    def get_all_metrics(self) -> list[models.MetricDatumBase]:
+        return [*super().get_all_metrics(), *self.minutes.all()]
 
     def put_metric_alarm(self, name: str, *args: Any, **kwargs: Any) -> models.Alarm:
         """A new alarm begins without data; a changed one keeps its state and its tags."""
@@ -81,12 +89,13 @@ class CloudWatchBackend(models.CloudWatchBackend):  # type: ignore[misc]
 
     def set_alarm_state(self, alarm_name: str, reason: str, reason_data: str, state_value: str) -> None:
         """Carries out the actions of the alarm and of every composite whose rule turns with it."""
-        before = {name: self._state(name, 0) for name in (*self.alarms, *self.composites)}
-        super().set_alarm_state(alarm_name, reason, reason_data, state_value)
-        for name, old in before.items():
-            new = self._state(name, 0)
-            if new != old:
-                carry_out(self._change(name, old, new))
+        with self._turning:
+            before = {name: self._state(name, 0) for name in (*self.alarms, *self.composites)}
+            super().set_alarm_state(alarm_name, reason, reason_data, state_value)
+            for name, old in before.items():
+                new = self._state(name, 0)
+                if new != old:
+                    carry_out(self._change(name, old, new))
 
     def _change(self, name: str, old: str, new: str) -> Change:
         composite, alarm = self.composites.get(name), self.alarms.get(name)
