@@ -23,12 +23,14 @@ from outbox import HOST, Server
 from bench.egress import Egress
 from components.envoy.bank_clusters import egress_files
 from components.gateway_settings import limits_for
+from components.payments import ACCOUNT_CONCURRENCY
 from contracts import api_keys
 from contracts.api_keys import KeyKind
 from contracts.deadlines import Deadlines
 from contracts.shard_map import SLOTS, Shard, ShardMap
 from sandbox.dataplane.banks import Banks
 from sandbox.dataplane.traces import Collector, Span, found
+from workloads.relay import health
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION, SECRET, ACCOUNT, MARKET, BANK = "eu-west-1", "s" * 43, "acct_traced1", "one", "alpha"
@@ -86,11 +88,15 @@ def way(folder: Path) -> Iterator[Way]:
         )
         files = _files(folder, database.port, egress)
         api, scorer, relay = settings.payments_host, settings.fraud.host, next(addresses)
-        _run(stack, ["workloads.scorer"], scorer, {**told, "BUDGET_MS": "900", "FEATURE_READ_MS": "500"})
-        _run(stack, ["workloads.payments", "serve", *files], api, told)
-        _run(stack, ["workloads.relay", "relay", files[0]], relay, told)
-        for address, port in ((scorer, settings.fraud.port), (api, settings.payments_port), (relay, 8082)):
-            until(partial(listens, address, port), f"{address}:{port}", START_S)
+        times = {"BUDGET_MS": "900", "FEATURE_READ_MS": "500"}
+        ports = {scorer: settings.fraud.port, api: settings.payments_port, relay: health.PORT}
+        running = [
+            _run(stack, ["workloads.scorer"], scorer, {**told, **times, "PAYMENTS_URL": f"http://{api}:8080"}),
+            _run(stack, ["workloads.payments", "serve", *files], api, told),
+            _run(stack, ["workloads.relay", "relay", files[0]], relay, told),
+        ]
+        for process, (address, port) in zip(running, ports.items(), strict=True):
+            until(partial(_answers, process, address, port), f"{address}:{port}", START_S)
         envoy = start_envoy(folder)
         stack.callback(_end, envoy)
         url = json.loads((folder / "envoy" / "lds.json").read_text())["resources"][0]["address"]["socket_address"]
@@ -153,6 +159,7 @@ def _aws(stack: ExitStack) -> dict[str, str]:
         "SUBJECT_KEYS_TABLE": "keys",
         "SUBJECTS_KEY_ARN": client("kms").create_key()["KeyMetadata"]["Arn"],
         "FRAUD_FAIL_MODE": MODES,
+        "ACCOUNT_CONCURRENCY": json.dumps(dict(ACCOUNT_CONCURRENCY)),
         "EVENT_STREAM": "events",
         "ARCHIVE_BUCKET": "archive",
     }
@@ -187,12 +194,18 @@ def _files(folder: Path, port: int, egress: Egress) -> list[str]:
     return [f"--{name}={folder / name}.json" for name in contents]
 
 
-def _run(stack: ExitStack, words: list[str], address: str, told: Mapping[str, str]) -> None:
+def _run(stack: ExitStack, words: list[str], address: str, told: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = subprocess.Popen(
         [sys.executable, "-m", *words], cwd=ROOT, env={**own, **told, "PYTHONPATH": str(ROOT), "POD_IP": address}
     )
     stack.callback(_end, process)
+    return process
+
+
+def _answers(process: "subprocess.Popen[bytes]", address: str, port: int) -> bool:
+    assert process.poll() is None, f"{process.args} ended"
+    return listens(address, port)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
