@@ -2,6 +2,7 @@
 network policies know them by."""
 
 import functools
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -124,8 +125,14 @@ class AwsNetworks:
             time.sleep(REFRESH_S)
 
     def _has_agent(self, key: ClusterKey) -> bool:
+        """Whether the add-on is there and its agent is told to take spans."""
         eks = client("eks", key.account, key.region, self._url)
-        return TRACE_ADD_ON in eks.list_addons(clusterName=key.name)["addons"]
+        try:
+            add_on = eks.describe_addon(clusterName=key.name, addonName=TRACE_ADD_ON)["addon"]
+        except eks.exceptions.ResourceNotFoundException:
+            return False
+        told = json.loads(add_on.get("configurationValues") or "{}").get("agent", {}).get("config", {})
+        return "otlp" in told.get("traces", {}).get("traces_collected", {})
 
     def _networks(self, key: ClusterKey) -> tuple[IPv4Network, ...]:
         eks, ec2 = (client(service, key.account, key.region, self._url) for service in ("eks", "ec2"))

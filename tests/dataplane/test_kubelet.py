@@ -373,7 +373,12 @@ def test_spans_reach_the_agent_of_a_declared_add_on_where_a_policy_lets_them(spa
         return as_pod(process["pid"], SEND).returncode == 0
 
     assert not sent(), "no add-on takes them"
-    sandbox.client("eks").create_addon(clusterName=CLUSTER, addonName="amazon-cloudwatch-observability")
+    configuration = {"agent": {"config": {"traces": {"traces_collected": {"otlp": {"http_endpoint": "0.0.0.0:4318"}}}}}}
+    sandbox.client("eks").create_addon(
+        clusterName=CLUSTER,
+        addonName="amazon-cloudwatch-observability",
+        configurationValues=json.dumps(configuration),
+    )
     wait(sent, WITHIN_S, "the agent takes spans")
     space.apply(egress_to_agent("sender", "amazon-cloudwatch.somebody-else"))
     wait(lambda: not sent(), WITHIN_S, "no policy lets the sender")
