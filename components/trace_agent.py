@@ -3,8 +3,8 @@ on every node, and who that is to a network policy.
 
 The agent is told to take OTLP and hands spans to X-Ray
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Agent-OpenTelemetry-metrics.html). The
-add-on's operator opens what it is told as ports of the agent's Service. From version 8.0.0 on the add-on does so by itself, at
-the same ports, and wants Transaction Search for it
+add-on's operator opens what it is told as ports of the agent's Service. From version 8.0.0 on the add-on takes OTLP by
+itself, at the same ports, and wants Transaction Search for it
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/eks-observability-addon-otlp-endpoint.html).
 """
 
