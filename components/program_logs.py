@@ -1,4 +1,5 @@
 """Log lines of the cell's programs: one log group, and how an add-on of the cluster ships what pods write to stdout.
+Their spans go to the same add-on's agent (`components/trace_agent.py`).
 
 Each line arrives as Fluent Bit gives it: `log_processed` has the fields of the program's JSON, `kubernetes` says whose
 line it is. Metric filters read both (`components/path_metrics.py`).
@@ -11,6 +12,7 @@ from typing import Final
 
 import pulumi
 
+from components import trace_agent
 from components.iam import allow, policy
 
 ADD_ON: Final = "amazon-cloudwatch-observability"
@@ -73,25 +75,23 @@ def group_name(cell: str) -> str:
 
 
 def settings(cell: str) -> Mapping[str, object]:
-    """Configuration of the add-on: container logs of the programs to their group, and nothing else.
+    """Configuration of the add-on: container logs of the programs to their group, spans to X-Ray, and nothing else.
 
-    The names are those of the add-on's chart (https://github.com/aws-observability/helm-charts, release 4.10). Fluent
-    Bit's pods mount certificates that come with the agent, so that stays, and listens for metrics that nobody sends.
+    The names are those of the add-on's chart (https://github.com/aws-observability/helm-charts, release 4.10).
     """
     paths = ", ".join(f"/var/log/containers/*_{namespace}_*.log" for namespace in PROGRAM_NAMESPACES)
     whole = "\n".join((_READ.format(paths=paths, buffer=BUFFER_MB), _NAME, _SEND.format(group=group_name(cell))))
     files = {"application-log.conf": whole, "dataplane-log.conf": "", "host-log.conf": ""}
     return {
         "containerLogs": {"enabled": True, "fluentBit": {"config": {"extraFiles": files}}},
-        "agent": {
-            "config": {"metrics": {"metrics_collected": {"statsd": {"service_address": "127.0.0.1:8125"}}}},
-        },
+        "agent": {"config": {"traces": trace_agent.TAKES}},
         # In Auto Mode the first node is of AWS's own pool, which is tainted.
         "manager": {"tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}]},
     }
 
 
 def write_policy(region: str, account_id: str, cell: str) -> pulumi.Output[str]:
-    """What the add-on's role may do: streams and lines of the one group, which is made before."""
+    """What the add-on's role may do: streams and lines of the one group, which is made before, and spans."""
     group = f"arn:aws:logs:{region}:{account_id}:log-group:{group_name(cell)}:*"
-    return policy(allow("WriteLines", ["logs:CreateLogStream", "logs:PutLogEvents"], [group]))
+    lines = allow("WriteLines", ["logs:CreateLogStream", "logs:PutLogEvents"], [group])
+    return policy(lines, trace_agent.hands_on())

@@ -1,14 +1,17 @@
 """Where a cell's programs send their spans: the CloudWatch agent that the add-on `amazon-cloudwatch-observability` runs
 on every node, and who that is to a network policy.
 
-The add-on from version 8.0.0 on takes OTLP over HTTP at port 4318, in plaintext, and hands spans to X-Ray where the
-account has Transaction Search turned on
+The agent is told to take OTLP and hands spans to X-Ray
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Agent-OpenTelemetry-metrics.html). The
+add-on's operator opens what it is told as ports of the agent's Service. From version 8.0.0 on the add-on takes OTLP by
+itself, at the same ports, and wants Transaction Search for it
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/eks-observability-addon-otlp-endpoint.html).
 """
 
 from collections.abc import Mapping
 from typing import Final
 
+from components.iam import Statement, allow
 from components.reachability import Party, Pods, Port
 
 TELEMETRY: Final = "telemetry"
@@ -28,6 +31,18 @@ AGENT: Final = Party(
     place=Pods(namespace=NAMESPACE, labels={"app.kubernetes.io/instance": f"{NAMESPACE}.cloudwatch-agent"}),
     ports=(Port(number=PORT),),
 )
+
+
+TAKES: Final[Mapping[str, object]] = {
+    "traces_collected": {"otlp": {"http_endpoint": f"0.0.0.0:{PORT}", "grpc_endpoint": "127.0.0.1:4317"}}
+}
+"""Section `traces` of the agent's configuration. gRPC is used by nobody, and open to nobody."""
+
+
+def hands_on() -> Statement:
+    """What the agent's role may do with spans. X-Ray takes these actions on no narrower resource
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html)."""
+    return allow("WriteSpans", ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"])
 
 
 def needs(endpoint: str | None) -> tuple[str, ...]:

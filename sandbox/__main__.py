@@ -4,9 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from sandbox.dataplane import control
+from sandbox.dataplane import control, traces
 from sandbox.lifecycle import commands, environment, logs
 from sandbox.lifecycle.home import Home, SandboxError
 from sandbox.lifecycle.report import pods_table, table
@@ -45,6 +46,8 @@ def _run(options: argparse.Namespace, home: Home) -> None:
             commands.warn_of_stale(home, run)
         case "logs":
             logs.show(home, options.name, follow=options.follow)
+        case "trace":
+            _trace(home.dataplane / traces.FOLDER, options.id, options.output)
         case "ps":
             commands.require_running(home)
             found = control.ask(home, "ps")
@@ -56,6 +59,20 @@ def _run(options: argparse.Namespace, home: Home) -> None:
         case "sql":
             commands.require_running(home)
             _sql(control.ask(home, "sql", stack=options.stack, shard=options.shard), options.command_text)
+
+
+def _trace(folder: Path, id_: str, output: str) -> None:
+    found = traces.found(folder, id_)
+    if not found:
+        raise SandboxError(
+            f"{id_}: no span of it is kept; the gateway keeps its share of the traces (gateway.sampledPercent), every "
+            "refusal, and every payment without a fraud decision; spans arrive some seconds after they end"
+        )
+    if output == "json":
+        print(commands.dump(found))
+        return
+    for trace, spans in found.items():
+        print(f"trace {trace}\n{'at ms':>9} {'took ms':>9}", *traces.tree(spans), sep="\n")
 
 
 def _sql(client: dict[str, Any], text: str | None) -> None:
@@ -81,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("-f", "--follow", action="store_true", help="go on printing what is appended")
     ps = subparsers.add_parser("ps", help="what runs: pods, databases, banks, and what is declared and not run")
     ps.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    trace = subparsers.add_parser("trace", help="the spans of a payment's way, as a tree")
+    trace.add_argument("id", help="of a trace, a request (x-request-id), a payment, a refund or an event")
+    trace.add_argument("-o", "--output", choices=("table", "json"), default="table")
     fault = subparsers.add_parser("fault", help="break something, and mend it")
     fault.add_argument(
         "name", help="bank-{hang,500,reset,drip}:BANK, scorer-{dead,slow,stop}, relay-dead, shard-restart"

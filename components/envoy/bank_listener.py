@@ -78,7 +78,8 @@ def egress_listener(routes_file: str, routes: str, otlp_endpoint: str | None = N
         request_timeout=duration(REQUEST_S),
     )
     if otlp_endpoint is not None:
-        manager.tracing.CopyFrom(tracing(otlp_endpoint, "egress", 0, TRACED))
+        # Of what its callers keep: Envoy asks for both, their flag and its own share.
+        manager.tracing.CopyFrom(tracing(otlp_endpoint, "egress", 100, TRACED))
     return listener("egress", PORT, manager)
 
 

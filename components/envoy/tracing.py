@@ -27,8 +27,8 @@ UNTOLD: Final = ("http.url", "user_agent", "peer.address")
 def tracing(
     endpoint: str, service: str, sampled_percent: int, headers: Mapping[str, str]
 ) -> http_connection_manager_pb2.HttpConnectionManager.Tracing:
-    """`sampled_percent`: of the traces that begin here; others go on as they are. `headers`: attribute of a span ->
-    header of the request that has its value."""
+    """`sampled_percent`: of the requests that come without a context, and of those whose caller keeps the trace; no
+    others are. `headers`: attribute of a span -> header of the request that has its value."""
     http = http_service_pb2.HttpService()
     http.http_uri.uri = f"{endpoint}/v1/traces"
     http.http_uri.cluster = COLLECTOR

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -23,7 +23,19 @@ WINDOWS = 60
 NONE_TAKEN = "none of {} payments was acknowledged: nothing is proven; see the refusals"
 
 TOTAL = "total"
-"""Stage: from the moment a call was due until its answer."""
+STAGES: Final[Mapping[str, str]] = {
+    TOTAL: "from the moment a call was due until its answer",
+    "fraud": "gateway: limits and fraud decision, until payments is called",
+    "api": "payments API: all of the following",
+    "auth": "API key checked",
+    "keys": "personal fields sealed under their people's keys",
+    "tx1": "idempotency key and payment kept",
+    "bank": "the bank's answer, through the egress gateway",
+    "tx2": "outcome and event written",
+    "release": "both given up again: nothing was sent to the bank",
+}
+"""Stage of a call -> what it is, in the order of a report. All but the first are what gateway and API say themselves,
+in Server-Timing."""
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -72,8 +84,13 @@ def _latency(answers: Iterable[Answer]) -> dict[str, dict[str, float]]:
                 stages[stage].append(milliseconds)
     return {
         stage: {f"p{share * 100:g}": round(quantile(values, share), 2) for share in QUANTILES}
-        for stage, values in sorted(stages.items())
+        for stage, values in sorted(stages.items(), key=lambda item: _place(item[0]))
     }
+
+
+def _place(stage: str) -> tuple[int, str]:
+    """Known stages in their order, others behind them by name."""
+    return (list(STAGES).index(stage) if stage in STAGES else len(STAGES)), stage
 
 
 def _banks(answers: Iterable[Answer]) -> dict[str, dict[str, Any]]:
@@ -137,7 +154,7 @@ def _bank_series(plan: Plan, answers: Iterable[Answer]) -> dict[str, list[list[f
 def page(numbers: Mapping[str, Any]) -> str:
     """The HTML page: no script, no reference to anything outside; names are escaped."""
     templates = Environment(loader=PackageLoader("operations.probe"), autoescape=True, undefined=StrictUndefined)
-    return templates.get_template("report.html").render(found=numbers, plots=_plots(numbers))
+    return templates.get_template("report.html").render(found=numbers, plots=_plots(numbers), stages=STAGES)
 
 
 def write(numbers: Mapping[str, Any], path: Path) -> None:

@@ -154,7 +154,7 @@ class Network:
         """(port to listen on, name of the cluster, who is behind it) of each port of the server."""
         server = self.outside.get((pair.cluster, pair.server)) or self.outside.get((None, pair.server))
         if server is not None:
-            end = ServerEnd(OutsideEnd(networks=server.networks), server.port, server.target)
+            end = ServerEnd(server.pod or OutsideEnd(networks=server.networks), server.port, server.target)
             yield server.listen, f"{pair.cluster.name} {pair.server}", [end]
             return
         service = _service(cluster, pair.server)

@@ -19,8 +19,9 @@ from sandbox.dataplane.identity import PATH, Agent, PodIdentity
 from sandbox.dataplane.log_shipper import LogShipper
 from sandbox.dataplane.network import OPERATOR, Connections, Network
 from sandbox.dataplane.node_proxy import NodeProxy
-from sandbox.dataplane.outside import AGENT, AWS, AwsNetworks, Outside
+from sandbox.dataplane.outside import AGENT, AWS, TRACE_AGENT, AwsNetworks, Outside
 from sandbox.dataplane.pod import PodRun, Surroundings
+from sandbox.dataplane.traces import FOLDER, Collector
 from sandbox.kubernetes.apiserver import SCHEMA_ONLY_URL
 from sandbox.kubernetes.client import Manifest
 from sandbox.kubernetes.errors import ApiError, Unreachable
@@ -56,6 +57,7 @@ class Node:
         self._claim = Claim(zlib.crc32(str(home.path).encode()))
         self.network = Network(octet=self._claim.octet)
         self._agent = Agent((f"127.{self._claim.octet}.{AGENT_IP}", 0), self._url, tell)
+        self._traces = Collector(self._folder / FOLDER, f"127.{self._claim.octet}.{AGENT_IP}")
         self._shipper = LogShipper(self._agent, self._url, tell)
         self._proxy = NodeProxy(self._folder / "node", home.logs / "node-proxy.log")
         self._aws = AwsNetworks(self._url, self.wake, tell)
@@ -104,6 +106,7 @@ class Node:
             self._planned = None
             self.faults.active.clear()
         self.guests.clear()
+        self._traces.clear()
 
     @property
     def proxy_pid(self) -> int | None:
@@ -199,6 +202,8 @@ class Node:
         }
         table[(None, AGENT)] = outside.agent(self._agent.address)
         for key in self.clusters:
+            if self._aws.traced(key):
+                table[(key, TRACE_AGENT)] = outside.trace_agent(self._traces.address)
             if networks := self._aws.of(key):
                 table[(key, AWS)] = Outside(
                     networks=networks, port=outside.AWS_PORT, listen=self._port, target=("127.0.0.1", self._port)

@@ -2,6 +2,7 @@
 network policies know them by."""
 
 import functools
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ import boto3
 from sandbox.dataplane.addresses import listen_port
 from sandbox.dataplane.cluster import ClusterKey
 from sandbox.dataplane.node_proxy import Address
+from sandbox.dataplane.policy import PodEnd
 
 PUBLIC = (IPv4Network("198.51.100.0/24"),)
 """What banks, and AWS where a VPC has no endpoints, look like to a policy: public addresses (RFC 5737)."""
@@ -27,16 +29,23 @@ AWS = "aws"
 AWS_PORT = 443
 """Port of the AWS API in policies; here it has the emulator's."""
 
+TRACE_ADD_ON, TRACE_NAMESPACE = "amazon-cloudwatch-observability", "amazon-cloudwatch"
+TRACE_AGENT = f"cloudwatch-agent.{TRACE_NAMESPACE}.svc.cluster.local"
+TRACE_PORT = 4318
+"""Where the add-on's agent takes spans over OTLP/HTTP
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/eks-observability-addon-otlp-endpoint.html)."""
+
 REFRESH_S = 3.0
-"""Seconds between two looks at the VPC endpoints of a cluster."""
+"""Seconds between two looks at the VPC endpoints and the add-on of a cluster."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outside:
     """A server: `networks` and `port` are what policies say of it, `listen` is the port at which pods reach it,
-    `target` where it is."""
+    `target` where it is. `pod`: what policies know one as that EKS would run as pods, in place of `networks`."""
 
-    networks: tuple[IPv4Network, ...]
+    networks: tuple[IPv4Network, ...] = ()
+    pod: PodEnd | None = None
     port: int
     listen: int
     target: Address
@@ -56,6 +65,16 @@ def bank(target: Address, port: int) -> Outside:
     return Outside(networks=PUBLIC, port=port, listen=listen_port(port), target=target)
 
 
+def trace_agent(target: Address) -> Outside:
+    """By the labels that the add-on's operator gives the agent's pods."""
+    pod = PodEnd(
+        namespace=TRACE_NAMESPACE,
+        labels={"app.kubernetes.io/instance": f"{TRACE_NAMESPACE}.cloudwatch-agent"},
+        namespace_labels={"kubernetes.io/metadata.name": TRACE_NAMESPACE},
+    )
+    return Outside(pod=pod, port=TRACE_PORT, listen=TRACE_PORT, target=target)
+
+
 @functools.cache
 def client(service: str, account: str, region: str, endpoint_url: str) -> Any:
     """boto3 as the sandbox itself, in whichever account: the emulator takes the header of the sandbox's key. Kept:
@@ -71,11 +90,13 @@ def client(service: str, account: str, region: str, endpoint_url: str) -> Any:
 
 
 class AwsNetworks:
-    """Subnets of the interface endpoints in each cluster's VPC, looked up in the background."""
+    """Subnets of the interface endpoints in each cluster's VPC, and whether it has the add-on that takes spans; looked
+    up in the background."""
 
     def __init__(self, endpoint_url: str, changed: Callable[[], None], tell: Callable[[str], None]) -> None:
         self._url, self._changed, self._tell = endpoint_url, changed, tell
         self._known: dict[ClusterKey, tuple[IPv4Network, ...]] = {}
+        self._traced: dict[ClusterKey, bool] = {}
         self._wanted: list[ClusterKey] = []
         threading.Thread(target=self._run, name="aws-networks", daemon=True).start()
 
@@ -86,18 +107,32 @@ class AwsNetworks:
         """Empty until they are known: then nobody reaches AWS yet."""
         return self._known.get(cluster, ())
 
+    def traced(self, cluster: ClusterKey) -> bool:
+        """Whether somebody takes spans there."""
+        return self._traced.get(cluster, False)
+
     def _run(self) -> None:
         while True:
             for key in self._wanted:
                 try:
-                    found = self._networks(key)
+                    found, traced = self._networks(key), self._has_agent(key)
                 except Exception as error:  # the account may be emptied meanwhile, in any of many ways
                     self._tell(f"endpoints of {key.name}: {error}")
                     continue
-                if self._known.get(key) != found:
-                    self._known[key] = found
+                if (self._known.get(key), self._traced.get(key)) != (found, traced):
+                    self._known[key], self._traced[key] = found, traced
                     self._changed()
             time.sleep(REFRESH_S)
+
+    def _has_agent(self, key: ClusterKey) -> bool:
+        """Whether the add-on is there and its agent is told to take spans."""
+        eks = client("eks", key.account, key.region, self._url)
+        try:
+            add_on = eks.describe_addon(clusterName=key.name, addonName=TRACE_ADD_ON)["addon"]
+        except eks.exceptions.ResourceNotFoundException:
+            return False
+        told = json.loads(add_on.get("configurationValues") or "{}").get("agent", {}).get("config", {})
+        return "otlp" in told.get("traces", {}).get("traces_collected", {})
 
     def _networks(self, key: ClusterKey) -> tuple[IPv4Network, ...]:
         eks, ec2 = (client(service, key.account, key.region, self._url) for service in ("eks", "ec2"))

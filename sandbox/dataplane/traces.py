@@ -17,6 +17,9 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
+FOLDER = "traces"
+"""Below the data plane's folder."""
+
 PATH = "/v1/traces"
 FILE, BEFORE = "spans.jsonl", "spans.1.jsonl"
 FILE_BYTES = 16 * 1024 * 1024

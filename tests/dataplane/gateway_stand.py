@@ -263,16 +263,21 @@ def running(
     try:
         if scorer:
             stand.start_scorer()
-        command = [ENVOY, "-c", home / "envoy" / "bootstrap.json", "--disable-hot-restart", "--concurrency", "2"]
-        quick = ["--log-level", "warning", "--file-flush-interval-msec", "50"]
-        with (home / "log").open("wb") as log:
-            stand.envoy = subprocess.Popen(
-                [*map(str, command), *quick], stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "CELL": "here"}
-            )
+        stand.envoy = start_envoy(home)
         until(lambda: _ready(stand), "the gateway is ready")
         yield stand
     finally:
         stand.stop()
+
+
+def start_envoy(home: Path) -> "subprocess.Popen[bytes]":
+    """The gateway's process on the files of `prepared`."""
+    command = [ENVOY, "-c", home / "envoy" / "bootstrap.json", "--disable-hot-restart", "--concurrency", "2"]
+    quick = ["--log-level", "warning", "--file-flush-interval-msec", "50"]
+    with (home / "log").open("wb") as log:
+        return subprocess.Popen(
+            [*map(str, command), *quick], stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "CELL": "here"}
+        )
 
 
 def _ready(stand: Stand) -> bool:

@@ -338,6 +338,55 @@ def test_a_pod_has_the_credentials_of_its_role_and_no_others(space: Space) -> No
     assert f":assumed-role/back/eks-{CLUSTER}-back-" in found.stdout, found.stderr
 
 
+AGENT = "cloudwatch-agent.amazon-cloudwatch.svc.cluster.local"
+SEND = """
+import json, os, urllib.request
+payment = [{"key": "payment", "value": {"stringValue": "pay_kubelet"}}]
+span = {"traceId": "0" * 31 + "1", "spanId": "0" * 15 + "1", "name": "create", "attributes": payment}
+span |= {"startTimeUnixNano": "1000", "endTimeUnixNano": "2000"}
+body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+request = urllib.request.Request(os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] + "/v1/traces", json.dumps(body).encode())
+urllib.request.urlopen(request, timeout=5)
+"""
+
+
+def egress_to_agent(name: str, instance: str) -> Manifest:
+    """Pods `name` call the pods of this instance in the add-on's namespace only."""
+    made = policy(name, None)
+    peer = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "amazon-cloudwatch"}},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/instance": instance}},
+    }
+    rule = {"to": [peer], "ports": [{"port": 4318, "protocol": "TCP"}]}
+    made["spec"] |= {"policyTypes": ["Egress"], "egress": [rule]}
+    return made
+
+
+def test_spans_reach_the_agent_of_a_declared_add_on_where_a_policy_lets_them(space: Space) -> None:
+    sandbox = space.eks.sandbox
+    env = [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": f"http://{AGENT}:4318"}]
+    space.apply(config_map("sender", "sender", f"back.{space.name}.svc.cluster.local"), deployment("sender", env=env))
+    wait(lambda: space.available("sender"), WITHIN_S, "the sender")
+    [process] = space.processes("sender")
+
+    def sent() -> bool:
+        return as_pod(process["pid"], SEND).returncode == 0
+
+    assert not sent(), "no add-on takes them"
+    configuration = {"agent": {"config": {"traces": {"traces_collected": {"otlp": {"http_endpoint": "0.0.0.0:4318"}}}}}}
+    sandbox.client("eks").create_addon(
+        clusterName=CLUSTER,
+        addonName="amazon-cloudwatch-observability",
+        configurationValues=json.dumps(configuration),
+    )
+    wait(sent, WITHIN_S, "the agent takes spans")
+    space.apply(egress_to_agent("sender", "amazon-cloudwatch.somebody-else"))
+    wait(lambda: not sent(), WITHIN_S, "no policy lets the sender")
+    space.apply(egress_to_agent("sender", "amazon-cloudwatch.cloudwatch-agent"))
+    wait(sent, WITHIN_S, "the policy lets the sender")
+    assert "create  payment=pay_kubelet" in sandbox.command("trace", "pay_kubelet").stdout
+
+
 def test_a_pod_without_egress_reaches_neither_aws_nor_its_credentials(space: Space) -> None:
     [process] = space.processes("back")
     closed = {

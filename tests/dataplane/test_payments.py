@@ -25,6 +25,7 @@ from contracts import api_keys, events
 from contracts.api_keys import KeyKind
 from contracts.shard_map import SLOTS, Shard, ShardMap
 from contracts.shard_map import parse as parse_map
+from operations.probe.load import server_timing
 from workloads import logs
 from workloads.database import Databases, Login, Place, parse_shards
 from workloads.mounted import Mounted
@@ -265,6 +266,29 @@ def written() -> Iterator[io.StringIO]:
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
+
+
+def test_the_answer_tells_how_long_each_stage_took(world: Run) -> None:
+    async def body(w: World) -> None:
+        made = server_timing((await w.post()).headers["server-timing"])
+        assert list(made) == ["auth", "keys", "tx1", "bank", "tx2", "api"]
+        assert sum(made.values()) - made["api"] <= made["api"] + 0.1
+        asked = server_timing((await w.client.get("/v1/payments/pay_x", headers=headed("-"))).headers["server-timing"])
+        assert list(asked) == ["auth", "api"]
+
+    world(body)
+
+
+def test_the_context_of_a_payment_is_kept_beside_its_event_and_not_in_it(world: Run) -> None:
+    async def body(w: World) -> None:
+        came = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        await w.post(traceparent=came)
+        (row,) = await w.rows("SELECT traceparent, envelope FROM outbox")
+        assert row["traceparent"].split("-")[1] == came.split("-")[1]
+        assert came.split("-")[1] not in row["envelope"]
+        await w.chain()
+
+    world(body)
 
 
 def test_a_payment_is_one_booking_one_row_and_one_event(world: Run) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 from gateway_stand import PATIENCE_S, Stand, addresses, key, running, until
+from whole_way import Way, payment, way
 
+from operations.probe.load import server_timing
 from sandbox.dataplane.traces import Collector, Span, kept
 
 pytestmark = pytest.mark.dataplane
@@ -100,3 +102,60 @@ def test_nothing_that_a_caller_writes_is_in_a_span(traced: Traced) -> None:
     files = [path.read_text() for path in traced.folder.glob("*.jsonl")]
     assert files
     assert not [text for text in files if CANARY in text]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
+    with way(tmp_path_factory.mktemp("way")) as made:
+        yield made
+
+
+def way_of(spans: Sequence[Span]) -> set[tuple[str, str, str]]:
+    """(service and name of the parent, service, name) of each span; an empty parent begins the trace."""
+    by_id = {span["span"]: span for span in spans}
+
+    def above(span: Span) -> str:
+        return "" if span["parent"] is None else "{service}: {name}".format(**by_id[span["parent"]])
+
+    return {(above(span), span["service"], span["name"]) for span in spans}
+
+
+SCORER = "async envoy.service.auth.v3.Authorization.Check egress"
+WAY = {
+    ("", "gateway", "ingress"),
+    ("gateway: ingress", "gateway", SCORER),
+    (f"gateway: {SCORER}", "scorer", "decide"),
+    ("scorer: decide", "scorer", "features"),
+    ("gateway: ingress", "gateway", "router payments egress"),
+    ("gateway: router payments egress", "payments", "create"),
+    *(("payments: create", "payments", stage) for stage in ("auth", "keys", "tx1", "bank", "tx2")),
+    ("payments: bank", "egress", "ingress"),
+    ("egress: ingress", "egress", "router bank.one.alpha egress"),
+    ("payments: tx2", "relay", "relay"),
+}
+
+
+def test_a_payment_is_one_trace_from_the_gateway_to_the_relay(whole: Way) -> None:
+    answer = whole.post("key-1", payment())
+    assert answer.status_code == 201, answer.text
+    spans = whole.spans(answer.json()["id"], lambda spans: len(spans) >= len(WAY))
+    assert way_of(spans) == WAY
+    assert {span["error"] for span in spans} == {False}
+
+
+def test_a_customer_is_told_the_stages_of_gateway_and_api(whole: Way) -> None:
+    stages = server_timing(whole.post("key-2", payment()).headers["server-timing"])
+    assert set(stages) == {"fraud", "auth", "keys", "tx1", "bank", "tx2", "api"}
+    assert all(milliseconds > 0 for milliseconds in stages.values())
+
+
+def test_a_card_number_is_in_no_span_of_the_whole_way(whole: Way) -> None:
+    refused = [
+        whole.post("key-3", payment(description=CANARY)),
+        whole.post(CANARY, payment()),
+        whole.post("key-4", payment(payment_method=CANARY), **{"user-agent": CANARY}),
+    ]
+    assert {answer.status_code for answer in refused} == {400}
+    for answer in refused:
+        whole.spans(answer.headers["x-request-id"], lambda spans: "payments" in {span["service"] for span in spans})
+    assert CANARY not in "".join(path.read_text() for path in whole.folder.glob("*.jsonl"))

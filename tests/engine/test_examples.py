@@ -65,6 +65,16 @@ class Example:
         outputs: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json"))
         return outputs
 
+    def down(self) -> None:
+        """Takes it away again."""
+        self.pulumi("destroy", "--yes", "--skip-preview", "--parallel=64")
+
+
+@pytest.fixture(scope="module")
+def started() -> dict[str, Example]:
+    """What runs, by name."""
+    return {}
+
 
 @pytest.fixture(scope="module")
 def account(sandbox: Sandbox) -> Sandbox:
@@ -74,14 +84,16 @@ def account(sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.fixture(scope="module")
-def start(account: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, Any]]]:
+def start(
+    account: Sandbox, started: dict[str, Example], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., dict[str, Any]]]:
     """`start(NAME, KEY=VALUE)`: outputs of that example."""
 
     def run(name: str, **settings: Any) -> dict[str, Any]:
         folder = tmp_path_factory.mktemp("examples") / name
         shutil.copytree(EXAMPLES / name, folder)
         (folder / "venv").symlink_to(sys.prefix)
-        example = Example(folder, account)
+        example = started[name] = Example(folder, account)
         example.pulumi("stack", "init", "--no-select")
         for key, value in {"accountId": PRODUCTION_ACCOUNT, **settings}.items():
             example.set(key, value)
@@ -121,15 +133,11 @@ def test_every_example_is_run_here() -> None:
     assert run == {folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()}
 
 
-PROGRAMS = {"bank-egress", "event-path", "fraud-scoring", "gateway", "payments"}
-"""Pages of the programs of a payment's way: `stacks/programs.py` shows them together, alone they call nobody."""
-
-
 def test_every_component_page_has_an_example() -> None:
     rows = re.findall(r"^\| \[([a-z-]+)\]\(\1/__main__\.py\) (.+)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
     shown = {name: set(re.findall(r"\(\.\./docs/components/([a-z-]+)\.md\)", cells)) for name, cells in rows}
     assert set(shown) == {folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()}
-    assert set().union(*shown.values()) == {page.stem for page in PAGES.glob("*.md")} - PROGRAMS
+    assert set().union(*shown.values()) == {page.stem for page in PAGES.glob("*.md")}
     for name, pages in shown.items():
         program = (EXAMPLES / name / "__main__.py").read_text()
         # Telemetry watches the parts of a whole cell, which makes it.
@@ -229,18 +237,30 @@ def test_runner(
     assert project["vpcConfig"]["vpcId"] == network["vpcId"]
 
 
-@pytest.mark.kubernetes
-def test_workloads(start: Callable[..., dict[str, Any]], network: dict[str, Any], cluster: dict[str, Any]) -> None:
-    login = kubeconfig(
+@pytest.fixture(scope="module")
+def login(cluster: dict[str, Any]) -> str:
+    """A kubeconfig."""
+    content = kubeconfig(
         name=cluster["clusterName"],
         region=DEFAULT_REGION,
         endpoint=cluster["clusterEndpoint"],
         certificate_authority=cluster["clusterCertificateAuthority"],
         role_arn=DEPLOYER,
     )
+    return json.dumps(content)
+
+
+@pytest.mark.kubernetes
+def test_workloads(
+    start: Callable[..., dict[str, Any]],
+    started: dict[str, Example],
+    login: str,
+    network: dict[str, Any],
+    cluster: dict[str, Any],
+) -> None:
     outputs = start(
         "workloads",
-        kubeconfig=json.dumps(login),
+        kubeconfig=login,
         clusterArn=cluster["clusterArn"],
         clusterName=cluster["clusterName"],
         vpcId=network["vpcId"],
@@ -248,6 +268,33 @@ def test_workloads(start: Callable[..., dict[str, Any]], network: dict[str, Any]
         images={name: IMAGE.replace("/example@", f"/example/{name}@") for name in ("ledger", "load-balancer")},
     )
     assert outputs["namespaces"] == {"payments": "payments", "controllers": "controllers"}
+    # Its namespaces and priorities are those of every cell: the next example has the cluster to itself.
+    started.pop("workloads").down()
+
+
+@pytest.mark.kubernetes
+def test_payment_path(
+    start: Callable[..., dict[str, Any]], login: str, cluster: dict[str, Any], account: Sandbox
+) -> None:
+    # Names of programs that the sandbox has not: what they need is not here, and declared is what they are.
+    names = {name: f"/example/{name}-declared@" for name in ("gateway", "scorer", "payments", "relay")}
+    outputs = start(
+        "payment-path",
+        kubeconfig=login,
+        clusterArn=cluster["clusterArn"],
+        cidrs={"public": "10.0.0.0/20", "workload": "10.0.64.0/18", "data": "10.0.16.0/20"},
+        images={name: IMAGE.replace("/example@", place) for name, place in names.items()},
+        proxyHost="s00.proxy-example.eu-west-1.rds.amazonaws.com",
+        streamName="example-events",
+        archiveBucket="example-archive",
+        ledgerQueueUrl=f"https://sqs.{DEFAULT_REGION}.amazonaws.com/{PRODUCTION_ACCOUNT}/example-ledger",
+    )
+    programs = {"archiver", "egress-0", "gateway", "ledger", "migrator", "payments", "relay", "scorer", "settler"}
+    assert set(outputs["programs"]) == programs
+    senders = {row.split()[0] for row in outputs["reachability"].splitlines()[1:]}
+    assert senders >= programs
+    table = account.client("dynamodb").describe_table(TableName=outputs["subjectKeysTable"])["Table"]
+    assert table["SSEDescription"]["SSEType"] == "KMS"
 
 
 def test_payment_cell(start: Callable[..., dict[str, Any]], log_bucket: str, account: Sandbox) -> None:

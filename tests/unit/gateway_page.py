@@ -21,6 +21,7 @@ from components.gateway_settings import (
     limits_for,
 )
 from components.payments import ACCOUNT_CONCURRENCY
+from components.trace_agent import ENDPOINT
 from operations.picture import Box, Picture, mermaid
 
 PAGE = Path(__file__).parents[2] / "docs" / "edge-gateway.md"
@@ -29,6 +30,7 @@ PEAK = 250
 
 STEPS = {
     "health_check": "health",
+    "kept": "refusals traced",
     "lua": "caller",
     "class-rate": "rates",
     "account-rate": "rates",
@@ -36,6 +38,7 @@ STEPS = {
     "adaptive": "requests at a time",
     "buffer": "body",
     "fraud": "fraud decision",
+    "forced": "undecided traced",
     "admission": "admission control",
     "router": "router",
 }
@@ -53,16 +56,16 @@ def step_of(filter_name: str) -> str:
 
 def way() -> Picture:
     """The filters in their order, and whom they call."""
-    names = [
-        one.name.removeprefix("envoy.filters.http.") for one in chain(Gateway(cell="cell", limits=limits_for(PEAK)))
-    ]
+    gateway = Gateway(cell="cell", limits=limits_for(PEAK), otlp_endpoint=ENDPOINT)
+    names = [one.name.removeprefix("envoy.filters.http.") for one in chain(gateway)]
     steps = [(step, tuple(found)) for step, found in groupby(names, step_of)]
     boxes = [Box(key=step, title=step, lines=found, frame="gateway") for step, found in steps]
     order = [step for step, _ in steps]
     arrows = [*pairwise(order), ("load balancer", order[0])]
-    others = {"load balancer": (), "scorer": ("grpc 9001",), "payments": ("http 8080",)}
+    others = {"load balancer": (), "scorer": ("grpc 9001",), "payments": ("http 8080",), "collector": ("otlp 4318",)}
     outside = [Box(key=name, title=name, lines=lines) for name, lines in others.items()]
-    return Picture(boxes=(*boxes, *outside), arrows=(*arrows, ("fraud decision", "scorer"), ("router", "payments")))
+    calls = [("fraud decision", "scorer"), ("router", "payments"), ("refusals traced", "collector")]
+    return Picture(boxes=(*boxes, *outside), arrows=(*arrows, *calls))
 
 
 def limits() -> str:

@@ -14,6 +14,7 @@ from components.cluster import ADD_ONS, ADD_ONS_ON_NODES, LOG_TYPES, Cluster, Cl
 from components.iam import allow, policy
 from components.nodes import NodeGroupArgs, Nodes, NodesArgs, architecture
 from components.pod_identity import PodIdentity, PodIdentityArgs
+from components.trace_agent import ENDPOINT, NAMESPACE
 from components.vocabulary import Compute, TagKey
 from stacks.workloads import CONTROLLERS, NAMESPACES
 
@@ -183,15 +184,23 @@ def test_the_lines_of_every_program_are_shipped_and_of_nobody_else(cluster: Regi
     assert read_from == set(NAMESPACES) - {CONTROLLERS}
 
 
-def test_what_ships_lines_may_write_to_their_group_only(cluster: Registered) -> None:
+def test_the_add_on_may_write_lines_to_their_group_and_spans_only(cluster: Registered) -> None:
     (association,) = cluster.of(ADD_ON)[f"test-{program_logs.ADD_ON}"].inputs["podIdentityAssociations"]
     assert association["serviceAccount"] == "cloudwatch-agent"
     trusted = cluster.of(ROLE)["test-cloudwatch-agent"].statement("Trust", "assumeRolePolicy")["Condition"]
     assert trusted["StringEquals"]["aws:RequestTag/kubernetes-namespace"] == "amazon-cloudwatch"
-    (statement,) = cluster.one("aws:iam/rolePolicy:RolePolicy", "test-cloudwatch-agent").document("policy")["Statement"]
-    assert set(statement["Action"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    lines, spans = cluster.one("aws:iam/rolePolicy:RolePolicy", "test-cloudwatch-agent").document("policy")["Statement"]
+    assert set(lines["Action"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
     group = cluster.one(LOG_GROUP, "test-programs").inputs["name"]
-    assert statement["Resource"] == f"arn:aws:logs:eu-west-1:123456789012:log-group:{group}:*"
+    assert lines["Resource"] == f"arn:aws:logs:eu-west-1:123456789012:log-group:{group}:*"
+    assert set(spans["Action"]) == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
+def test_the_agent_takes_spans_where_programs_send_them(cluster: Registered) -> None:
+    told = cluster.of(ADD_ON)[f"test-{program_logs.ADD_ON}"].document("configurationValues")["agent"]["config"]
+    listens = told["traces"]["traces_collected"]["otlp"]["http_endpoint"]
+    assert listens.rpartition(":")[2] == ENDPOINT.rpartition(":")[2]
+    assert program_logs.NAMESPACE == NAMESPACE
 
 
 def test_the_cni_and_the_identity_agent_are_there_before_nodes(cluster: Registered) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gateway_page import BY_CALLER, PAGE, page, way
 
-from components.gateway_filters import SCRIPT
+from components.gateway_filters import SCRIPTS
 from components.gateway_replies import REPLIES
 
 DATAPLANE = Path(__file__).parents[1] / "dataplane" / "test_gateway.py"
@@ -24,7 +24,7 @@ def test_the_picture_shows_the_scorer_asked_before_payments() -> None:
 
 
 def test_the_page_lists_what_the_caller_filter_refuses() -> None:
-    found = re.findall(r'refuse\(handle, "(\d+)", "([a-z-]+)"', SCRIPT.read_text(encoding="utf-8"))
+    found = re.findall(r'refuse\(handle, "(\d+)", "([a-z-]+)"', (SCRIPTS / "caller.lua").read_text(encoding="utf-8"))
     assert {reason: int(status) for status, reason in found} == BY_CALLER
 
 

@@ -173,6 +173,7 @@ def test_faults_end_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_server_timing_is_read_and_what_has_no_duration_left_out() -> None:
     assert server_timing("db;dur=1.5, cache;desc=hit, bank;desc=x;dur=2") == {"db": 1.5, "bank": 2.0}
+    assert server_timing("fraud;dur=2400e-3, late;dur=-e-3") == {"fraud": 2.4}
     assert server_timing("") == {}
 
 
@@ -197,6 +198,9 @@ def load_acknowledged(answer: Answer) -> Any:
     return Acknowledged(payment_id=str(answer.payment_id), account=answer.call.account, status=answer.status)
 
 
+FRAUD = "fraud;dur=2400e-3"
+"""As an Envoy writes it: microseconds, and what makes them milliseconds."""
+
 BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
 
 
@@ -207,6 +211,23 @@ def test_the_document_counts_what_customers_saw() -> None:
     assert numbers["latencyMs"]["total"] == {"p50": 50.0, "p90": 90.0, "p99": 100.0}
     assert sum(row["payments"] for row in numbers["banks"].values()) == 100
     assert json.loads(json.dumps(numbers)) == numbers
+
+
+def test_the_report_shows_the_stages_that_gateway_and_api_tell_in_the_order_of_the_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = [("server-timing", "auth;dur=0.2, tx1;dur=3, bank;dur=20, tx2;dur=4, api;dur=28"), ("server-timing", FRAUD)]
+
+    def accept(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(201, headers=told, json={"id": "pay_1", "status": "succeeded"})
+
+    plan = planned(payments=3, rate=1000.0)
+    answers, _ = loaded(monkeypatch, accept, plan)
+    found = Found(reconciliation=reconcile([], [], [], [], MAP.shard_of), lags=[])
+    numbers = report.document(plan, answers, found, BEGAN)
+    assert list(numbers["latencyMs"]) == ["total", "fraud", "api", "auth", "tx1", "bank", "tx2"]
+    assert numbers["latencyMs"]["fraud"] == {"p50": 2.4, "p90": 2.4, "p99": 2.4}
+    assert f"<td>{report.STAGES['bank'].split(',')[0]}" in report.page(numbers).replace("&#39;", "'")
 
 
 def test_a_lost_payment_leads_the_page() -> None:

@@ -13,12 +13,17 @@ import grpc
 import httpx
 import pytest
 from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from contracts.fraud import SIGNALS, Decision, Mode, parse_decision
 from contracts.fraud_addresses import bundled
 from contracts.fraud_features import Memory, changes, read_request
 from contracts.fraud_models import Pointer, digest_of, model_key
 from contracts.fraud_rules import Rules, load_rules
+from workloads.kept_spans import BY_GATEWAY, KeptSpans
 from workloads.scorer.authorization import PARTIAL, Authorization
 from workloads.scorer.decide import Scorer
 from workloads.scorer.features import FeatureStore
@@ -236,6 +241,37 @@ def test_a_block_is_a_403_in_json_with_the_id_to_contest_and_without_the_reasons
 def test_what_cannot_be_read_is_refused_and_not_let_through(request_: Any) -> None:
     (response,) = asked(Parts(), request_)
     assert response.denied_response.status.code == 400
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(
+    ("rules", "request_", "flag", "sent"),
+    [
+        (BLOCK_ALL, check(), "00", True),
+        (None, check("{"), "00", True),
+        (None, check(), "00", False),
+        (None, check(), "01", True),
+    ],
+)
+def test_what_is_refused_leaves_a_span_below_the_gateways_call_and_the_rest_by_its_flag(
+    monkeypatch: pytest.MonkeyPatch, rules: Rules | None, request_: Any, flag: str, *, sent: bool
+) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider(sampler=BY_GATEWAY)
+    provider.add_span_processor(KeptSpans(SimpleSpanProcessor(exporter)))
+    monkeypatch.setattr(trace, "get_tracer", lambda name: provider.get_tracer(name))
+    context = (("traceparent", f"00-{TRACE}-b7ad6b7169203331-{flag}"),)
+
+    async def ask() -> None:
+        async with Parts(rules).client() as client:
+            await client.Check(request_, metadata=context)
+
+    finished(ask())
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    assert ("decide" in spans) is sent
+    for span in spans.values():
+        assert f"{span.context.trace_id:032x}" == TRACE
 
 
 def test_only_new_payments_are_judged() -> None:

@@ -19,6 +19,7 @@ import catalogue
 from components.declared_policies import DeclaredPolicies
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
 from components.reachability import BANKS, rule
+from components.trace_agent import ENDPOINT, TELEMETRY, VARIABLE
 from components.vocabulary import Environment, TagKey
 from components.workload import NAME_LABEL, Workload, WorkloadArgs, declared_matrix
 from stacks import __main__ as program
@@ -279,6 +280,20 @@ CONTROLLERS = ("autoscaler", "load-balancer")
 """What the committed stack runs."""
 
 
+def senders(registered: Registered) -> set[str]:
+    """Programs that are told where to send spans, by environment or, Envoys, by a cluster of their configuration."""
+    told = set()
+    for deployment in registered.of("kubernetes:apps/v1:Deployment").values():
+        (container,) = deployment.inputs["spec"]["template"]["spec"]["containers"]
+        if {"name": VARIABLE, "value": ENDPOINT} in container["env"]:
+            told.add(deployment.inputs["metadata"]["name"])
+    for config in registered.of("kubernetes:core/v1:ConfigMap").values():
+        clusters = json.loads((config.inputs["data"] or {}).get("cds.json", '{"resources": []}'))
+        if "collector" in {cluster["name"] for cluster in clusters["resources"]}:
+            told.add(config.inputs["metadata"]["name"])
+    return told
+
+
 def test_the_stacks_policies_allow_what_its_workloads_need_and_nothing_else(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +316,8 @@ def test_the_stacks_policies_allow_what_its_workloads_need_and_nothing_else(
         f"{name} -> {server}" for name in CONTROLLERS for server in ("aws", "kubernetes", "dns", "pod-identity")
     }
     assert not {edge for edge in found.allowed if edge.server == "banks" and edge.client in CONTROLLERS}
+    assert {edge.client for edge in found.opened if edge.server == TELEMETRY} == senders(registered)
+    assert senders(registered) >= {"gateway", "scorer", "payments", "settler", "relay", "egress-0"}
     guarded = {policy["metadata"]["namespace"] for policy in policies if policy["metadata"]["name"] == "default-deny"}
     assert guarded == set(workloads.NAMESPACES)
 
