@@ -20,8 +20,9 @@ from components.fraud_scoring import FraudScoring, FraudScoringArgs
 from components.iam import Statement, policy
 from components.pod_identity import PodIdentity, PodIdentityArgs
 from components.sharded_database import ShardedDatabase
-from components.subject_keys import SubjectKeys, SubjectKeysArgs, seals
+from components.subject_keys import SubjectKeys, SubjectKeysArgs, opens, seals
 from components.vocabulary import KeyUse
+from contracts.personal import Purpose
 
 UNSCORED = "fraud"
 """Consumer of the bus that gets payments which passed without a decision; the scorer reads its queue."""
@@ -139,13 +140,19 @@ class PaymentPath(pulumi.ComponentResource):
                 *relay_statements(path),
             ],
             (event_path.PAYMENTS, event_path.ARCHIVER): archiver_statements(path),
-            (scorer.NAMESPACE, scorer.NAME): self.fraud.scorer_statements(
-                log.queue_arns.get(UNSCORED), args.keys[KeyUse.EVENTS]
-            ),
+            (scorer.NAMESPACE, scorer.NAME): [
+                *self.fraud.scorer_statements(log.queue_arns.get(UNSCORED), args.keys[KeyUse.EVENTS]),
+                *(self._signals() if UNSCORED in log.queue_arns else ()),
+            ],
         }
         for consumer in args.ordered_consumers:
             found[event_path.CONSUMERS, consumer] = consumer_statements(path, log.queue_arns[consumer])
         return found
+
+    def _signals(self) -> Sequence[Statement]:
+        """What rescoring reads in the events of payments that passed unscored."""
+        args, key = self._args, self._args.keys[KeyUse.SUBJECTS]
+        return opens(self.subject_keys.arn, key, Purpose.FRAUD, args.region, args.account_id)
 
     def _role(self, namespace: str, program: str, statements: Sequence[Statement]) -> None:
         args = self._args

@@ -44,6 +44,8 @@ SCORER = ScorerArgs(
     decision_stream="decisions",
     model_bucket="models",
     pseudonym_secret_arn="arn:aws:secretsmanager:eu-west-1:123456789012:secret:x",
+    subject_keys_table="test-subject-keys",
+    subjects_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/subjects",
     rescore_queue_url="https://sqs/fraud",
 )
 TABLE, STREAM = "aws:dynamodb/table:Table", "aws:kinesis/stream:Stream"
