@@ -42,6 +42,7 @@ class PaymentPathArgs:
     event_log: EventLog
     ordered_consumers: Sequence[str]
     """Those that a program of the cell reads."""
+    alarm_topic_arn: pulumi.Input[str]
     decision_shards: int | None = None
     """Of the decision stream. None: on demand."""
     training_image: str | None = None
@@ -91,6 +92,7 @@ class PaymentPath(pulumi.ComponentResource):
                 jurisdiction=args.jurisdiction,
                 key_arn=args.keys[KeyUse.FRAUD],
                 logs_key_arn=args.keys[KeyUse.LOGS],
+                alarm_topic_arn=args.alarm_topic_arn,
                 training_image=args.training_image,
                 stream_shards=args.decision_shards,
                 log_retention_days=args.log_retention_days,
