@@ -250,8 +250,9 @@ class FraudScoring(pulumi.ComponentResource):
     def _jobs(self, image: str) -> None:
         """Training and monitor by the clock, the way back by the alarm."""
         read, store = self._reads_decisions(), self._models.arn
-        everything, own = (store.apply(lambda arn, name=name: f"{arn}/{name}") for name in ("*", "pointer.json"))
-        monitored = store.apply(lambda arn: f"{arn}/monitor.json")
+        everything, own, monitored = (
+            pulumi.Output.concat(store, "/", name) for name in ("*", "pointer.json", "monitor.json")
+        )
         training = Job(
             name="training",
             module="operations.model.job",
@@ -372,7 +373,7 @@ class FraudScoring(pulumi.ComponentResource):
 
     def _alarm(self, key: str, metric: str, threshold: float, why: str) -> pulumi.Output[str]:
         args = self._args
-        return cloudwatch.MetricAlarm(
+        alarm = cloudwatch.MetricAlarm(
             f"{self._key}-{key}",
             region=args.region,
             alarm_description=why,
@@ -390,7 +391,8 @@ class FraudScoring(pulumi.ComponentResource):
             ok_actions=[args.alarm_topic_arn],
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
-        ).arn
+        )
+        return alarm.arn
 
     def _start(self, project: codebuild.Project, job: Job, when: Mapping[str, pulumi.Input[str]]) -> None:
         """An EventBridge rule starts the build
