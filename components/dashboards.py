@@ -64,8 +64,8 @@ class Search:
     def row(self) -> list[object]:
         """The search expression as a row of a graph."""
         about, known = self.of.metric, self.of.dimensions
-        # Without quotes a namespace has letters, digits and slashes only.
-        namespace = f'"{self.of.namespace}"' if "-" in self.of.namespace else self.of.namespace
+        # Without quotes a name of a search has no hyphen, which those of cells have.
+        namespace = self.of.namespace if self.of.namespace.startswith("AWS/") else f'"{self.of.namespace}"'
         names = ",".join([namespace, *sorted([*known, self.open_dimension])])
         name = f'MetricName="{about.name}"'
         terms = pulumi.Output.from_input(dict(known)).apply(

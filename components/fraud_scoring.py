@@ -2,12 +2,14 @@
 pseudonyms, and the scheduled training.
 
     scorer (components/scorer.py) -> feature table (TTL), decision stream -> training job, weekly -> model store
-                                                                                 scorer reads it <-'
+                                                                 |                scorer reads it <-'  ^
+                                                                 `-> monitor, hourly -> alarm -> retreat
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -19,6 +21,7 @@ from components.iam import Statement, allow, from_source, policy, trust, via_ser
 from components.registry import PULL
 from components.vocabulary import OWN_IDENTITY, DataClass, tags
 from components.workload import IMAGE
+from contracts.fraud_models import DIMENSION, METRICS, MODEL_BLOCKED, MODEL_DRIFT
 
 TTL_ATTRIBUTE = "expires"
 """Seconds since 1970; DynamoDB removes an item within days after it
@@ -37,9 +40,46 @@ TRAINING_RATE = "rate(7 days)"
 TIMEOUT_MIN = 60
 """Of a training; it takes minutes. CodeBuild takes 5 to 2,160 minutes (API reference, CreateProject)."""
 
-BUILDSPEC = (
-    '{"version": 0.2, "phases": {"build": {"commands": ["cd /payment-cell", "python -m operations.model.job"]}}}'
-)
+MONITOR_RATE = "rate(1 hour)"
+"""A canary that blocks good payments does so for an hour at most before anybody hears of it."""
+
+DRIFT = 0.25
+"""Population stability index above which the model has to be trained again (operations/model/drift.py)."""
+
+BLOCKED_PERCENT = 5
+"""Of an hour's payments, above which a model blocks too much. The gate lets 1 % of good payments be blocked, and fraud
+is a few percent at the worst: errs towards leaving a model in place."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A program of this project that a build runs."""
+
+    name: str
+    module: str
+    """With its arguments."""
+    does: str
+    may: Sequence[Statement]
+
+    @property
+    def buildspec(self) -> str:
+        """What CodeBuild does."""
+        return json.dumps(
+            {"version": 0.2, "phases": {"build": {"commands": ["cd /payment-cell", f"python -m {self.module}"]}}}
+        )
+
+
+def raised(alarm_arn: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Pattern of the event that says that an alarm went into ALARM
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html)."""
+    return pulumi.Output.json_dumps(
+        {
+            "source": ["aws.cloudwatch"],
+            "detail-type": ["CloudWatch Alarm State Change"],
+            "resources": [alarm_arn],
+            "detail": {"state": {"value": ["ALARM"]}},
+        }
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +92,10 @@ class FraudScoringArgs:
     key_arn: pulumi.Input[str]
     """Of the use `fraud`: its policy lets it be used through DynamoDB, Kinesis, S3 and Secrets Manager."""
     logs_key_arn: pulumi.Input[str]
+    alarm_topic_arn: pulumi.Input[str]
+    """Calls a person when payments drift, and when a model blocks too much."""
     training_image: str | None = None
-    """By digest, of the cell's registry; None: nothing is trained on a schedule."""
+    """By digest, of the cell's registry; None: nothing is trained or looked after on a schedule."""
     stream_shards: int | None = None
     """Each takes 1,000 decisions a second. None: on demand."""
     stream_retention_h: int = 336
@@ -95,7 +137,7 @@ class FraudScoring(pulumi.ComponentResource):
         self._table, self._stream, self._secret = self._features(), self._decisions(), self._pseudonyms()
         self._models = self._store()
         if args.training_image is not None:
-            self._schedule(self._training(args.training_image))
+            self._jobs(args.training_image)
         self.feature_table, self.decision_stream = self._table.name, self._stream.name
         self.model_bucket, self.pseudonym_secret_arn = self._models.bucket, self._secret.arn
         self.register_outputs(
@@ -205,19 +247,57 @@ class FraudScoring(pulumi.ComponentResource):
             self._child,
         )
 
-    def _training(self, image: str) -> codebuild.Project:
-        """A managed job in place of a cluster's: it needs minutes a week, and nothing of the cell's network."""
-        args, name = self._args, f"{self._key}-training"
+    def _jobs(self, image: str) -> None:
+        """Training and monitor by the clock, the way back by the alarm."""
+        read, store = self._reads_decisions(), self._models.arn
+        everything, own, monitored = (
+            pulumi.Output.concat(store, "/", name) for name in ("*", "pointer.json", "monitor.json")
+        )
+        training = Job(
+            name="training",
+            module="operations.model.job",
+            does="Trains the model of the fraud decision on what was decided and how it turned out",
+            may=[read, allow("KeepModels", ["s3:GetObject", "s3:PutObject"], [everything])],
+        )
+        monitor = Job(
+            name="monitor",
+            module="operations.model.monitor watch",
+            does="Looks for drift and for a model that blocks too much",
+            may=[
+                read,
+                allow("ReadPointer", ["s3:GetObject"], [own]),
+                allow("KeepMonitor", ["s3:PutObject"], [monitored]),
+                allow(
+                    "Tell",
+                    ["cloudwatch:PutMetricData"],
+                    ["*"],
+                    when={"StringEquals": {"cloudwatch:namespace": METRICS}},
+                ),
+            ],
+        )
+        retreat = Job(
+            name="retreat",
+            module="operations.model.monitor retreat",
+            does="Takes the last step of a model's rollout back",
+            may=[allow("MovePointer", ["s3:GetObject", "s3:PutObject"], [own])],
+        )
+        self._start(self._project(training, image), training, {"schedule_expression": TRAINING_RATE})
+        self._start(self._project(monitor, image), monitor, {"schedule_expression": MONITOR_RATE})
+        self._start(self._project(retreat, image), retreat, {"event_pattern": raised(self._alarms())})
+
+    def _project(self, job: Job, image: str) -> codebuild.Project:
+        """A managed job in place of a cluster's: it needs minutes, and nothing of the cell's network."""
+        args, name = self._args, f"{self._key}-{job.name}"
         logs = cloudwatch.LogGroup(
             name,
             region=args.region,
-            name=f"/payment-cell/{self._key.removesuffix('-fraud')}/fraud-training",
+            name=f"/payment-cell/{self._key.removesuffix('-fraud')}/fraud-{job.name}",
             kms_key_id=args.logs_key_arn,
             retention_in_days=args.log_retention_days,
             tags=tags(DataClass.CONFIDENTIAL, jurisdiction=args.jurisdiction),
             opts=self._lasting,
         )
-        role = self._role(name, "codebuild", self._training_statements(logs, image))
+        role = self._role(name, "codebuild", [*self._job_statements(logs, image), *job.may])
         variables = {
             OWN_IDENTITY: "true",
             "DECISION_STREAM": self._stream.name,
@@ -227,9 +307,9 @@ class FraudScoring(pulumi.ComponentResource):
             name,
             region=args.region,
             name=name,
-            description="Trains the model of the fraud decision on what was decided and how it turned out",
+            description=job.does,
             service_role=role.arn,
-            source=codebuild.ProjectSourceArgs(type="NO_SOURCE", buildspec=BUILDSPEC),
+            source=codebuild.ProjectSourceArgs(type="NO_SOURCE", buildspec=job.buildspec),
             artifacts=codebuild.ProjectArtifactsArgs(type="NO_ARTIFACTS"),
             environment=codebuild.ProjectEnvironmentArgs(
                 type="ARM_CONTAINER",
@@ -251,7 +331,15 @@ class FraudScoring(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _training_statements(self, logs: cloudwatch.LogGroup, image: str) -> list[Statement]:
+    def _reads_decisions(self) -> Statement:
+        return allow(
+            "ReadDecisions",
+            ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],
+            [self._stream.arn],
+        )
+
+    def _job_statements(self, logs: cloudwatch.LogGroup, image: str) -> list[Statement]:
+        """What every job may do."""
         args = self._args
         repository = image.partition("/")[2].partition("@")[0]
         return [
@@ -262,12 +350,6 @@ class FraudScoring(pulumi.ComponentResource):
             ),
             allow("ImageLogin", ["ecr:GetAuthorizationToken"], ["*"]),
             allow("Image", PULL, [f"arn:aws:ecr:{args.region}:{args.account_id}:repository/{repository}"]),
-            allow(
-                "ReadDecisions",
-                ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],
-                [self._stream.arn],
-            ),
-            allow("KeepModels", ["s3:GetObject", "s3:PutObject"], [self._models.arn.apply(lambda arn: f"{arn}/*")]),
             allow("FindModels", ["s3:ListBucket"], [self._models.arn]),
             allow(
                 "FraudKey",
@@ -277,16 +359,51 @@ class FraudScoring(pulumi.ComponentResource):
             ),
         ]
 
-    def _schedule(self, project: codebuild.Project) -> None:
+    def _alarms(self) -> pulumi.Output[str]:
+        """ARN of the one that takes a model back; the other only calls a person, as it does too."""
+        self._alarm(
+            "drift", MODEL_DRIFT, DRIFT, "Payments no longer look like those that the fraud model learnt from: train it"
+        )
+        return self._alarm(
+            "blocked",
+            MODEL_BLOCKED,
+            BLOCKED_PERCENT,
+            "The newest fraud model blocks too much; its last step is taken back",
+        )
+
+    def _alarm(self, key: str, metric: str, threshold: float, why: str) -> pulumi.Output[str]:
+        args = self._args
+        alarm = cloudwatch.MetricAlarm(
+            f"{self._key}-{key}",
+            region=args.region,
+            alarm_description=why,
+            namespace=METRICS,
+            metric_name=metric,
+            dimensions={DIMENSION: self._stream.name},
+            statistic="Maximum",
+            period=3_600,
+            evaluation_periods=1,
+            threshold=threshold,
+            comparison_operator="GreaterThanThreshold",
+            # With too few payments the monitor says nothing.
+            treat_missing_data="notBreaching",
+            alarm_actions=[args.alarm_topic_arn],
+            ok_actions=[args.alarm_topic_arn],
+            tags=tags(DataClass.INTERNAL),
+            opts=self._child,
+        )
+        return alarm.arn
+
+    def _start(self, project: codebuild.Project, job: Job, when: Mapping[str, pulumi.Input[str]]) -> None:
         """An EventBridge rule starts the build
         (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html)."""
-        args, name = self._args, f"{self._key}-training"
+        args, name = self._args, f"{self._key}-{job.name}"
         rule = cloudwatch.EventRule(
             name,
             region=args.region,
             name=name,
-            description="Trains the fraud model every week",
-            schedule_expression=TRAINING_RATE,
+            description=job.does,
+            **when,
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )
@@ -295,7 +412,7 @@ class FraudScoring(pulumi.ComponentResource):
             name,
             region=args.region,
             rule=rule.name,
-            target_id="training",
+            target_id=job.name,
             arn=project.arn,
             role_arn=role.arn,
             opts=self._child,

@@ -15,6 +15,7 @@ from pulumi_aws import kms
 from components.base import type_token
 from components.iam import Statement, allow, from_source, policy, service, via_service
 from components.vocabulary import DataClass, KeyUse, tags
+from contracts.personal import Purpose
 
 MAX_DELETION_WINDOW_DAYS = 30
 """Days until a scheduled deletion happens; KMS accepts 7 to 30
@@ -57,6 +58,8 @@ class KeySpec:
     """Rows of `SOURCES`: service principals that write with the key on their own."""
     roles: Sequence[str] = ()
     """Role paths and names that use the key directly; `{cell}` is the component's name, `*` an autonaming suffix."""
+    opened: Mapping[str, Purpose] = field(default_factory=dict)
+    """Role as in `roles` -> the purpose whose wrapped data keys it may open."""
     multi_region: bool = False
     """Decided at creation for good; only for what two regions decrypt or verify by the same ciphertext."""
     signs: bool = False
@@ -87,9 +90,14 @@ KEYS: Final[Mapping[KeyUse, KeySpec]] = {
         deliver=("cloudtrail", "config", "delivery.logs", "logs", "cloudwatch", "events"),
     ),
     KeyUse.BACKUP: KeySpec(data_class=DataClass.PAYMENTS, via=("backup",), grants=True),
-    # Through DynamoDB for the table itself; by the payments API for the keys in it.
+    # Through DynamoDB for the table itself; by the payments API for the keys in it, by the scorer for those of fraud.
     KeyUse.SUBJECTS: KeySpec(
-        data_class=DataClass.PERSONAL, via=("dynamodb",), grants=True, roles=("{cell}-payments-*",), multi_region=True
+        data_class=DataClass.PERSONAL,
+        via=("dynamodb",),
+        grants=True,
+        roles=("{cell}-payments-*",),
+        opened={"{cell}-scorer-*": Purpose.FRAUD},
+        multi_region=True,
     ),
     KeyUse.FRAUD: KeySpec(
         data_class=DataClass.PERSONAL, via=("dynamodb", "kinesis", "s3", "secretsmanager"), grants=True
@@ -232,6 +240,11 @@ def _statements(name: str, use: KeyUse, args: KeysArgs) -> Iterator[Statement]:
         yield allow("UseByRoles", SIGNING if spec.signs else ENCRYPTION, principal={"AWS": "*"}, when=when)
         if spec.grants:
             yield allow("GrantByRoles", GRANTS, principal={"AWS": "*"}, when={**when, **FOR_AWS_RESOURCE})
+    for role, purpose in spec.opened.items():
+        by = f"arn:aws:iam::{args.account_id}:role/{role.format(cell=name)}"
+        exactly = {"kms:CallerAccount": args.account_id, "kms:EncryptionContext:purpose": purpose.value}
+        when = {"StringEquals": exactly, "ArnLike": {"aws:PrincipalArn": by}}
+        yield allow(f"OpenFor{purpose.capitalize()}", ["kms:Decrypt"], principal={"AWS": "*"}, when=when)
     for principal in spec.deliver:
         yield _delivery(principal, args)
     if args.copy_account_id is not None and use in COPIED:

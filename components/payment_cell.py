@@ -366,6 +366,7 @@ class PaymentCell(pulumi.ComponentResource):
             event_log=self.event_log,
             ordered_consumers=[consumer.name for consumer in args.consumers if consumer.ordered],
             decision_shards=None if args.stream_shards is None else ceil(args.stream_shards / EVENTS_A_DECISION),
+            alarm_topic_arn=self.alarms.arn,
             training_image=args.training_image,
             log_retention_days=args.log_retention_days,
             protected=args.protected,

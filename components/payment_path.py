@@ -20,8 +20,9 @@ from components.fraud_scoring import FraudScoring, FraudScoringArgs
 from components.iam import Statement, policy
 from components.pod_identity import PodIdentity, PodIdentityArgs
 from components.sharded_database import ShardedDatabase
-from components.subject_keys import SubjectKeys, SubjectKeysArgs, seals
+from components.subject_keys import SubjectKeys, SubjectKeysArgs, opens, seals
 from components.vocabulary import KeyUse
+from contracts.personal import Purpose
 
 UNSCORED = "fraud"
 """Consumer of the bus that gets payments which passed without a decision; the scorer reads its queue."""
@@ -41,6 +42,7 @@ class PaymentPathArgs:
     event_log: EventLog
     ordered_consumers: Sequence[str]
     """Those that a program of the cell reads."""
+    alarm_topic_arn: pulumi.Input[str]
     decision_shards: int | None = None
     """Of the decision stream. None: on demand."""
     training_image: str | None = None
@@ -90,6 +92,7 @@ class PaymentPath(pulumi.ComponentResource):
                 jurisdiction=args.jurisdiction,
                 key_arn=args.keys[KeyUse.FRAUD],
                 logs_key_arn=args.keys[KeyUse.LOGS],
+                alarm_topic_arn=args.alarm_topic_arn,
                 training_image=args.training_image,
                 stream_shards=args.decision_shards,
                 log_retention_days=args.log_retention_days,
@@ -139,13 +142,19 @@ class PaymentPath(pulumi.ComponentResource):
                 *relay_statements(path),
             ],
             (event_path.PAYMENTS, event_path.ARCHIVER): archiver_statements(path),
-            (scorer.NAMESPACE, scorer.NAME): self.fraud.scorer_statements(
-                log.queue_arns.get(UNSCORED), args.keys[KeyUse.EVENTS]
-            ),
+            (scorer.NAMESPACE, scorer.NAME): [
+                *self.fraud.scorer_statements(log.queue_arns.get(UNSCORED), args.keys[KeyUse.EVENTS]),
+                *(self._signals() if UNSCORED in log.queue_arns else ()),
+            ],
         }
         for consumer in args.ordered_consumers:
             found[event_path.CONSUMERS, consumer] = consumer_statements(path, log.queue_arns[consumer])
         return found
+
+    def _signals(self) -> Sequence[Statement]:
+        """What rescoring reads in the events of payments that passed unscored."""
+        args, key = self._args, self._args.keys[KeyUse.SUBJECTS]
+        return opens(self.subject_keys.arn, key, Purpose.FRAUD, args.region, args.account_id)
 
     def _role(self, namespace: str, program: str, statements: Sequence[Statement]) -> None:
         args = self._args

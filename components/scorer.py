@@ -54,8 +54,11 @@ class ScorerArgs:
     decision_stream: pulumi.Input[str]
     model_bucket: pulumi.Input[str]
     pseudonym_secret_arn: pulumi.Input[str]
+    subject_keys_table: pulumi.Input[str]
+    subjects_key_arn: pulumi.Input[str]
+    """Of what rescoring opens: signals that were sealed for fraud."""
     rescore_queue_url: pulumi.Input[str] | None = None
-    """Of the bus's consumer `fraud`; None: payments that passed unscored stay unscored."""
+    """Of the bus's consumer `fraud`; None: payments that passed unscored stay unscored, and outcomes unheard."""
     deadline_ms: int = 50
     """The gateway's, for the whole decision."""
     replicas: int = 3
@@ -83,6 +86,8 @@ def workloads(args: ScorerArgs) -> dict[str, WorkloadArgs]:
         "MODEL_BUCKET": args.model_bucket,
         "PAYMENTS_URL": PAYMENTS_URL,
         "PSEUDONYM_SECRET_ARN": args.pseudonym_secret_arn,
+        "SUBJECTS_KEY_ARN": args.subjects_key_arn,
+        "SUBJECT_KEYS_TABLE": args.subject_keys_table,
         "RULES_FILE": f"{FOLDER}/{FILE}",
         "BUDGET_MS": str(args.deadline_ms - HOP_MS),
         "FEATURE_READ_MS": str((args.deadline_ms - HOP_MS) // 4),

@@ -10,8 +10,9 @@ import pulumi
 from pulumi_aws import dynamodb
 
 from components.base import type_token
-from components.iam import Statement, allow
+from components.iam import Statement, allow, via_service
 from components.vocabulary import SUBJECT_KEYS, DataClass, tags
+from contracts.personal import Purpose
 
 RECOVERY_DAYS = 7
 """Days to which the table can be set back, and so days after which an erased key is irrecoverable: what is left of the
@@ -72,4 +73,22 @@ def seals(table_arn: pulumi.Input[str], key_arn: pulumi.Input[str]) -> list[Stat
     return [
         allow("KeepSubjectKeys", ["dynamodb:GetItem", "dynamodb:PutItem"], [table_arn]),
         allow("WrapSubjectKeys", ["kms:Decrypt", "kms:GenerateDataKey"], [key_arn]),
+    ]
+
+
+def opens(
+    table_arn: pulumi.Input[str], key_arn: pulumi.Input[str], purpose: Purpose, region: str, account_id: str
+) -> list[Statement]:
+    """What a role needs that opens what was sealed for one purpose. The key of another it can fetch, and not unwrap:
+    purpose is part of what KMS checks
+    (https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context)."""
+    return [
+        allow("ReadSubjectKeys", ["dynamodb:GetItem"], [table_arn]),
+        allow("ReadSubjectTable", ["kms:Decrypt"], [key_arn], when=via_service(["dynamodb"], region, account_id)),
+        allow(
+            "UnwrapSubjectKeys",
+            ["kms:Decrypt"],
+            [key_arn],
+            when={"StringEquals": {"kms:EncryptionContext:purpose": purpose.value}},
+        ),
     ]

@@ -277,9 +277,13 @@ class DecisionRecord:
 def parse_decision(text: str) -> DecisionRecord:
     """The record of its JSON form. Raises FraudError naming what is broken."""
     try:
-        data = json.loads(text)
+        return parse_record(json.loads(text))
     except json.JSONDecodeError as error:
         raise FraudError(f"decision: no JSON: {error}") from None
+
+
+def parse_record(data: Any) -> DecisionRecord:
+    """The record of its data. Raises FraudError naming what is broken."""
     if not isinstance(data, dict) or data.get("type") != EVENT_TYPE or data.get("schema") != SCHEMA:
         raise FraudError(f"decision: not of type {EVENT_TYPE} and schema {SCHEMA}")
     try:

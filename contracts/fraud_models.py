@@ -2,6 +2,7 @@
 
     models/<sha256>.onnx      a model, named by its content
     reports/<sha256>.json     how it was judged, and on what
+    monitor.json              what the scheduled monitor saw last
     pointer.json              which of them serves, watches, or takes a share of the accounts
 
 Only the standard library is used.
@@ -18,6 +19,15 @@ from typing import Any, Final
 from contracts.fraud import FraudError
 
 POINTER: Final = "pointer.json"
+MONITOR: Final = "monitor.json"
+"""Object of the last look at drift and decisions."""
+METRICS: Final = "PaymentCell/Fraud"
+"""Namespace of what the monitor tells CloudWatch, by `DIMENSION`: two series a cell."""
+DIMENSION: Final = "DecisionStream"
+MODEL_DRIFT: Final = "ModelDrift"
+"""The largest population stability index of the last day's signals."""
+MODEL_BLOCKED: Final = "ModelBlockedPercent"
+"""Percentage of the last hour's payments that the newest model blocked."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

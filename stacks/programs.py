@@ -96,6 +96,7 @@ def programs(
     served = groups_of(own, markets.all)
     told = markets_json(own, markets.all)
     modes = {caller.value: mode.value for caller, mode in settings.gateway.modes.items()}
+    subjects = cell.require_output("keyArns").apply(lambda arns: arns[KeyUse.SUBJECTS.value])
     return Programs(
         gateway=GatewayArgs(
             settings=settings.gateway.gateway(own, _peak_of_a_pod(plan, replicas), _deadlines(own, markets)),
@@ -117,6 +118,8 @@ def programs(
             decision_stream=cell.require_output("decisionStream"),
             model_bucket=cell.require_output("modelBucket"),
             pseudonym_secret_arn=cell.require_output("pseudonymSecretArn"),
+            subject_keys_table=cell.require_output("subjectKeysTable"),
+            subjects_key_arn=subjects,
             rescore_queue_url=_queue(cell, UNSCORED)
             if any(consumer.name == UNSCORED for consumer in plan.consumers)
             else None,
@@ -136,7 +139,7 @@ def programs(
             otlp_endpoint=ENDPOINT,
             fraud_fail_mode=modes,
             subject_keys_table=cell.require_output("subjectKeysTable"),
-            subjects_key_arn=cell.require_output("keyArns").apply(lambda arns: arns[KeyUse.SUBJECTS.value]),
+            subjects_key_arn=subjects,
             api_keys_secret_arn=cell.require_output("apiKeysSecretArn"),
             replicas=replicas,
             maximum=replicas * PODS_TO_GROWN,

@@ -33,7 +33,6 @@ FREE: Mapping[str, str] = MappingProxyType(
             "aws:cfg/recorderStatus:RecorderStatus",
             "aws:cloudwatch/eventRule:EventRule",
             "aws:cloudwatch/eventTarget:EventTarget",
-            "aws:cloudwatch/logMetricFilter:LogMetricFilter",
             "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
             "aws:ebs/defaultKmsKey:DefaultKmsKey",
             "aws:ebs/encryptionByDefault:EncryptionByDefault",

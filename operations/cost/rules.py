@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 
 import catalogue
@@ -23,6 +24,9 @@ IO_OPTIMIZED = 1.3
 
 ARCHIVE_SUFFIX = "-archive"
 """Ends the name of the bucket that the event log is written to; what others hold depends on use (components/)."""
+
+PROGRAMS_SUFFIX = "-programs"
+"""Ends the name of the log group of the cell's programs (components/cluster.py)."""
 
 AUTO_MODE_DISK_GIB = 50
 """Volume of an Auto Mode node (components/auto_nodes.py)."""
@@ -218,13 +222,29 @@ def _bus_archive(resource: Resource, context: Context) -> Iterator[Charge]:
 def _log_group(resource: Resource, context: Context) -> Iterator[Charge]:
     usage = context.usage
     written = {"FlowLogs": usage.flow_log_gb, "WebAcl": usage.waf_log_gb, "Cluster": usage.control_plane_log_gb}
-    gb = written.get(resource.component, 0.0)
+    programs = resource.name.endswith(PROGRAMS_SUFFIX)
+    gb = usage.program_log_gb if programs else written.get(resource.component, 0.0)
     if not gb:
         return
     kept_days = resource.inputs.get("retentionInDays", 0)
     months = min(kept_days / DAYS_A_MONTH or float("inf"), usage.months_stored)
     yield Charge(price="logs.ingest", quantity=gb, formula=f"{gb:,.0f} GB")
     yield Charge(price="logs.storage", quantity=gb * months, formula=f"{gb:,.0f} GB * {months:.2f} months")
+
+
+def _metric_filter(resource: Resource, context: Context) -> Iterator[Charge]:
+    """A custom metric for each value of its dimensions; filters that add to one metric are charged once
+    (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html)."""
+    namespace, name, dimensions = metric = _emitted(resource)
+    if any(_emitted(other) == metric and other.name < resource.name for other in context.of(resource.type)):
+        return
+    series = prod(context.usage.metric_values.get(dimension, 1) for dimension in dimensions)
+    yield Charge(price="cloudwatch.metric", quantity=series, formula=f"{series} series {namespace} {name}")
+
+
+def _emitted(resource: Resource) -> tuple[str, str, tuple[str, ...]]:
+    into = resource.inputs["metricTransformation"]
+    return into["namespace"], into["name"], tuple(sorted(into.get("dimensions") or ()))
 
 
 def _alarm(resource: Resource, _context: Context) -> Iterator[Charge]:
@@ -297,6 +317,7 @@ PRICED: Mapping[str, Rule] = MappingProxyType(
         "aws:cloudwatch/eventArchive:EventArchive": _bus_archive,
         "aws:cloudwatch/eventBus:EventBus": _bus,
         "aws:cloudwatch/logGroup:LogGroup": _log_group,
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter": _metric_filter,
         "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
         "aws:ec2/eip:Eip": _address,
         "aws:ec2/natGateway:NatGateway": _nat_gateway,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import catalogue
 from components.vocabulary import Compute
 from stacks.plan import CellPlan
+from stacks.telemetry import CALLER_CLASSES, REFUSALS
 
 HOURS = 730
 """Hours of a month, as AWS's own calculator counts them."""
@@ -53,6 +54,9 @@ class Usage:
     flow_log_gb: float = 0.0
     waf_log_gb: float = 0.0
     control_plane_log_gb: float = 0.0
+    program_log_gb: float = 0.0
+    metric_values: Mapping[str, int] = field(default_factory=dict)
+    """Dimension of a metric that log lines make -> how many values it has"""
     auto_nodes: Mapping[str, int] = field(default_factory=dict)
     """Instance type -> nodes that Auto Mode runs; empty where node groups do, which say so themselves"""
     auto_nodes_minimum: Mapping[str, int] = field(default_factory=dict)
@@ -91,6 +95,14 @@ def usage_of(plan: CellPlan) -> Usage:
         flow_log_gb=payments * w["flow_log_bytes_per_payment"] / _GB,
         waf_log_gb=requests * w["waf_log_bytes_per_request"] / _GB,
         control_plane_log_gb=w["control_plane_log_gb"],
+        program_log_gb=payments * w["program_log_bytes_per_payment"] / _GB,
+        metric_values={
+            "Class": CALLER_CLASSES,
+            "Market": int(w["markets_per_cell"]),
+            "Bank": int(w["banks_per_cell"]),
+            "Shard": len(plan.shards),
+            "Reason": REFUSALS,
+        },
         auto_nodes=_by_type((group.instance_types[0], group.desired) for group in groups),
         auto_nodes_minimum=_by_type((group.instance_types[0], group.minimum) for group in groups),
         months_stored=w["months_stored"],

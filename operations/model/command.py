@@ -157,12 +157,29 @@ def status(
     seed: Seed = 1,
     output: Output = Format.TABLE,
 ) -> None:
-    """What serves, watches and takes a share; with --decisions how far payments drifted from the training's."""
+    """What serves, watches and takes a share, and what the hourly monitor saw last; with --decisions how far those
+    payments drifted from the training's."""
     found = _shown(_store(stack))
     if decisions is not None:
         _extras()
         found["drift"] = _drift(decisions, days, seed)
     show(found, output)
+
+
+@app.command()
+def export(
+    stack: Stack,
+    decisions: Annotated[Path, typer.Option(help="Write the decisions here, one a line.")],
+    outcomes: Annotated[Path, typer.Option(help="Write what is known of them here, one a line.")],
+) -> None:
+    """What the cell's decision stream has: the files that train, evaluate, status and try-rules read."""
+    from operations.model.job import records, written
+
+    clients, region = _clients(stack)
+    stream = _output(stack, "decisionStream")
+    written(records(clients.get("kinesis", region), stream), decisions, outcomes)
+    counted = (len(file.read_text(encoding="utf-8").splitlines()) for file in (decisions, outcomes))
+    console.print("{} decisions, {} with a known outcome".format(*counted), markup=False)
 
 
 @app.command("try-rules")
@@ -245,10 +262,14 @@ def _store(stack: str) -> ModelStore:
     from operations.model.store import ModelStore
 
     clients, region = _clients(stack)
+    return ModelStore(clients.get("s3", region), _output(stack, OUTPUT))
+
+
+def _output(stack: str, name: str) -> str:
     outputs: Mapping[str, Any] = Engine(Project.find()).outputs(stack)
-    if OUTPUT not in outputs:
-        raise CellError(f"{stack} has no output {OUTPUT}: it is not up, or has no fraud scoring", ExitCode.RESOURCE)
-    return ModelStore(clients.get("s3", region), str(outputs[OUTPUT]))
+    if name not in outputs:
+        raise CellError(f"{stack} has no output {name}: it is not up, or has no fraud scoring", ExitCode.RESOURCE)
+    return str(outputs[name])
 
 
 def _raised(stack: str, names: list[str]) -> list[str]:
@@ -271,6 +292,7 @@ def _shown(store: ModelStore) -> dict[str, Any]:
         **named,
         "canaryPercent": pointer.canary_percent,
         "previous": pointer.previous,
+        "monitor": store.monitored(),
         "auc": {name: report["auc"] for name, report in reports.items() if report},
     }
 

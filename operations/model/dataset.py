@@ -7,14 +7,14 @@ a cell's own       decision records, which keep their signals, joined with the o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from contracts.fraud import DAY_S, SIGNAL_NAMES, FraudError, Mode, parse_decision
+from contracts.fraud import DAY_S, SIGNAL_NAMES, DecisionRecord, FraudError, Mode, parse_decision
 from contracts.fraud_addresses import bundled
 from contracts.fraud_features import Memory, changes, compute, read_request
 from operations.model.generator import Payment
@@ -87,10 +87,14 @@ def from_records(decisions: Path, outcomes: Path) -> Rows:
 
 def of_decisions(decisions: Path) -> Rows:
     """Rows of decisions of which nobody knows the outcome yet: for drift, not to learn from."""
-    records = [parse_decision(line) for line in decisions.read_text(encoding="utf-8").splitlines()]
-    scored = [record for record in records if record.signals]
+    scored = [r for r in map(parse_decision, decisions.read_text(encoding="utf-8").splitlines()) if r.signals]
     if not scored:
         raise FraudError(f"{decisions}: no decision with signals")
+    return of_records(scored)
+
+
+def of_records(scored: Sequence[DecisionRecord]) -> Rows:
+    """The same of records, each with signals."""
     signals = [[record.signals[name] for name in SIGNAL_NAMES] for record in scored]
     return _rows(signals, [0] * len(scored), [0] * len(scored), [record.facts for record in scored])
 

@@ -57,7 +57,7 @@ def _pages(client: Any, stream: str) -> Iterator[dict[str, Any]]:
         yield page
 
 
-def written(found: Iterable[Mapping[str, Any]], decisions: Path, outcomes: Path, until: str) -> None:
+def written(found: Iterable[Mapping[str, Any]], decisions: Path, outcomes: Path, until: str = "9") -> None:
     """Decisions until that time, and what is known of them, as the files that `cell model train` reads."""
     entries = []
     with decisions.open("w", encoding="utf-8") as kept:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from contracts.fraud import FraudError
-from contracts.fraud_models import POINTER, Pointer, digest_of, model_key, parse_pointer, report_key
+from contracts.fraud_models import MONITOR, POINTER, Pointer, digest_of, model_key, parse_pointer, report_key
 from operations.errors import CellError, ExitCode
 
 BASELINE = Path(__file__).parents[2] / "workloads" / "scorer" / "baseline.onnx"
@@ -42,6 +43,24 @@ class ModelStore:
                 ) from None
             raise
 
+    def moved_at(self) -> datetime | None:
+        """When the pointer was moved last; None where it never was."""
+        try:
+            found: datetime = self._client.head_object(Bucket=self._bucket, Key=POINTER)["LastModified"]
+        except self._client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "404":
+                raise
+            return None
+        return found
+
+    def monitored(self) -> dict[str, Any] | None:
+        """What the monitor saw last; None where it never looked."""
+        return self._json(MONITOR)
+
+    def keep_monitor(self, seen: Mapping[str, Any]) -> None:
+        """In place of what it saw before; the bucket keeps the versions."""
+        self._client.put_object(Bucket=self._bucket, Key=MONITOR, Body=json.dumps(seen, indent=2).encode())
+
     def put(self, content: bytes, report: Mapping[str, Any]) -> str:
         """Keeps a model with its report; returns its digest."""
         digest = digest_of(content)
@@ -61,8 +80,11 @@ class ModelStore:
 
     def report(self, digest: str) -> dict[str, Any] | None:
         """How a model was judged; None where nobody judged it."""
+        return self._json(report_key(digest))
+
+    def _json(self, key: str) -> dict[str, Any] | None:
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=report_key(digest))
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
         except self._client.exceptions.NoSuchKey:
             return None
         found: dict[str, Any] = json.loads(answer["Body"].read())

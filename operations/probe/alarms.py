@@ -74,20 +74,37 @@ def fire(clients: Clients, region: str, topics: Sequence[str], firings: Sequence
     cloudwatch = clients.get("cloudwatch", region)
     with _ear(clients, region, topics) as ear:
         for firing in firings:
+            if ringing := _ringing(cloudwatch, firing.through):
+                # It has told already, and tells again only after it was quiet.
+                _set(cloudwatch, dict.fromkeys(ringing, "OK"))
+                ear.hear(firing.through, "OK")
             before = _states(cloudwatch, firing.alarms)
             began = time.monotonic()
             try:
-                for name in firing.alarms:
-                    ask(cloudwatch.set_alarm_state, AlarmName=name, StateValue="ALARM", StateReason=REASON)
+                _set(cloudwatch, dict.fromkeys(firing.alarms, "ALARM"))
                 topic = ear.hear(firing.through, "ALARM")
                 seconds = time.monotonic() - began
             finally:
-                for name, state in before.items():
-                    ask(cloudwatch.set_alarm_state, AlarmName=name, StateValue=state, StateReason=REASON)
+                _set(cloudwatch, before)
             if topic is not None:
                 # Back again, else the next child of the same composite would change nothing.
                 ear.hear(firing.through, "OK")
             yield Arrival(firing=firing, topic=topic, seconds=round(seconds, 2))
+
+
+def _set(cloudwatch: Any, states: Mapping[str, str]) -> None:
+    for name, state in states.items():
+        ask(cloudwatch.set_alarm_state, AlarmName=name, StateValue=state, StateReason=REASON)
+
+
+def _ringing(cloudwatch: Any, alarm: str) -> list[str]:
+    """The alarms that make this one ring now; CloudWatch puts them back to what their data says."""
+    found = ask(cloudwatch.describe_alarms, AlarmNames=[alarm], AlarmTypes=["CompositeAlarm", "MetricAlarm"])
+    if not any(one["StateValue"] == "ALARM" for one in (*found["CompositeAlarms"], *found["MetricAlarms"])):
+        return []
+    children = [_name(child) for one in found["CompositeAlarms"] for child in _CHILD.findall(one["AlarmRule"])]
+    described = ask(cloudwatch.describe_alarms, AlarmNames=children or [alarm])["MetricAlarms"]
+    return [one["AlarmName"] for one in described if one["StateValue"] == "ALARM"]
 
 
 def _states(cloudwatch: Any, names: Sequence[str]) -> Mapping[str, str]:

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from contracts import api_keys, events
 from contracts.api_keys import KeyKind
+from contracts.personal import FieldCipher
 from contracts.shard_map import SLOTS, Shard, ShardMap
 from contracts.shard_map import parse as parse_map
 from operations.probe.load import server_timing
@@ -39,7 +40,7 @@ from workloads.payments.migrate import migrate
 from workloads.payments.service import Parts, Service
 from workloads.payments.settle import Settler
 from workloads.payments.store import Store
-from workloads.payments.subject_keys import SubjectKeys
+from workloads.subject_keys import SubjectKeys
 
 SECRET = "s" * 43
 ACCOUNT = "acct_test1"
@@ -843,6 +844,21 @@ def test_without_a_decision_the_fail_mode_of_the_class_counts_and_is_recorded(wo
         batch = await w.post(key="3", x_caller_class="batch", **failed)
         assert (batch.status_code, batch.headers["x-refused"]) == (503, "fraud_unavailable")
         assert [event.data["fraud"]["mode"] for event in await w.chain()] == ["failed-open"] * 2
+
+    world(body)
+
+
+def test_a_payment_that_passed_unscored_keeps_its_signals_sealed_for_fraud_alone(world: Run) -> None:
+    async def body(w: World) -> None:
+        device = {"fingerprint": "fp-secret", "ip": "198.51.100.77"}
+        await w.post(payment(device=device), key="1", x_envoy_auth_failure_mode_allowed="true")
+        await w.post(payment(device=device), key="2")
+        unscored, decided = await w.chain()
+        sealed = unscored.data["signals"]
+        assert (unscored.schema, sealed["$enc"]["purpose"]) == ("payment/2", "fraud")
+        opened = FieldCipher(w.keys).open(unscored.data["payment"], "signals", sealed)
+        assert opened == {"payment_method": "tok_abcdefgh", "payer": {"country": "DE"}, "device": device}
+        assert (decided.schema, "signals" in decided.data) == ("payment/1", False)
 
     world(body)
 

@@ -224,6 +224,8 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         "MODEL_BUCKET": "models",
         "PAYMENTS_URL": "http://127.0.0.1:9",
         "PSEUDONYM_SECRET_ARN": secret,
+        "SUBJECTS_KEY_ARN": "arn:aws:kms:eu-west-1:123456789012:key/subjects",
+        "SUBJECT_KEYS_TABLE": "subject-keys",
         "RULES_FILE": str(folder / "rules.yaml"),
         "BUDGET_MS": "1000",
         "FEATURE_READ_MS": "500",

@@ -61,6 +61,20 @@ def test_each_alarm_is_heard_through_its_composite_and_gets_its_state_back(sandb
     assert sandbox.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
 
 
+def test_what_rings_already_is_quieted_and_fired_again(sandbox: Sandbox, topic: str) -> None:
+    """Another child of the same composite rings: without that nothing would turn, and nothing be told."""
+    cloudwatch = sandbox.client("cloudwatch")
+    for name in ("third", "fourth"):
+        put(sandbox, name)
+    cloudwatch.put_composite_alarm(
+        AlarmName="either", AlarmRule='ALARM("third") OR ALARM("fourth")', AlarmActions=[topic], OKActions=[topic]
+    )
+    cloudwatch.set_alarm_state(AlarmName="fourth", StateValue="ALARM", StateReason="of itself")
+    third = Firing(alarms=("third",), through="either")
+    (found,) = fire(OfSandbox(sandbox), REGION, [topic], [third])  # type: ignore[arg-type]
+    assert found.topic == topic
+
+
 def test_an_alarm_whose_actions_are_off_arrives_nowhere(
     sandbox: Sandbox, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ ARGS = FraudScoringArgs(
     jurisdiction="eu",
     key_arn=KEY,
     logs_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/logs",
+    alarm_topic_arn=f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
     training_image=image_of(ACCOUNT, REGION, "test", "model", DIGEST),
 )
 RULES = (Path(__file__).parents[2] / "stacks" / "fraud_rules.yaml").read_text()
@@ -44,8 +45,11 @@ SCORER = ScorerArgs(
     decision_stream="decisions",
     model_bucket="models",
     pseudonym_secret_arn="arn:aws:secretsmanager:eu-west-1:123456789012:secret:x",
+    subject_keys_table="test-subject-keys",
+    subjects_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/subjects",
     rescore_queue_url="https://sqs/fraud",
 )
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 TABLE, STREAM = "aws:dynamodb/table:Table", "aws:kinesis/stream:Stream"
 PROJECT, RULE, TARGET = (
     "aws:codebuild/project:Project",
@@ -110,28 +114,55 @@ def test_no_state_holds_the_key_of_the_pseudonyms(fraud: Registered) -> None:
     assert not [one for one in fraud if "secretVersion" in one.type]
 
 
-def test_the_training_is_started_every_week_by_a_rule_that_may_do_nothing_else(fraud: Registered) -> None:
-    assert fraud.one(RULE).inputs["scheduleExpression"] == "rate(7 days)"
-    target, project = fraud.one(TARGET).inputs, fraud.one(PROJECT)
-    assert target["arn"] == project.state["arn"]
-    start = next(p for p in fraud if p.type == "aws:iam/rolePolicy:RolePolicy" and p.name.endswith("-start"))
-    (statement,) = json.loads(start.inputs["policy"])["Statement"]
-    assert (statement["Action"], statement["Resource"]) == (["codebuild:StartBuild"], project.state["arn"])
+def test_training_and_monitor_are_started_by_the_clock_and_the_retreat_by_the_alarm(fraud: Registered) -> None:
+    rules, targets, projects = fraud.of(RULE), fraud.of(TARGET), fraud.of(PROJECT)
+    when = {name.removeprefix("test-fraud-"): rule.inputs.get("scheduleExpression") for name, rule in rules.items()}
+    assert when == {"training": "rate(7 days)", "monitor": "rate(1 hour)", "retreat": None}
+    pattern = json.loads(rules["test-fraud-retreat"].inputs["eventPattern"])
+    assert pattern["resources"] == [fraud.of(ALARM)["test-fraud-blocked"].state["arn"]]
+    assert pattern["detail"] == {"state": {"value": ["ALARM"]}}
+    for name, target in targets.items():
+        assert target.inputs["arn"] == projects[name].state["arn"]
+        start = next(p for p in fraud if p.type == "aws:iam/rolePolicy:RolePolicy" and p.name == f"{name}-start")
+        (statement,) = json.loads(start.inputs["policy"])["Statement"]
+        assert (statement["Action"], statement["Resource"]) == (["codebuild:StartBuild"], projects[name].state["arn"])
 
 
-def test_the_training_runs_unprivileged_with_its_own_identity_and_times_out(fraud: Registered) -> None:
-    project = fraud.one(PROJECT).inputs
-    assert project["environment"]["privilegedMode"] is False
-    assert project["environment"]["image"].endswith(DIGEST)
-    assert project["buildTimeout"] == 60
-    assert "operations.model.job" in project["source"]["buildspec"]
-    names = {variable["name"] for variable in project["environment"]["environmentVariables"]}
-    assert {"DECISION_STREAM", "MODEL_BUCKET"} <= names
+def test_the_jobs_run_unprivileged_with_their_own_identity_and_time_out(fraud: Registered) -> None:
+    modules = {"training": "operations.model.job", "monitor": "monitor watch", "retreat": "monitor retreat"}
+    for name, module in modules.items():
+        project = fraud.of(PROJECT)[f"test-fraud-{name}"].inputs
+        assert project["environment"]["privilegedMode"] is False
+        assert project["environment"]["image"].endswith(DIGEST)
+        assert project["buildTimeout"] == 60
+        assert module in project["source"]["buildspec"]
+        names = {variable["name"] for variable in project["environment"]["environmentVariables"]}
+        assert {"DECISION_STREAM", "MODEL_BUCKET"} <= names
+
+
+def test_only_training_writes_models_and_only_the_retreat_moves_what_serves(fraud: Registered) -> None:
+    def writes(name: str) -> list[str]:
+        policies = fraud.of("aws:iam/rolePolicy:RolePolicy")
+        found = json.loads(policies[f"test-fraud-{name}"].inputs["policy"])["Statement"]
+        return [str(s["Resource"]).rpartition("/")[2] for s in found if "s3:PutObject" in s["Action"]]
+
+    assert {name: writes(name) for name in ("training", "monitor", "retreat")} == {
+        "training": ["*"],
+        "monitor": ["monitor.json"],
+        "retreat": ["pointer.json"],
+    }
+
+
+def test_drift_and_a_model_that_blocks_too_much_call_a_person(fraud: Registered) -> None:
+    for name, metric in (("drift", "ModelDrift"), ("blocked", "ModelBlockedPercent")):
+        alarm = fraud.of(ALARM)[f"test-fraud-{name}"].inputs
+        assert (alarm["metricName"], alarm["alarmActions"]) == (metric, [ARGS.alarm_topic_arn])
+        assert list(alarm["dimensions"]) == ["DecisionStream"]
 
 
 def test_without_an_image_nothing_is_trained_on_a_schedule() -> None:
     plain = made(replace(ARGS, training_image=None))
-    assert not [one for one in plain if one.type in {PROJECT, RULE, TARGET}]
+    assert not [one for one in plain if one.type in {ALARM, PROJECT, RULE, TARGET}]
 
 
 def statements() -> list[dict[str, Any]]:

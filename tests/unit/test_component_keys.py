@@ -165,6 +165,13 @@ def test_the_subject_key_is_used_by_the_payments_api_and_through_its_table_only(
     assert direct["Condition"]["ArnLike"]["aws:PrincipalArn"] == ["arn:aws:iam::123456789012:role/test-payments-*"]
 
 
+def test_the_scorer_unwraps_data_keys_of_the_purpose_fraud_and_no_others() -> None:
+    opened = key(KeyUse.SUBJECTS).statement("OpenForFraud")
+    assert opened["Action"] == ["kms:Decrypt"]
+    assert opened["Condition"]["StringEquals"]["kms:EncryptionContext:purpose"] == "fraud"
+    assert opened["Condition"]["ArnLike"]["aws:PrincipalArn"] == "arn:aws:iam::123456789012:role/test-scorer-*"
+
+
 def test_keys_carry_their_data_class(cell: Registered) -> None:
     classes = {use: cell.of(KEY)[f"test-{use}"].inputs["tags"][TagKey.DATA_CLASS] for use in CELL_USES}
     assert classes[KeyUse.SUBJECTS] == DataClass.PERSONAL

@@ -9,12 +9,14 @@ from mocks import Registered, assert_children_of_components, assert_regional, is
 
 from components import payments
 from components.api_keys import ApiKeys, ApiKeysArgs, checks
+from components.iam import via_service
 from components.payments import MIGRATOR, PAYMENTS, SETTLER, Payments, PaymentsArgs
 from components.reachability import Blocks, Party, Port
 from components.registry import image_of
-from components.subject_keys import SubjectKeys, SubjectKeysArgs, seals
+from components.subject_keys import SubjectKeys, SubjectKeysArgs, opens, seals
 from components.vocabulary import SUBJECT_KEYS, TagKey
 from components.workload import declared_matrix
+from contracts.personal import Purpose
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 PARTIES = (
@@ -141,6 +143,14 @@ def test_the_first_api_key_secret_is_written_only_and_in_no_plan() -> None:
     assert "secretString" not in version.inputs
     planned = made(preview=True).one("aws:secretsmanager/secretVersion:SecretVersion").inputs["secretStringWo"]
     assert is_unknown(planned) or is_unknown(planned["value"])
+
+
+def test_who_opens_for_one_purpose_reads_keys_and_unwraps_those_only() -> None:
+    read, table, unwrap = opens("arn:table/t", "arn:key/k", Purpose.FRAUD, REGION, ACCOUNT)
+    assert (read.actions, read.resources) == (["dynamodb:GetItem"], ["arn:table/t"])
+    assert table.when == via_service(["dynamodb"], REGION, ACCOUNT)
+    assert (unwrap.actions, unwrap.resources) == (["kms:Decrypt"], ["arn:key/k"])
+    assert unwrap.when == {"StringEquals": {"kms:EncryptionContext:purpose": "fraud"}}
 
 
 def test_the_api_seals_and_opens_and_cannot_erase() -> None:

@@ -15,15 +15,32 @@ from components.alarms import MAX_CHILDREN, Watch, any_of, check_window, own_ser
 from components.burn_rate import BURN_RATES, ERROR_PERCENT, window
 from components.dashboards import MAX_BOARD_METRICS, MAX_WIDGET_METRICS, MAX_WIDGETS, AlarmStatus, Board, Graph
 from components.dns_health import DnsHealthArgs
+from components.path_alarms import objectives
 from components.payment_cell import PaymentCell
 from components.telemetry import TelemetryArgs
-from contracts.metrics import DIMENSIONS, LOGINS_REFUSED, METRICS, UNREAD, WORKLOADS, From, Metric, Subject
+from contracts.fraud_failures import FailOpenBudget
+from contracts.metrics import (
+    DIMENSIONS,
+    LOGINS_REFUSED,
+    METRICS,
+    PATH_NAMESPACE,
+    UNREAD,
+    WORKLOADS,
+    From,
+    Metric,
+    Subject,
+    own_namespace,
+)
+from workloads.relay.lag import EVERY_S
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 COMPOSITE = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 HEALTH = "aws:route53/healthCheck:HealthCheck"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:test"
+
+OBJECTIVES = ("charges", "latency", "fail-open", "events-late")
+"""First part of the alarms of each."""
 
 Use = tuple[str, str, Mapping[str, str]]
 """(namespace, name, dimensions) of a metric that an alarm or a dashboard uses."""
@@ -82,18 +99,23 @@ def values_of(cell: Registered, origin: From) -> Iterator[str]:
         yield from value if isinstance(value, list) else [value]
 
 
+def filtered(cell: Registered) -> list[dict[str, Any]]:
+    """What metric filters emit."""
+    filters = cell.of("aws:cloudwatch/logMetricFilter:LogMetricFilter").values()
+    return [one.inputs["metricTransformation"] for one in filters]
+
+
 def problems(cell: Registered, uses: Iterator[Use]) -> list[str]:
     """What of this nobody emits."""
-    filters = cell.of("aws:cloudwatch/logMetricFilter:LogMetricFilter").values()
-    own = {(f.inputs["metricTransformation"]["namespace"], f.inputs["metricTransformation"]["name"]) for f in filters}
     by_name: dict[tuple[str, str], list[Metric]] = {}
-    for metric in METRICS:
+    for metric in (metric for metric in METRICS if metric.namespace.startswith("AWS/")):
         by_name.setdefault((metric.namespace, metric.name), []).append(metric)
     wrong = []
     for namespace, name, dimensions in uses:
-        if not dimensions and (namespace, name) in own:
-            continue
         series = tuple(sorted(dimensions.items()))
+        said = {(t["namespace"], t["name"], *sorted(t.get("dimensions", ()))) for t in filtered(cell)}
+        if (namespace, name, *sorted(dimensions)) in said:
+            continue  # lines say the values
         if not any(series in emitted(cell, metric.subject) for metric in by_name.get((namespace, name), ())):
             wrong.append(f"{namespace} {name} {dict(dimensions)}")
     return wrong
@@ -116,8 +138,10 @@ def test_every_metric_of_a_dashboard_is_emitted_by_a_declared_resource(cell: Reg
         ("AWS/SQS", "ApproximateAgeOfOldestMassage", {"QueueName": "test-tax"}),
         ("AWS/RDS", "CPUUtilization", {"DBClusterIdentifier": "test-s00"}),
         ("PaymentCell/Gateway", "PaymentsRefused", {}),
+        ("PaymentCell/Path/test", "RelayLag", {"Market": "eu-sepa"}),
+        ("PaymentCell/Path", "RelayLag", {}),
     ],
-    ids=["unknown queue", "misspelt", "dimension missing", "workload that does not exist"],
+    ids=["unknown queue", "misspelt", "dimension missing", "unknown", "dimension not of lines", "of no cell"],
 )
 def test_a_metric_that_nobody_emits_is_found(cell: Registered, use: Use) -> None:
     assert problems(cell, iter([use])) == [f"{use[0]} {use[1]} {dict(use[2])}"]
@@ -128,10 +152,17 @@ def test_searches_of_dashboards_name_metrics_of_the_contract(cell: Registered) -
     searches = [row["expression"] for row in rows if isinstance(row, dict)]
     names = [m for m in METRICS if m.subject is Subject.STREAM_SHARD]
     stream = cell.one("aws:kinesis/stream:Stream", "test").state["name"]
-    assert sorted(searches) == sorted(
+    of_stream = [
         f"SEARCH('{{AWS/Kinesis,ShardId,StreamName}} MetricName=\"{m.name}\" StreamName=\"{stream}\"', '{m.stat}')"
         for m in names
-    )
+    ]
+    by_line = [
+        f"SEARCH('{{\"{m.namespace}/test\",{m.dimensions[0]}}} MetricName=\"{m.name}\"', '{m.stat}')"
+        for m in WORKLOADS
+        # The lag of a shard is on the shard's own board.
+        if m.dimensions and (m.subject, m.name) != (Subject.PATH_SHARD, "RelayLag")
+    ]
+    assert sorted(searches) == sorted(of_stream + by_line)
     declared = cell.one("aws:kinesis/stream:Stream", "test").inputs["shardLevelMetrics"]
     assert set(declared) == {metric.name for metric in names}
 
@@ -142,19 +173,26 @@ def test_every_metric_of_the_contract_is_used_and_says_who_publishes_it(cell: Re
         assert metric.source.startswith("https://docs.aws.amazon.com/")
         if metric is LOGINS_REFUSED:
             assert any(namespace.startswith(metric.namespace) for namespace, _ in uses)
-        elif metric.subject is not Subject.STREAM_SHARD:
+        elif metric in WORKLOADS and not metric.dimensions:
+            assert (own_namespace(metric, "test"), metric.name) in uses
+        elif "*" not in DIMENSIONS[metric.subject].values():  # searches have a test of their own
             assert (metric.namespace, metric.name) in uses
     assert {metric.namespace for metric in METRICS} >= UNREAD
-    assert WORKLOADS == ()
 
 
 def test_refused_logins_are_counted_from_the_shards_own_log(cell: Registered) -> None:
     groups = {g.inputs["name"] for g in cell.of("aws:cloudwatch/logGroup:LogGroup").values()}
     filters = cell.of("aws:cloudwatch/logMetricFilter:LogMetricFilter")
-    assert set(filters) == {"test-s00-logins", "test-s01-logins"}
-    for one in filters.values():
-        assert one.inputs["logGroupName"] in groups
-        assert one.inputs["metricTransformation"]["defaultValue"] == "0"
+    logins = [one for name, one in filters.items() if name in ("test-s00-logins", "test-s01-logins")]
+    assert [one.inputs["metricTransformation"]["defaultValue"] for one in logins] == ["0", "0"]
+    assert {one.inputs["logGroupName"] for one in filters.values()} <= groups
+
+
+def test_metrics_of_the_path_are_made_of_the_programs_lines(cell: Registered) -> None:
+    filters = cell.of("aws:cloudwatch/logMetricFilter:LogMetricFilter").values()
+    own = [one for one in filters if one.inputs["metricTransformation"]["namespace"].startswith(PATH_NAMESPACE)]
+    assert {one.inputs["logGroupName"] for one in own} == {"/payment-cell/test/programs"}
+    assert {one.inputs["metricTransformation"]["name"] for one in own} == {metric.name for metric in WORKLOADS}
 
 
 def test_every_log_group_of_the_cell_has_retention_and_key(cell: Registered) -> None:
@@ -183,6 +221,9 @@ def test_what_hurts_now_pages_and_what_can_wait_opens_a_ticket(cell: Registered)
         "test-events-stuck",
         "test-burn-fast",
         "test-burn-medium",
+        "test-charges-down",
+        "test-events-silent",
+        *(f"test-{key}-{rate}" for key in OBJECTIVES for rate in ("fast", "medium")),
     }
     assert called(cell, "tickets") == {
         "test-burn-slow",
@@ -190,6 +231,7 @@ def test_what_hurts_now_pages_and_what_can_wait_opens_a_ticket(cell: Registered)
         "test-unusual",
         "test-s00-review",
         "test-s01-review",
+        *(f"test-{key}-slow" for key in OBJECTIVES),
     }
 
 
@@ -210,10 +252,49 @@ def test_burn_rates_are_those_of_the_workbook() -> None:
 
 
 def test_burn_alarms_need_the_long_and_the_short_window(cell: Registered) -> None:
-    for rate in BURN_RATES:
-        rule = cell.one(COMPOSITE, f"test-burn-{rate.key}").inputs["alarmRule"]
-        names = [cell.one(ALARM, f"test-burn-{rate.key}-{kind}").state["name"] for kind in ("long", "short")]
-        assert rule == f'ALARM("{names[0]}") AND ALARM("{names[1]}")'
+    for key in ("burn", *OBJECTIVES):
+        for rate in BURN_RATES:
+            rule = cell.one(COMPOSITE, f"test-{key}-{rate.key}").inputs["alarmRule"]
+            names = [cell.one(ALARM, f"test-{key}-{rate.key}-{kind}").state["name"] for kind in ("long", "short")]
+            assert rule == f'ALARM("{names[0]}") AND ALARM("{names[1]}")'
+
+
+def test_objectives_of_the_path_are_averages_of_bad_shares(cell: Registered) -> None:
+    promised = {"ChargesFailed": 99.95, "ChargesSlow": 99, "FailedOpen": 99.9, "EventsLate": 99}
+    found = {}
+    for key in OBJECTIVES:
+        for rate in BURN_RATES:
+            for kind, length_s in (("long", rate.long_s), ("short", rate.short_s)):
+                alarm = cell.one(ALARM, f"test-{key}-{rate.key}-{kind}").inputs
+                assert alarm["statistic"] == "Average"
+                assert (alarm["period"], alarm["evaluationPeriods"]) == window(length_s)
+                assert alarm["threshold"] == rate.error_percent(promised[alarm["metricName"]])
+                found[alarm["metricName"]] = key
+    assert found.keys() == promised.keys()
+
+
+def test_the_budget_of_fail_open_decisions_is_that_of_their_ledger() -> None:
+    assert objectives(99.95)["FailedOpen"].slo_percent == 100 * (1 - FailOpenBudget().share)
+
+
+def test_a_relay_that_says_nothing_pages(cell: Registered) -> None:
+    """Its share of late events would look well for ever."""
+    for program, lag in (("relay", "RelayLag"), ("archiver", "ArchiveLag")):
+        alarm = cell.one(ALARM, f"test-{program}-silent").inputs
+        assert (alarm["metricName"], alarm["statistic"]) == (lag, "SampleCount")
+        assert (alarm["comparisonOperator"], alarm["threshold"]) == ("LessThanThreshold", 1)
+        assert alarm["treatMissingData"] == "breaching"
+        assert alarm["period"] >= 4 * EVERY_S
+
+
+def test_charges_that_fail_change_dns(cell: Registered) -> None:
+    check = cell.one(HEALTH, "test-dns-charges-failed")
+    alarm = cell.one(ALARM, "test-charges-failed")
+    assert check.inputs["cloudwatchAlarmName"] == alarm.state["name"]
+    assert (alarm.inputs["metricName"], alarm.inputs["threshold"]) == ("ChargesFailed", 50)
+    assert (alarm.inputs["period"], alarm.inputs["evaluationPeriods"]) == (60, 3)
+    assert alarm.inputs["treatMissingData"] == "notBreaching", "a cell that nobody pays in is not left"
+    assert check.state["id"] in cell.one(HEALTH, "test-dns").inputs["childHealthchecks"]
 
 
 @pytest.mark.parametrize(("slo", "thresholds"), [(99.95, (0.72, 0.3, 0.05)), (99.0, (14.4, 6, 1))])
@@ -295,7 +376,7 @@ def test_dns_health_is_calculated_over_an_endpoint_and_plain_alarms(cell: Regist
     assert endpoint["resourcePath"] == cell.one("aws:lb/targetGroup:TargetGroup").inputs["healthCheck"]["path"]
     by_alarm = [check.inputs for check in checks.values() if check.inputs["type"] == "CLOUDWATCH_METRIC"]
     plain = {alarm.state["name"]: alarm.inputs for alarm in cell.of(ALARM).values()}
-    assert len(by_alarm) == 2
+    assert len(by_alarm) == 3
     for check in by_alarm:
         assert check["cloudwatchAlarmRegion"] == "eu-west-1"
         alarm = plain[check["cloudwatchAlarmName"]]
@@ -304,7 +385,7 @@ def test_dns_health_is_calculated_over_an_endpoint_and_plain_alarms(cell: Regist
         assert "metricQueries" not in alarm
     whole = checks["test-dns"].inputs
     assert whole["type"] == "CALCULATED"
-    assert whole["childHealthThreshold"] == len(whole["childHealthchecks"]) == 3
+    assert whole["childHealthThreshold"] == len(whole["childHealthchecks"]) == 4
     assert set(whole["childHealthchecks"]) == {
         check.state["id"] for name, check in checks.items() if name != "test-dns"
     }
@@ -363,6 +444,7 @@ def telemetry(*, slo_percent: float) -> TelemetryArgs:
         slo_percent=slo_percent,
         watched={},
         login_logs={},
+        program_log_group="/payment-cell/test/programs",
         page_topic_arn="p",
         ticket_topic_arn="t",
     )

@@ -43,6 +43,8 @@ USE = Usage(
     flow_log_gb=20,
     waf_log_gb=30,
     control_plane_log_gb=100,
+    program_log_gb=50,
+    metric_values={"Class": 6, "Shard": 4},
     auto_nodes={"m7g.large": 3, "t4g.large": 2},
     auto_nodes_minimum={"m7g.large": 1},
 )
@@ -50,6 +52,12 @@ USE = Usage(
 
 def resource(type_: str, name: str = "x", component: str = "C", **inputs: Any) -> Resource:
     return Resource(type=type_, name=name, component=component, inputs=inputs)
+
+
+def lines_filter(name: str, *dimensions: str) -> Resource:
+    """A metric filter; those with the same dimensions add to one metric."""
+    into = {"namespace": "Path", "name": "Requests", "dimensions": {one: f"$.{one}" for one in dimensions}}
+    return resource("aws:cloudwatch/logMetricFilter:LogMetricFilter", name, metricTransformation=into)
 
 
 NODES = "aws:eks/nodeGroup:NodeGroup"
@@ -136,6 +144,19 @@ CASES: list[tuple[Resource, list[Resource], dict[str, float]]] = [
         {"logs.ingest": 20, "logs.storage": 240},
     ),
     (resource("aws:cloudwatch/logGroup:LogGroup", component="Shard", retentionInDays=365), [], {}),
+    (
+        resource("aws:cloudwatch/logGroup:LogGroup", "x-programs", component="Cluster", retentionInDays=365),
+        [],
+        {"logs.ingest": 50, "logs.storage": 600},
+    ),
+    (
+        resource("aws:cloudwatch/logGroup:LogGroup", "x-control-plane", component="Cluster", retentionInDays=365),
+        [],
+        {"logs.ingest": 100, "logs.storage": 1200},
+    ),
+    (lines_filter("a", "Class"), [lines_filter("b", "Shard")], {"cloudwatch.metric": 6}),
+    (lines_filter("a"), [lines_filter("b")], {"cloudwatch.metric": 1}),
+    (lines_filter("b"), [lines_filter("a")], {}),
     (resource("aws:cloudwatch/metricAlarm:MetricAlarm"), [], {"cloudwatch.alarm": 1}),
     (
         resource("aws:cloudwatch/metricAlarm:MetricAlarm", metricQueries=[{"metric": {}}, {"metric": {}}, {"id": "e"}]),

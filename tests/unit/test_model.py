@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,18 @@ from moto import mock_aws
 from test_fraud_rules import STARTING, record
 from typer.testing import CliRunner
 
-from contracts.fraud import SIGNAL_NAMES, FraudError, Mode
+from contracts.fraud import SIGNAL_NAMES, Decision, DecisionRecord, FraudError, Mode, moment
 from contracts.fraud_models import Pointer, digest_of
 from contracts.fraud_outcomes import Fate, PaymentOutcome
 from contracts.fraud_rules import load_rules
 from contracts.fraud_scores import Scale
 from operations.errors import CellError
-from operations.model import command, job
+from operations.model import command, job, monitor
 from operations.model.dataset import Rows, from_records, replay
 from operations.model.drift import LOOK, RETRAIN, psi
 from operations.model.evaluation import MARGIN, ablation, evaluate, gate, shuffled
 from operations.model.generator import Volume, generate
-from operations.model.rollout import promote, rollback, stage
+from operations.model.rollout import promote, retreat, rollback, stage
 from operations.model.store import BASELINE, ModelStore
 from operations.model.training import Trained, train
 
@@ -229,6 +229,59 @@ def test_a_dry_run_of_rules_counts_what_would_change(tmp_path: Path) -> None:
 
 
 LATER = datetime(2026, 12, 1, tzinfo=UTC)
+NUMBERS = itertools.count()
+
+
+def judged(count: int, hours: float, **changes: Any) -> list[DecisionRecord]:
+    """Decisions that were made so many hours before LATER."""
+    time = moment(LATER - timedelta(hours=hours))
+    signals = {"signals": dict.fromkeys(SIGNAL_NAMES, 1.0)}
+    return [record(id=f"dec_{next(NUMBERS):026}", time=time, **{**signals, **changes}) for _ in range(count)]
+
+
+def test_the_monitor_sees_drift_against_earlier_days_and_the_share_that_the_newest_model_blocks() -> None:
+    pointer = Pointer(version=2, serving=A, canary=B, canary_percent=10)
+    calm = monitor.seen(judged(1_000, 48) + judged(100, 2), pointer, LATER)
+    assert (calm["decisions"], max(calm["drift"].values()), calm["blockedPercent"]) == (100, 0, None)
+    other = dict.fromkeys(SIGNAL_NAMES, 5.0)
+    own = judged(90, 0.5, model=B, signals=other) + judged(10, 0.5, model=B, signals=other, decision=Decision.BLOCK)
+    found = monitor.seen(judged(1_000, 48) + own + judged(50, 0.5, model=A, decision=Decision.BLOCK), pointer, LATER)
+    assert (found["model"], found["blockedPercent"]) == (B, 10)
+    assert min(found["drift"].values()) > RETRAIN
+    told = {one["MetricName"]: one["Value"] for one in monitor.metrics(found, "decisions")}
+    assert told == {"ModelDrift": max(found["drift"].values()), "ModelBlockedPercent": 10}
+
+
+def test_with_too_few_payments_the_monitor_tells_nothing() -> None:
+    found = monitor.seen(judged(99, 0.5, model=A), Pointer(version=0, serving=A), LATER)
+    assert monitor.metrics(found, "decisions") == []
+
+
+def test_an_alarm_takes_back_a_young_step_once_and_leaves_an_old_model_in_place() -> None:
+    canary, full = Pointer(version=1, serving=A, canary=B, canary_percent=10), Pointer(version=2, serving=B, previous=A)
+    assert retreat(canary, LATER, LATER) == Pointer(version=2, serving=A)
+    back = retreat(full, LATER - timedelta(days=6), LATER)
+    assert back == Pointer(version=3, serving=A)
+    assert retreat(back, LATER, LATER) is None, "the alarm's second word does not bring the bad model back"
+    assert retreat(full, LATER - timedelta(days=8), LATER) is None
+    assert retreat(Pointer(version=1, serving=A, shadow=B), LATER, LATER) is None, "a shadow decides nothing"
+
+
+def test_the_monitors_last_look_is_in_the_store_and_the_status_and_the_retreat_moves_the_pointer(
+    store: ModelStore,
+) -> None:
+    kinesis: Any = boto3.client("kinesis", region_name="us-east-1")
+    kinesis.create_stream(StreamName="decisions", ShardCount=1)
+    for one in judged(120, 0.5, model=digest_of(BASELINE.read_bytes())) + judged(1_000, 48):
+        kinesis.put_record(StreamName="decisions", PartitionKey=one.id, Data=one.to_json().encode())
+    session = boto3.Session(region_name="us-east-1")
+    assert "decisions; drift:" in monitor.watch(session, store, "decisions", LATER)
+    shown = json.loads(invoke("status", "dev", "-o", "json").stdout)["monitor"]
+    assert (shown, shown["decisions"]) == (store.monitored(), 120)
+    store.move(Pointer(version=1, serving=A, canary=B, canary_percent=10), None)
+    assert "decides no more" in monitor.go_back(store, LATER)
+    assert store.pointer()[0].canary is None
+    assert "stays" in monitor.go_back(store, LATER)
 
 
 def streamed(rows: Rows) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,6 @@ from sandbox.aws.extensions.log_metrics import Datum, data, matcher
 from sandbox.dataplane.log_lines import Source, shaped
 from stacks.telemetry import REFUSALS
 from workloads import logs
-from workloads.payments import api as payments_api
 from workloads.payments.answers import Answer, Refused
 from workloads.payments.api import Api
 from workloads.payments.callers import Caller
@@ -135,7 +134,7 @@ def charge(
     class Wanted:
         market = "eu-sepa"
 
-    monkeypatch.setattr(payments_api.requests, "new_payment", lambda _body, _markets: Wanted)
+    monkeypatch.setattr("workloads.payments.requests.new_payment", lambda _body, _markets: Wanted)
     modes = dict.fromkeys(("live", "test", "platform", "batch"), FailMode.ALLOW)
     api = Api(Service(outcome, bank_s), Callers(), modes, trace.NoOpTracer())  # type: ignore[arg-type]
     decided = {FAILURE_HEADER: "true"} if failed_open else {"x-fraud-decision": "allow"}

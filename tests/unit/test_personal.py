@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from contracts.personal import CACHE_S, DataKey, FieldCipher, KeyGone, PersonalError, Purpose, pseudonym
-from workloads.payments.subject_keys import SubjectKeys
+from workloads.subject_keys import SubjectKeys
 
 
 @dataclass

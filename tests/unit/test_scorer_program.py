@@ -18,11 +18,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from contracts.fraud import SIGNALS, Decision, Mode, parse_decision
+from contracts.fraud import SIGNALS, Decision, DecisionRecord, Mode, parse_decision
 from contracts.fraud_addresses import bundled
 from contracts.fraud_features import Memory, changes, read_request
 from contracts.fraud_models import Pointer, digest_of, model_key
 from contracts.fraud_rules import Rules, load_rules
+from contracts.personal import DataKey, FieldCipher, KeyGone, Purpose
 from workloads.kept_spans import BY_GATEWAY, KeptSpans
 from workloads.scorer.authorization import PARTIAL, Authorization
 from workloads.scorer.decide import Scorer
@@ -445,7 +446,27 @@ def test_a_model_of_other_signals_is_refused() -> None:
 PAID = "pay_" + "1" * 26
 
 
-def event(mode: str = "failed-open", payment: str = PAID) -> str:
+class SealingKeys:
+    """Data keys in memory; `erase` takes them all away."""
+
+    def __init__(self) -> None:
+        self.key: DataKey | None = DataKey(id="key_1", key=b"x" * 32)
+
+    def current(self, _subject: str, _purpose: Purpose) -> DataKey:
+        assert self.key is not None
+        return self.key
+
+    def find(self, _subject: str, purpose: Purpose, _key_id: str) -> DataKey:
+        assert purpose is Purpose.FRAUD
+        if self.key is None:
+            raise KeyGone("erased")
+        return self.key
+
+
+SEALING = SealingKeys()
+
+
+def event(mode: str = "failed-open", payment: str = PAID, signals: Any = None) -> str:
     from contracts.events import GENESIS, seal
 
     data = {
@@ -456,6 +477,7 @@ def event(mode: str = "failed-open", payment: str = PAID) -> str:
         "market": "eu-sepa",
         "instrument": "card_x",
         "fraud": {"mode": mode, "decision": "allow", "class": "live"},
+        "signals": signals,
     }
     envelope = seal(
         account="acct_shop1",
@@ -474,7 +496,7 @@ def event(mode: str = "failed-open", payment: str = PAID) -> str:
 def test_a_payment_let_through_unscored_is_rescored_once_and_counted() -> None:
     async def handled() -> tuple[Parts, list[Any]]:
         parts = Parts(BLOCK_ALL)
-        rescorer = Rescorer(None, "", parts.scorer, parts.features)
+        rescorer = Rescorer(None, "", parts.scorer, parts.features, FieldCipher(SEALING))
         found = [await rescorer.handle(body) for body in (event(), event(), event("decided", "pay_2"))]
         await parts.stream.flush()
         return parts, found
@@ -488,6 +510,26 @@ def test_a_payment_let_through_unscored_is_rescored_once_and_counted() -> None:
     assert (let_through.mode, let_through.decision, let_through.model) == (Mode.FAILED_OPEN, Decision.ALLOW, "none")
     assert (again.mode, again.decision, again.payment) == (Mode.RESCORED, Decision.BLOCK, PAID)
     assert again.id == paid["decision"]
+
+
+def test_rescoring_sees_what_the_decision_would_have_seen_and_without_the_key_what_is_left() -> None:
+    signals = {name: BODY[name] for name in ("payment_method", "payer", "device")}
+    keys = SealingKeys()
+    sealed = FieldCipher(keys).seal(PAID, "signals", "person_1", Purpose.FRAUD, signals)
+
+    async def handled(*, erased: bool) -> tuple[DecisionRecord, DecisionRecord]:
+        parts = Parts()
+        keys.key = None if erased else DataKey(id="key_1", key=b"x" * 32)
+        rescorer = Rescorer(None, "", parts.scorer, parts.features, FieldCipher(keys))
+        again = await rescorer.handle(event(signals=sealed))
+        assert again is not None
+        return again, await parts.scorer.decide("acct_shop1", "live", BODY)
+
+    again, in_time = finished(handled(erased=False))
+    assert (again.signals, again.facts) == (in_time.signals, in_time.facts)
+    again, in_time = finished(handled(erased=True))
+    assert set(in_time.facts) - set(again.facts) >= {"device", "payer_country"}
+    assert again.signals["device_missing"] == 1
 
 
 class Queue:
@@ -504,7 +546,7 @@ class Queue:
 def test_a_message_that_cannot_be_read_stays_in_the_queue() -> None:
     async def polled() -> list[str]:
         parts, queue = Parts(), Queue("nonsense", event())
-        await Rescorer(queue, "", parts.scorer, parts.features).poll()
+        await Rescorer(queue, "", parts.scorer, parts.features, FieldCipher(SEALING)).poll()
         return queue.deleted
 
     assert finished(polled()) == ["1"]
@@ -680,7 +722,11 @@ def test_the_first_scorer_makes_the_key_and_one_that_comes_second_uses_it() -> N
 
 
 ENVIRONMENT = dict.fromkeys(
-    ("FEATURE_TABLE", "DECISION_STREAM", "MODEL_BUCKET", "PAYMENTS_URL", "PSEUDONYM_SECRET_ARN"), "x"
+    (
+        *("FEATURE_TABLE", "DECISION_STREAM", "MODEL_BUCKET", "PAYMENTS_URL"),
+        *("PSEUDONYM_SECRET_ARN", "SUBJECTS_KEY_ARN", "SUBJECT_KEYS_TABLE"),
+    ),
+    "x",
 )
 
 

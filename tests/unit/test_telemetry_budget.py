@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from answers import answers
 from config_files import ACCOUNT, cell, fleet, write
+from market_texts import market_text
 from mocks import run
 
 from components.payment_cell import PaymentCell
 from components.telemetry import Telemetry, TelemetryArgs
-from contracts.metrics import Subject
+from contracts.metrics import WORKLOADS, Subject
 from stacks.cell import cell_args
 from stacks.fleet import load_fleet
+from stacks.market_files import load_markets
 from stacks.problems import ConfigError
 from stacks.telemetry import series_by_metric, subjects
 
@@ -44,12 +46,15 @@ def test_a_development_cell_needs_nobody_to_wake(tmp_path: Path) -> None:
 
 def test_more_series_than_the_budget_are_refused_with_the_largest_contributors(tmp_path: Path) -> None:
     folder = fleet(tmp_path)
-    total = sum(series_by_metric(load_fleet(folder).plan("one")).values())
+    total = sum(series_by_metric(load_fleet(folder).plan("one"), ()).values())
     write(folder, "one", cell(seriesBudget=str(total)))
     assert load_fleet(folder).cells
     write(folder, "one", cell(seriesBudget=str(total - 1)))
     said = problem(folder)
-    assert f"seriesBudget: {total - 1} is below the {total:,} time series of the cell: 8 of AWS/SQS" in said
+    assert (
+        f"seriesBudget: {total - 1} is below the {total:,} time series of the cell: 60 of PaymentCell/Path Refusals"
+        in said
+    )
     assert f"raise it to {total} or more" in said
 
 
@@ -58,7 +63,7 @@ def test_more_shards_are_more_series(tmp_path: Path) -> None:
 
     def counted(shards: int) -> Mapping[str, int]:
         write(folder, "one", cell(shards=f"{{count: {shards}}}"))
-        return series_by_metric(load_fleet(folder).plan("one"))
+        return series_by_metric(load_fleet(folder).plan("one"), ())
 
     two, four = counted(2), counted(4)
     assert four["AWS/RDS CPUUtilization"] - two["AWS/RDS CPUUtilization"] == 2
@@ -90,8 +95,27 @@ def test_the_counted_subjects_are_those_that_the_components_declare(
     declared[Subject.SHARD_LOGIN] = len(args.login_logs)
     # Kinesis names the shards of a stream; how many there are is an input of the stream.
     declared[Subject.STREAM_SHARD] = plan.stream_shards
-    assert declared == dict(subjects(plan))
-    assert set(declared) == set(Subject)
+    counted = dict(subjects(plan, ()))
+    # What lines say: markets and banks come from their own files.
+    said = {subject: counted.pop(subject) for subject in {metric.subject for metric in WORKLOADS}}
+    assert declared == counted
+    assert set(declared) | set(said) == set(Subject)
+    assert said[Subject.PATH_SHARD] == len(plan.shards)
+
+
+def test_banks_and_markets_of_the_cell_are_counted(tmp_path: Path) -> None:
+    folder = fleet(tmp_path)
+    before = sum(series_by_metric(load_fleet(folder).plan("one"), ()).values())
+    (folder / "markets").mkdir()
+    text = market_text("first", "second").replace("[eu-west-1, dev]", "[one]")
+    (folder / "markets" / "sandland.yaml").write_text(text)
+    markets = load_markets(folder / "markets", ["one"]).of("one")
+    banks = sum(len(each.banks) for each in markets)
+    after = series_by_metric(load_fleet(folder).plan("one"), markets)
+    assert (len(markets), banks) == (1, 2)
+    assert sum(after.values()) == before + 3 * (len(markets) + banks), "requests, errors, duration of each"
+    write(folder, "one", cell(seriesBudget=str(sum(after.values()) - 1)))
+    assert f"{sum(after.values()):,} time series" in problem(folder)
 
 
 @pytest.mark.parametrize("slo", ["100", "94.9", "high"])

@@ -30,7 +30,7 @@ from workloads.payments.markets import parse_markets
 from workloads.payments.migrate import Migrator
 from workloads.payments.service import Finisher, Parts, Service
 from workloads.payments.settle import Settler
-from workloads.payments.subject_keys import SubjectKeys
+from workloads.subject_keys import SubjectKeys
 
 SHARDS = Path("/etc/payment-cell/shards/shards.json")
 SHARD_MAP = Path("/etc/payment-cell/shard-map/shard-map.json")

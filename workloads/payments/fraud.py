@@ -14,6 +14,9 @@ from workloads.telemetry import Counter
 FAILED_OPEN = Counter("payments_fraud_failed_open_total", "Payments without a fraud decision, by class and fail mode.")
 
 CLASSES = ("live", "test", "platform", "batch")
+FAILED_OPEN_MODE = "failed-open"
+"""`Fraud.mode` of a payment that nobody scored."""
+
 FAILURE_HEADER = "x-envoy-auth-failure-mode-allowed"
 """Set by Envoy when the scorer did not answer in time (ext_authz, failure_mode_allow_header_add)."""
 
@@ -85,7 +88,7 @@ def decision_of(headers: Mapping[str, str], caller_class: str, modes: Mapping[st
         raise Refused(
             503, "fraud_unavailable", "no fraud decision can be had now; nothing was done", retry_after_s=RETRY_AFTER_S
         )
-    return Fraud(mode="failed-open", decision=mode, caller_class=caller_class)
+    return Fraud(mode=FAILED_OPEN_MODE, decision=mode, caller_class=caller_class)
 
 
 def _word(text: str) -> bool:

@@ -3,6 +3,7 @@
 payer, payee      their key, to move the money; a person is the same in both roles (by mail address)
 device            the payer's key for fraud
 merchant          the account's key: what the merchant wrote (description, metadata)
+signals           the payer's key for fraud: what the decision would have read, of a payment that passed without one
 """
 
 from collections.abc import Mapping
@@ -36,8 +37,13 @@ def instrument(secret_: bytes, token: str) -> str:
     return pseudonym(secret_, "instrument", token)
 
 
-def seal(keys: KeyStore, payment: str, account: str, wanted: NewPayment) -> dict[str, Any]:
-    """Columns `instrument` and `parties` of a payment. Blocking: keys may have to be fetched or made."""
+def seal(
+    keys: KeyStore, payment: str, account: str, wanted: NewPayment, *, held: bool, unscored: bool
+) -> dict[str, Any]:
+    """Columns `instrument`, `parties` and `token` of a payment. Blocking: keys may have to be fetched or made.
+
+    `held`: the token waits for when the bank is asked. `unscored`: somebody has to look at its signals later.
+    """
     cipher, hidden = FieldCipher(keys), secret(keys)
 
     def party(path: str, subject: str, value: Any) -> dict[str, Any]:
@@ -46,6 +52,11 @@ def seal(keys: KeyStore, payment: str, account: str, wanted: NewPayment) -> dict
     payer = person(hidden, wanted.payer["email"])
     written = {"description": wanted.description, "metadata": wanted.metadata}
     device = wanted.device and cipher.seal(payment, "device", payer, Purpose.FRAUD, wanted.device)
+    signals = {
+        "payment_method": wanted.token,
+        "payer": {"country": wanted.payer["country"]},
+        "device": wanted.device,
+    }
     payee = wanted.payee and party("payee", person(hidden, wanted.payee["email"]), wanted.payee)
     return {
         "instrument": instrument(hidden, wanted.token),
@@ -54,14 +65,10 @@ def seal(keys: KeyStore, payment: str, account: str, wanted: NewPayment) -> dict
             "payee": payee or None,
             "merchant": party("merchant", merchant(hidden, account), written),
             "device": device or None,
+            **({"signals": cipher.seal(payment, "signals", payer, Purpose.FRAUD, signals)} if unscored else {}),
         },
+        "token": cipher.seal(payment, "token", payer, Purpose.PAYMENT, wanted.token) if held else None,
     }
-
-
-def seal_token(keys: KeyStore, payment: str, wanted: NewPayment) -> dict[str, Any]:
-    """The token of a payment that is held, for when the bank is asked. Blocking."""
-    payer = person(secret(keys), wanted.payer["email"])
-    return FieldCipher(keys).seal(payment, "token", payer, Purpose.PAYMENT, wanted.token)
 
 
 def for_bank(keys: KeyStore, payment: str, token: Mapping[str, Any], parties: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from workloads.payments.answers import Answer, Refused, Status, payment_body
 from workloads.payments.banks import Banks, Outcome, Said
 from workloads.payments.callers import Caller
 from workloads.payments.facts import note, timed
-from workloads.payments.fraud import Fraud
+from workloads.payments.fraud import FAILED_OPEN_MODE, Fraud
 from workloads.payments.markets import Market
 from workloads.payments.requests import Confirmation, NewPayment, NewRefund
 from workloads.payments.store import PAYMENT, REFUND, Claim, Kind, StaleMap, Store
@@ -226,8 +226,8 @@ class Service(Finisher):
     ) -> tuple[Claim, dict[str, Any]]:
         """What needs keys, and so a thread."""
         claim = _claim(parties.secret(self._keys), caller, key, "/v1/payments", body)
-        token = None if fraud.decision == "allow" else parties.seal_token(self._keys, payment, wanted)
-        return claim, {**parties.seal(self._keys, payment, caller.account, wanted), "token": token}
+        held, unscored = fraud.decision != "allow", fraud.mode == FAILED_OPEN_MODE
+        return claim, parties.seal(self._keys, payment, caller.account, wanted, held=held, unscored=unscored)
 
     async def _through(
         self,

@@ -46,6 +46,7 @@ def _payment_data(row: Mapping[str, Any]) -> dict[str, Any]:
         **{name: row[name] for name in ("status", "reason", "amount", "currency", "market", "bank", "livemode")},
         "instrument": row["instrument"],
         **{name: parties[name] for name in ("payer", "payee", "merchant", "device")},
+        **({"signals": parties["signals"]} if "signals" in parties else {}),
         "fraud": row["fraud"],
         **({"verdict": verdict} if (verdict := row.get("verdict")) else {}),
     }
@@ -63,7 +64,7 @@ PAYMENT = Kind(
     table="payments", event="payment", lock=statements.LOCK_PAYMENT, answer=payment_answer, data=_payment_data
 )
 REFUND = Kind(table="refunds", event="refund", lock=statements.LOCK_REFUND, answer=refund_answer, data=_refund_data)
-NEWER: Mapping[str, frozenset[str]] = {"payment": frozenset({"verdict"}), "refund": frozenset({"why"})}
+NEWER: Mapping[str, frozenset[str]] = {"payment": frozenset({"verdict", "signals"}), "refund": frozenset({"why"})}
 """Kind -> what only version 2 of its schema has. An event is of the oldest version that describes it, so that older
 readers go on while a cell is updated."""
 

@@ -18,6 +18,7 @@ from envoy.service.auth.v3 import external_auth_pb2_grpc
 
 from contracts.fraud_addresses import AddressTable, bundled
 from contracts.fraud_rules import load_rules
+from contracts.personal import FieldCipher
 from workloads import logs, telemetry
 from workloads.mounted import Mounted
 from workloads.scorer import models as models_module
@@ -32,6 +33,7 @@ from workloads.scorer.pseudonyms import pseudonym_key
 from workloads.scorer.rescore import WAIT_S, Rescorer
 from workloads.scorer.settings import GRPC_PORT, HTTP_PORT, Settings, read
 from workloads.scorer.stream import DecisionStream
+from workloads.subject_keys import SubjectKeys
 
 DRAIN_S = 5
 """Seconds for what is under way when the process is told to stop; the pod's own grace is longer."""
@@ -75,7 +77,14 @@ async def serve(settings: Settings, log: logs.Log) -> None:
         every(models_module.REFRESH_S, models.refresh, stopped),
     ]
     if settings.rescore_queue:
-        rescorer = Rescorer(_client(aws, "sqs", WAIT_S + 5), settings.rescore_queue, scorer, features)
+        keys = SubjectKeys(
+            _client(aws, "dynamodb"),
+            _client(aws, "kms"),
+            table=settings.subject_keys_table,
+            key_arn=settings.subjects_key,
+        )
+        queue = _client(aws, "sqs", WAIT_S + 5)
+        rescorer = Rescorer(queue, settings.rescore_queue, scorer, features, FieldCipher(keys))
         work.append(every(0, rescorer.poll, stopped))
     server = grpc.aio.server()
     external_auth_pb2_grpc.add_AuthorizationServicer_to_server(Authorization(scorer, settings.budget_ms / 1000), server)

@@ -46,7 +46,7 @@ class Scorer:
 
     async def decide(self, account: str, caller: str, body: Any) -> DecisionRecord:
         """Raises FraudError for a body without amount or payment method."""
-        request = read_request(account, body, self._key, self._addresses)
+        request = self.read(account, body)
         with telemetry.stage("features"):
             memory = await self._features.memory(request, self._read_s)
         record = self.judge(request, memory, Mode.SCORED)
@@ -57,6 +57,10 @@ class Scorer:
             self._features.add(changes(request, self._clock()))
             self.keep(record)
         return record
+
+    def read(self, account: str, body: Any) -> Request:
+        """What counts of a request. Raises FraudError as `decide` does."""
+        return read_request(account, body, self._key, self._addresses)
 
     def judge(
         self, request: Request, memory: dict[str, Buckets | None], mode: Mode, payment: str | None = None

@@ -1,8 +1,9 @@
 """Events of payments: what became of each goes to the decision stream, and those that passed while nobody scored are
 scored afterwards and counted.
 
-The event has the payment's device, address and payer only as ciphertext under a key that is none of the scorer's, so
-those signals have their value when missing; what the account and the amount say is judged in full.
+Of such a payment the event has what the decision would have read (`signals`: token, device, payer's country), sealed
+for fraud: the scorer opens that, and nothing that was sealed for another purpose. Where the payer was erased meanwhile
+those signals have their value when missing; what account and amount say is judged in full.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from contracts.events import Envelope, EventError, parse
 from contracts.fraud import Decision, DecisionRecord, Mode, rescored_id
 from contracts.fraud_failures import FailOpenBudget
 from contracts.fraud_features import Request
+from contracts.personal import FieldCipher, KeyGone
 from workloads.logs import Log
 from workloads.scorer import metrics
 from workloads.scorer.decide import Scorer
@@ -31,30 +35,20 @@ REMEMBERED: Final = 10_000
 _log = Log("rescore")
 
 
-def unscored(envelope: Envelope) -> Request | None:
-    """What can be judged of a payment that passed in fail mode; None for every other event."""
-    data = envelope.data
-    if not envelope.type.startswith("payment.") or data.get("fraud", {}).get("mode") != Mode.FAILED_OPEN:
-        return None
-    return Request(
-        account=envelope.account,
-        amount=data["amount"],
-        currency=data["currency"],
-        market=data["market"],
-        payer_country=None,
-        card=data["instrument"],
-        device=None,
-        address=None,
-        place=None,
-    )
+def unscored(envelope: Envelope) -> bool:
+    """Whether the event is of a payment that passed in fail mode."""
+    return envelope.type.startswith("payment.") and envelope.data["fraud"]["mode"] == Mode.FAILED_OPEN
 
 
 class Rescorer:
     """Reads the queue of the cell's bus and scores what was let through."""
 
-    def __init__(self, client: Any, queue_url: str, scorer: Scorer, features: FeatureStore) -> None:
-        """`client`: boto3's sqs client."""
+    def __init__(
+        self, client: Any, queue_url: str, scorer: Scorer, features: FeatureStore, cipher: FieldCipher
+    ) -> None:
+        """`client`: boto3's sqs client. `cipher`: opens what was sealed for fraud."""
         self._client, self._queue_url, self._scorer, self._features = client, queue_url, scorer, features
+        self._cipher = cipher
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._rescored = 0
 
@@ -70,7 +64,7 @@ class Rescorer:
         for message in answer:
             try:
                 await self.handle(message["Body"])
-            except (EventError, KeyError, TypeError, ValueError) as error:
+            except (EventError, KeyError, TypeError, ValueError, BotoCoreError, ClientError) as error:
                 _log.error("event not rescored", error)
                 continue
             await loop.run_in_executor(None, self._delete, message["ReceiptHandle"])
@@ -92,10 +86,10 @@ class Rescorer:
         if (outcome := outcome_of(envelope)) is not None:
             metrics.OUTCOMES.add(fate=outcome.fate)
             self._scorer.report(envelope.account, outcome)
-        request = unscored(envelope)
         payment = str(envelope.data.get("payment"))
-        if request is None or payment in self._seen:
+        if not unscored(envelope) or payment in self._seen:
             return None
+        request = await asyncio.to_thread(self._request, envelope)
         memory = await self._features.memory(request, wait_s=1.0)
         record = replace(self._scorer.judge(request, memory, Mode.RESCORED, payment), id=rescored_id(payment))
         let_through = replace(
@@ -118,6 +112,17 @@ class Rescorer:
             self._seen.popitem(last=False)
         self._count(record)
         return record
+
+    def _request(self, envelope: Envelope) -> Request:
+        """Blocking: a key may have to be fetched."""
+        data = envelope.data
+        body = {**{name: data[name] for name in ("amount", "currency", "market")}, "payment_method": data["instrument"]}
+        try:
+            if data.get("signals") is not None:
+                body |= self._cipher.open(data["payment"], "signals", data["signals"])
+        except KeyGone:
+            metrics.SIGNALS_MISSING.add(entity="erased")
+        return self._scorer.read(envelope.account, body)
 
     def _count(self, record: DecisionRecord) -> None:
         metrics.FAIL_OPEN.add(decision=record.decision)

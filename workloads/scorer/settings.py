@@ -20,6 +20,9 @@ class Settings:
     model_bucket: str
     pseudonym_secret: str
     """ARN."""
+    subject_keys_table: str
+    subjects_key: str
+    """ARN: unwraps data keys of what was sealed for fraud."""
     rescore_queue: str | None
     """URL; None: this process rescores nothing."""
     payments_url: str
@@ -52,6 +55,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         model_bucket=needed("MODEL_BUCKET"),
         pseudonym_secret=needed("PSEUDONYM_SECRET_ARN"),
         payments_url=needed("PAYMENTS_URL"),
+        subject_keys_table=needed("SUBJECT_KEYS_TABLE"),
+        subjects_key=needed("SUBJECTS_KEY_ARN"),
         rescore_queue=environment.get("RESCORE_QUEUE_URL"),
         rules=Path(environment.get("RULES_FILE", RULES)),
         addresses=Path(addresses) if addresses else None,

@@ -53,6 +53,14 @@ class CloudWatchBackend(models.CloudWatchBackend):  # type: ignore[misc]
     def get_all_metrics(self) -> list[models.MetricDatumBase]:
         return [*super().get_all_metrics(), *self.minutes.all()]
 
+    def get_filtered_metrics(self, *args: Any) -> list[models.MetricDatumBase]:
+        """Each metric once; moto gives one without dimensions as often as it has data."""
+        found = {
+            (one.namespace, one.name, *sorted((each.name, each.value) for each in one.dimensions)): one
+            for one in super().get_filtered_metrics(*args)
+        }
+        return list(found.values())
+
     def put_metric_alarm(self, name: str, *args: Any, **kwargs: Any) -> models.Alarm:
         """A new alarm begins without data; a changed one keeps its state and its tags."""
         old = self.alarms.get(name)
