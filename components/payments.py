@@ -184,8 +184,17 @@ class Payments(pulumi.ComponentResource):
             )
             for key, content in ((SHARDS, shards_json(args.region, args.shards)), (MARKETS, args.markets))
         ]
-        for key, declared in workloads(args).items():
-            Workload(f"{name}-{key}", declared, args.parties, child, namespace=namespace, after=mounted)
+        programs = workloads(args)
+
+        def run(program: str, after: Sequence[pulumi.Resource]) -> Workload:
+            return Workload(
+                f"{name}-{program}", programs[program], args.parties, child, namespace=namespace, after=after
+            )
+
+        # Ready once every shard has the tables that the others' statements are for, in an upgrade too.
+        migrator = run(MIGRATOR, mounted)
+        for program in (PAYMENTS, SETTLER):
+            run(program, [*mounted, migrator])
         self.register_outputs({"workloads": sorted(workloads(args))})
 
 

@@ -107,6 +107,8 @@ scorer_args = ScorerArgs(
     decision_stream=fraud.decision_stream,
     model_bucket=fraud.model_bucket,
     pseudonym_secret_arn=fraud.pseudonym_secret_arn,
+    subject_keys_table=subjects.table,
+    subjects_key_arn=keys.arns[KeyUse.SUBJECTS],
     otlp_endpoint=ENDPOINT,
     **pods,
 )

@@ -58,6 +58,15 @@ def deployment(registered: Registered, name: str) -> dict[str, Any]:
     return dict(found["containers"][0])
 
 
+def test_api_and_settler_start_when_the_migrator_has_made_the_tables() -> None:
+    registered = made()
+    deployments = registered.of("kubernetes:apps/v1:Deployment")
+    for name in ("payments", "settler"):
+        waited = registered.waits_for(deployments[f"test-{name}"])
+        assert "kubernetes:apps/v1:Deployment test-migrator" in waited
+    assert not {one for one in registered.waits_for(deployments["test-migrator"]) if "Deployment" in one}
+
+
 def test_programs_get_their_files_and_names_as_arguments_and_environment() -> None:
     container = deployment(made(), PAYMENTS)
     assert container["args"] == [
