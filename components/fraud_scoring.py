@@ -392,7 +392,8 @@ class FraudScoring(pulumi.ComponentResource):
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )
-        return alarm.arn
+        arn: pulumi.Output[str] = alarm.arn
+        return arn
 
     def _start(self, project: codebuild.Project, job: Job, when: Mapping[str, pulumi.Input[str]]) -> None:
         """An EventBridge rule starts the build

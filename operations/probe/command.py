@@ -14,7 +14,6 @@ from pathlib import Path
 from secrets import randbits
 from typing import Any
 
-import boto3
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -78,14 +77,15 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
         seed=randbits(SEED_BITS) if options.seed is None else options.seed,
     )
     target = gateway(stack, str(cell["domainName"]))
-    secrets = boto3.client("secretsmanager", region_name=region)
+    clients = entered(load_fleet(session.project.stacks_folder).account_of(stack), "probe")
+    secrets = clients.get("secretsmanager", region)
     _wait_until_ready(session.console, stack)
     text = secrets.get_secret_value(SecretId=cell["apiKeysSecretArn"])["SecretString"]
     evidence = Evidence(
         stack=stack,
         shard_map=shard_map,
         bucket=str(cell["archiveBucket"]),
-        s3=boto3.client("s3", region_name=region),
+        s3=clients.get("s3", region),
     )
     began = datetime.now(UTC)
     answers = _load(session.console, plan, target, Secrets.from_json(text).current)

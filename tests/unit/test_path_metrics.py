@@ -27,6 +27,7 @@ from workloads import logs
 from workloads.payments.answers import Answer, Refused
 from workloads.payments.api import Api
 from workloads.payments.callers import Caller
+from workloads.payments.concurrency import Concurrency
 from workloads.payments.facts import begin, note, timed
 from workloads.payments.fraud import FAILURE_HEADER, FailMode, Fraud
 from workloads.relay.lag import EVERY_S, LagReport
@@ -136,7 +137,8 @@ def charge(
 
     monkeypatch.setattr("workloads.payments.requests.new_payment", lambda _body, _markets: Wanted)
     modes = dict.fromkeys(("live", "test", "platform", "batch"), FailMode.ALLOW)
-    api = Api(Service(outcome, bank_s), Callers(), modes, trace.NoOpTracer())  # type: ignore[arg-type]
+    at_a_time = Concurrency(dict.fromkeys(modes, 1))
+    api = Api(Service(outcome, bank_s), Callers(), modes, at_a_time, trace.NoOpTracer())  # type: ignore[arg-type]
     decided = {FAILURE_HEADER: "true"} if failed_open else {"x-fraud-decision": "allow"}
 
     async def ask() -> None:
