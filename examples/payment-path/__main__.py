@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 import catalogue
 from components import bank_egress, event_path, gateway, payments, scorer
+from components.alarm_topic import AlarmTopic, AlarmTopicArgs
 from components.api_keys import ApiKeys, ApiKeysArgs
 from components.bank_egress import BankEgress, BankEgressArgs, markets_json
 from components.banks import Bank, Ejection, Endpoint, Limits, Market
@@ -44,6 +45,15 @@ cluster = kubernetes.Provider(
 opts = pulumi.ResourceOptions(providers=[cluster])
 
 keys = Keys(CELL, KeysArgs(region=region, account_id=account_id, protected=False))
+alarms = AlarmTopic(
+    CELL,
+    AlarmTopicArgs(
+        region=region,
+        account_id=account_id,
+        key_arn=keys.arns[KeyUse.EVENTS],
+        subscribers={"oncall@example.com": "email"},
+    ),
+)
 common = {"region": region, "jurisdiction": "eu", "protected": False}
 fraud = FraudScoring(
     CELL,
@@ -51,6 +61,7 @@ fraud = FraudScoring(
         account_id=account_id,
         key_arn=keys.arns[KeyUse.FRAUD],
         logs_key_arn=keys.arns[KeyUse.LOGS],
+        alarm_topic_arn=alarms.arn,
         stream_shards=1,
         disposable=True,
         **common,
