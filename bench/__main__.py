@@ -17,6 +17,7 @@ from bench.cell import cell_ratios
 from bench.checkpoints import checkpoint_ratio
 from bench.gateway import gateway_ratios
 from bench.machine import Machine
+from bench.memory import memory_ratio
 from bench.ratio import Ratio
 from bench.start import start_ratio
 
@@ -36,6 +37,7 @@ SUITES = {
     "checkpoints": Suite(what="saving the state", measure=checkpoint_ratio),
     "gateway": Suite(what="a payment through the gateway", measure=gateway_ratios),
     "banks": Suite(what="banks: one hangs, and 5,000 of them", measure=banks_ratios),
+    "memory": Suite(what="memory of a development cell that takes payments", measure=memory_ratio),
     "cell": Suite(what="a development cell, several times up and down", measure=cell_ratios),
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conftest import Sandbox
-from sandbox.aws.iam.evaluator import like
+from sandbox.aws.iam.evaluator import Call, Decision, decide, like
 
 ALLOWS = "Allow"
 
@@ -39,6 +39,45 @@ def unused(document: Mapping[str, Any], uses: Iterable[Use]) -> list[str]:
         for resource in _list(statement["Resource"])
         if not any(like(action.lower(), use.action.lower()) and like(resource, use.resource) for use in made)
     ]
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Grant:
+    """One action on one resource that a policy allows."""
+
+    action: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.action} on {self.resource}"
+
+
+def grants(document: Mapping[str, Any]) -> list[Grant]:
+    """Every pair of an action and a resource in the Allows of an identity policy, one entry for each time it is said.
+    Conditions are left out: they only narrow, and what was recorded has met them."""
+    return [
+        Grant(action=action, resource=resource)
+        for statement in _list(document["Statement"])
+        if statement["Effect"] == ALLOWS
+        for action in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+    ]
+
+
+def needless(document: Mapping[str, Any], uses: Iterable[Use]) -> list[Grant]:
+    """Grants without which IAM would have let every recorded call pass all the same: unused ones, and those that
+    another one repeats. The calls are judged again, under the policy without the grant."""
+    made = [Call(action=use.action, resource=use.resource) for use in uses if use.allowed]
+    own = grants(document)
+    return [
+        grant
+        for number, grant in enumerate(own)
+        if all(decide(_policy(own[:number] + own[number + 1 :]), call) is Decision.ALLOWED for call in made)
+    ]
+
+
+def _policy(own: Iterable[Grant]) -> dict[str, Any]:
+    return {"Statement": [{"Effect": ALLOWS, "Action": one.action, "Resource": one.resource} for one in own]}
 
 
 def ask(sandbox: Sandbox, path: str, body: Mapping[str, Any] | None = None) -> Any:

@@ -242,10 +242,10 @@ def changes(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 @contextmanager
-def own_sandbox(home: Path) -> Iterator[Sandbox]:
+def own_sandbox(home: Path, *, dataplane: bool = False) -> Iterator[Sandbox]:
     """A sandbox beside the shared one: the tests of a whole cell count on an account that nobody else touches. What the
-    cell declares is not run: a data plane would ask the account as well (tests/dataplane has one)."""
-    made = Sandbox.start(home, {"PAYMENT_CELL_SANDBOX_DATAPLANE": "off"})
+    cell declares is run where `dataplane` says so: its programs ask the account as well."""
+    made = Sandbox.start(home, {} if dataplane else {"PAYMENT_CELL_SANDBOX_DATAPLANE": "off"})
     try:
         yield made
     finally:
