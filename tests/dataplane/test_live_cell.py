@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.dataplane, pytest.mark.kubernetes]
 FEW = ("--payments", "30", "--rate", "10", "--fault", "scorer-dead")
 """The same few payers again and again are what a fraud decision blocks: for a second there is none."""
 
+INTO_NEW = ("--market", "new-zealand", "--payments", "30", "--rate", "10")
+
 RARE: Final[Mapping[str, Mapping[str, str]]] = {
     "relay": {
         "s3:PutObject": "puts aside what cannot be published",
@@ -119,6 +121,25 @@ def test_each_shard_is_asked_by_sql_and_holds_what_was_taken(cell: LiveCell) -> 
     statement = "copy (select count(*) from payments) to stdout"
     said = [cell.project.cell("sandbox", "sql", CELL, shard.id, "-c", statement).stdout for shard in shards]
     assert sum(map(int, said)) >= cell.numbers["acknowledged"]
+
+
+def test_a_new_market_is_paid_into_without_a_restart(cell: LiveCell) -> None:
+    before = running(cell)
+    markets = cell.project.folder / "stacks" / "markets"
+    text = (markets / "australia.yaml").read_text()
+    for old, new in (("index: 4", "index: 5"), ("mallee", "acacia"), ("nutmeg", "banksia")):
+        text = text.replace(old, new)
+    (markets / "new-zealand.yaml").write_text(text)
+
+    cell.project.data("up", CELL, "--yes")
+    numbers = json.loads(cell.probe(*INTO_NEW))
+    assert (numbers["problems"], numbers["acknowledged"] > 20) == ([], True)
+    assert running(cell) == before
+
+
+def running(cell: LiveCell) -> set[tuple[str, int]]:
+    """Pod and process of each program."""
+    return {(row["name"], row["pid"]) for row in cell.processes() if row["cluster"] == CELL and row["pid"]}
 
 
 def kill(cell: LiveCell, name: str) -> None:
