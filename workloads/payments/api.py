@@ -114,7 +114,7 @@ class Api:
             ANSWERS.add(route=name, caller_class=caller_class, status=str(answer.status))
             SECONDS.observe(monotonic() - began, route=name)
             api_ms = 1_000 * (monotonic() - began)
-            _tell(name, caller_class, answer, api_ms, facts)
+            _tell(name, caller_class, answer, api_ms, stages_ms, facts)
             told = {**stages_ms, "api": api_ms}
             # Canonical, as it is kept: a repeated answer has the same bytes.
             return Response(
@@ -159,7 +159,14 @@ class Api:
         return Answer(status=200, body=await self._service.list(caller, limit, after))
 
 
-def _tell(route: str, caller_class: str, answer: Answer, took_ms: float, facts: Mapping[str, Any]) -> None:
+def _tell(
+    route: str,
+    caller_class: str,
+    answer: Answer,
+    took_ms: float,
+    stages_ms: Mapping[str, float],
+    facts: Mapping[str, Any],
+) -> None:
     """One line a request, whatever came of it: metrics are made of it (components/path_metrics.py). `own_ms`: without
     the bank's time."""
     log.info(
@@ -169,7 +176,7 @@ def _tell(route: str, caller_class: str, answer: Answer, took_ms: float, facts: 
         status=answer.status,
         reason=answer.body.get("error", {}).get("reason", "none"),
         duration_ms=round(took_ms, 1),
-        own_ms=round(took_ms - facts.get("bank_ms", 0.0), 1),
+        own_ms=round(took_ms - stages_ms.get("bank", 0.0), 1),
         **facts,
     )
 

@@ -2,13 +2,9 @@
 
 facts = begin()                        in the task that answers
 note(market="eu-sepa", shard="s00")    wherever it is known
-with timed("bank_ms"): ...             milliseconds, added up
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
-from time import monotonic
 from typing import Any
 
 _facts: ContextVar[dict[str, Any] | None] = ContextVar("facts", default=None)
@@ -25,14 +21,3 @@ def note(**facts: Any) -> None:
     """Outside of a request, as in the settler, it is nobody's."""
     if (found := _facts.get()) is not None:
         found.update(facts)
-
-
-@contextmanager
-def timed(name: str) -> Iterator[None]:
-    """Adds the time that the block takes."""
-    began = monotonic()
-    try:
-        yield
-    finally:
-        if (found := _facts.get()) is not None:
-            found[name] = round(found.get(name, 0.0) + 1_000 * (monotonic() - began), 1)

@@ -22,7 +22,7 @@ from workloads.payments import parties
 from workloads.payments.answers import Answer, Refused, Status, payment_body
 from workloads.payments.banks import Banks, Outcome, Said
 from workloads.payments.callers import Caller
-from workloads.payments.facts import note, timed
+from workloads.payments.facts import note
 from workloads.payments.fraud import FAILED_OPEN_MODE, Fraud
 from workloads.payments.markets import Market
 from workloads.payments.requests import Confirmation, NewPayment, NewRefund
@@ -273,8 +273,7 @@ class Service(Finisher):
             return Said(outcome=Outcome.NOT_SENT, reason="no_such_bank")
         if monotonic() - began > SEND_WITHIN_S:
             return Said(outcome=Outcome.UNKNOWN, reason="too_late")
-        with timed("bank_ms"):
-            return await self.parts.banks.send(kind.table, market, row["bank"], content)
+        return await self.parts.banks.send(kind.table, market, row["bank"], content)
 
     async def _finish(
         self, store: Store, kind: Kind, row: Mapping[str, Any], status: Status, reason: str | None
