@@ -27,7 +27,7 @@ from operations.probe import alarms, report, sandbox
 from operations.probe.evidence import Evidence, Found
 from operations.probe.load import Answer, Progress, run
 from operations.probe.plan import Call, Plan, plan_probe
-from operations.probe.target import Target, gateway
+from operations.probe.target import Target, gateway, has_gateway, has_sandbox
 from stacks.fleet import load_fleet
 
 SETTLE_S = 180.0
@@ -76,10 +76,11 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
         shard_map=shard_map,
         seed=randbits(SEED_BITS) if options.seed is None else options.seed,
     )
+    if has_sandbox():
+        _wait_until_ready(session.console, stack)
     target = gateway(stack, str(cell["domainName"]))
     clients = entered(load_fleet(session.project.stacks_folder).account_of(stack), "probe")
     secrets = clients.get("secretsmanager", region)
-    _wait_until_ready(session.console, stack)
     text = secrets.get_secret_value(SecretId=cell["apiKeysSecretArn"])["SecretString"]
     evidence = Evidence(
         stack=stack,
@@ -97,7 +98,8 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
 
 
 def _wait_until_ready(console: Console, stack: str) -> None:
-    """Until every program of the cell that runs here is ready. Raises CellError that names those which are not."""
+    """Until every program of the cell that runs here is ready: `cell up` ends before the first of them runs. Raises
+    CellError that names those which are not."""
     deadline = time.monotonic() + READY_S
     with console.status(f"waiting for the programs of {stack}"):
         while True:
@@ -118,7 +120,8 @@ def _not_ready(stack: str) -> list[str]:
         for row in json.loads(sandbox.ask("cell sandbox ps", "ps", "-o", "json"))
         if row["cluster"] == stack and row["state"] != DECLARED_NOT_RUN
     ]
-    return sorted(f"{row['name']} ({row['state']})" for row in rows if not row["ready"])
+    waiting = sorted(f"{row['name']} ({row['state']})" for row in rows if not row["ready"])
+    return waiting or ([] if has_gateway(stack) else ["gateway (not reachable)"])
 
 
 def probe_alarms(session: Session, stack: str, consent: Callable[[str], bool]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -31,14 +32,22 @@ class Target:
         return f"https://{self.address}:{self.port}"
 
 
+def has_sandbox() -> bool:
+    """Whether this shell is one of the sandbox."""
+    return RESOLVE in os.environ
+
+
+def has_gateway(stack: str) -> bool:
+    """Whether the cell's gateway is reachable on this machine."""
+    return f"{stack}/{GATEWAY}" in _names()
+
+
 def gateway(stack: str, domain: str) -> Target:
     """The gateway of a cell.
 
     Raises CellError where the cell's name leads anywhere but to this machine: `cell probe` never loads a live region.
     """
-    path = os.environ.get(RESOLVE)
-    names = json.loads(Path(path).read_text()) if path and Path(path).exists() else {}
-    found = names.get(f"{stack}/{GATEWAY}")
+    found = _names().get(f"{stack}/{GATEWAY}")
     if found is None:
         raise CellError(
             f"{stack}: no gateway runs on this machine; a probe needs the sandbox with the cell's workloads: "
@@ -50,3 +59,9 @@ def gateway(stack: str, domain: str) -> Target:
     if not ip_address(address).is_loopback:
         raise CellError(f"{domain}: {address} is not on this machine; a probe's load stays on loopback")
     return Target(domain=domain, address=address, port=int(port))
+
+
+def _names() -> Mapping[str, str]:
+    """Name -> address and port, of what runs on this machine."""
+    path = os.environ.get(RESOLVE)
+    return dict(json.loads(Path(path).read_text())) if path and Path(path).exists() else {}
