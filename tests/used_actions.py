@@ -2,7 +2,7 @@
 
 import json
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,16 +47,17 @@ class Grant:
 
     action: str
     resource: str
+    condition: str = ""
+    """As JSON."""
 
     def __str__(self) -> str:
         return f"{self.action} on {self.resource}"
 
 
 def grants(document: Mapping[str, Any]) -> list[Grant]:
-    """Every pair of an action and a resource in the Allows of an identity policy, one entry for each time it is said.
-    Conditions are left out: they only narrow, and what was recorded has met them."""
+    """Every pair of an action and a resource in the Allows of an identity policy, one entry for each time it is said."""
     return [
-        Grant(action=action, resource=resource)
+        Grant(action=action, resource=resource, condition=json.dumps(statement.get("Condition", {}), sort_keys=True))
         for statement in _list(document["Statement"])
         if statement["Effect"] == ALLOWS
         for action in _list(statement["Action"])
@@ -66,13 +67,24 @@ def grants(document: Mapping[str, Any]) -> list[Grant]:
 
 def needless(document: Mapping[str, Any], uses: Iterable[Use]) -> list[Grant]:
     """Grants without which IAM would have let every recorded call pass all the same: unused ones, and those that
-    another one repeats. The calls are judged again, under the policy without the grant."""
+    another one repeats. The calls are judged again, under the policy without the grant. Conditions are not judged again:
+    what was recorded has met one. So a grant goes together with the same one under other conditions."""
     made = [Call(action=use.action, resource=use.resource) for use in uses if use.allowed]
     own = grants(document)
     return [
         grant
         for number, grant in enumerate(own)
-        if all(decide(_policy(own[:number] + own[number + 1 :]), call) is Decision.ALLOWED for call in made)
+        if all(decide(_policy(_without(own, number)), call) is Decision.ALLOWED for call in made)
+    ]
+
+
+def _without(own: Sequence[Grant], number: int) -> list[Grant]:
+    gone = own[number]
+    return [
+        one
+        for place, one in enumerate(own)
+        if place != number
+        and ((one.action, one.resource) != (gone.action, gone.resource) or one.condition == gone.condition)
     ]
 
 

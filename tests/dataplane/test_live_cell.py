@@ -45,8 +45,10 @@ UNSEEN: Final[Mapping[str, str]] = {
     r"controllers/(autoscaler|load-balancer) .*": "declared, not run",
     r".* egress 0 to: .*'10\.2\.64\.0/19'.*": "AWS's subnet of a zone in which a cell of one zone has no endpoint",
     r"gateway/gateway ingress .*": "the load balancer: whoever comes from outside comes behind the policies",
-    r"payments/settler egress 1 .*": "the settler asks banks for what they did not answer",
+    r"payments/settler egress [12] .*": "the settler asks banks for what they did not answer, and sends spans of that",
     r"egress/egress-0 ingress 0 from: .*'settler'.*": "the same, at its other end",
+    r"fraud/scorer egress 1 .*": "a person's review, which no probe makes",
+    r"payments/payments ingress 0 from: .*'scorer'.*": "the same, at its other end",
     r"(fraud/scorer ingress 0|gateway/gateway egress 1) ports: .*9002.*": "reviews, the Service's other port",
 }
 """Regular expression of an edge -> why no connection in the sandbox needs it."""
