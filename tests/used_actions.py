@@ -55,7 +55,7 @@ class Grant:
 
 
 def grants(document: Mapping[str, Any]) -> list[Grant]:
-    """Every pair of an action and a resource in the Allows of an identity policy, one entry for each time it is said."""
+    """Every pair of an action and a resource in the Allows of an identity policy, each time that it is said."""
     return [
         Grant(action=action, resource=resource, condition=json.dumps(statement.get("Condition", {}), sort_keys=True))
         for statement in _list(document["Statement"])
@@ -67,8 +67,8 @@ def grants(document: Mapping[str, Any]) -> list[Grant]:
 
 def needless(document: Mapping[str, Any], uses: Iterable[Use]) -> list[Grant]:
     """Grants without which IAM would have let every recorded call pass all the same: unused ones, and those that
-    another one repeats. The calls are judged again, under the policy without the grant. Conditions are not judged again:
-    what was recorded has met one. So a grant goes together with the same one under other conditions."""
+    another one repeats. The calls are judged again, under the policy without the grant. Conditions are not: what was
+    recorded has met one. So a grant goes together with the same one under other conditions."""
     made = [Call(action=use.action, resource=use.resource) for use in uses if use.allowed]
     own = grants(document)
     return [
