@@ -30,11 +30,14 @@ RARE: Final[Mapping[str, Mapping[str, str]]] = {
         "s3:PutObject": "puts aside what cannot be published",
         "kms:GenerateDataKey": "under the archive's key, for the same",
     },
+    "payments": {"kms:Decrypt": "the key of a payer whom another pod saw first, as chance has it"},
     "archiver": {"s3:PutObject": "puts aside what is no event"},
     "scorer": {
         "s3:GetObject": "a model that was promoted; this cell has none",
         "s3:ListBucket": "else AWS answers 403 and not 404 where there is no pointer to a model",
         "sqs:DeleteMessage": "when a payment was scored again, which may come after the look",
+        "dynamodb:GetItem": "the key of that payment's signals",
+        "kms:Decrypt": "opens it",
     },
 }
 """Program -> action -> why it is needed although 200 payments do not use it."""
