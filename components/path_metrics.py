@@ -46,6 +46,7 @@ _EDGE = f'{_GATEWAY} && $.log_processed.endpoint = "create" && {_CLIENTS} && $.l
 _BANK_IS_AWAY = '$.log_processed.reason = "bank_unavailable"'
 _OTHERWISE = '$.log_processed.reason != "bank_unavailable"'
 
+_FAILED_OPEN = f'{_ANSWERED} && $.log_processed.fraud = "failed-open"'
 BAD, WELL = "100", "0"
 
 
@@ -91,7 +92,7 @@ def _red() -> Iterator[Filter]:
 
 def _counts() -> Iterator[Filter]:
     yield _filter(Subject.REFUSAL, "Refusals", f"{_GATEWAY} && {_has(Subject.REFUSAL)}")
-    yield _filter(Subject.CALLER_CLASS, "FailOpenDecisions", f'{_ANSWERED} && $.log_processed.fraud = "failed-open"')
+    yield _filter(Subject.CALLER_CLASS, "FailOpenDecisions", _FAILED_OPEN)
 
 
 def _shares() -> Iterator[Filter]:
@@ -108,7 +109,7 @@ def _shares() -> Iterator[Filter]:
     answered = f"{_CHARGE} && $.log_processed.status < 500"
     yield share("ChargesSlow", "bad", f"{answered} && $.log_processed.own_ms > {SLOW_MS}", BAD)
     yield share("ChargesSlow", "well", f"{answered} && $.log_processed.own_ms <= {SLOW_MS}", WELL)
-    yield share("FailedOpen", "bad", f'{_ANSWERED} && $.log_processed.fraud = "failed-open"', BAD)
+    yield share("FailedOpen", "bad", _FAILED_OPEN, BAD)
     yield share("FailedOpen", "well", f'{_ANSWERED} && $.log_processed.fraud = "decided"', WELL)
     for key, lines, late_s in (("relay", _RELAY, RELAY_LATE_S), ("archiver", _ARCHIVER, ARCHIVE_LATE_S)):
         yield share("EventsLate", f"{key}-bad", f"{lines} && $.log_processed.lag_s > {late_s}", BAD)

@@ -16,7 +16,7 @@ from components import trace_agent
 from components.iam import allow, policy
 
 ADD_ON: Final = "amazon-cloudwatch-observability"
-NAMESPACE: Final = "amazon-cloudwatch"
+NAMESPACE: Final = trace_agent.NAMESPACE
 """What EKS installs the add-on into."""
 SERVICE_ACCOUNT: Final = "cloudwatch-agent"
 """Of the agent and of Fluent Bit

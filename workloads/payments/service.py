@@ -120,14 +120,8 @@ class Service(Finisher):
             begun = await store.begin_payment(claim, row)
         if isinstance(begun, Answer):
             return begun
-        content = {
-            "reference": payment,
-            "amount": wanted.amount,
-            "currency": wanted.currency,
-            "payment_method": wanted.token,
-            "debtor": wanted.payer,
-            "creditor": wanted.payee or {"account": caller.account},
-        }
+        people = {"payment_method": wanted.token, "debtor": wanted.payer, "creditor": wanted.payee}
+        content = _for_bank({**row, "account_id": caller.account}, people)
         return await self._through(store, PAYMENT, claim, begun, content, began)
 
     async def refund(
@@ -179,7 +173,7 @@ class Service(Finisher):
     ) -> Answer:
         # Opened first: what no key opens any more must not be on its way to a bank.
         waits = verdict.passed and row["status"] in verdict.ends
-        content = {**await asyncio.to_thread(self._for_bank, row), **more} if waits else {}
+        content = {**await asyncio.to_thread(self._opened, row), **more} if waits else {}
         began = monotonic()
         decided = await store.decide(row["id"], verdict, claim)
         if isinstance(decided, Answer):
@@ -191,21 +185,15 @@ class Service(Finisher):
             return await self._through(store, PAYMENT, claim, found, content, began)
         return PAYMENT.answer(found)
 
-    def _for_bank(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _opened(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What the bank of a payment that was held is told."""
         try:
             if row["token"] is None:
                 raise KeyGone("token")
             opened = parties.for_bank(self._keys, row["id"], row["token"], row["parties"])
         except KeyGone:
             raise Refused(409, "not_payable", "what the bank needs was erased; the payment ends by itself") from None
-        creditor = opened["creditor"] or {"account": row["account_id"]}
-        return {
-            "reference": row["id"],
-            "amount": row["amount"],
-            "currency": row["currency"],
-            **opened,
-            "creditor": creditor,
-        }
+        return _for_bank(row, opened)
 
     async def get(self, caller: Caller, payment: str) -> dict[str, Any]:
         """One payment with what its people's keys still open."""
@@ -285,6 +273,17 @@ class Service(Finisher):
             # The account moved between the two transactions, and this row with it: the settler there finishes it.
             finished = {**row, "status": Status.PENDING, "reason": "stale_map"}
         return kind.answer(finished)
+
+
+def _for_bank(row: Mapping[str, Any], people: Mapping[str, Any]) -> dict[str, Any]:
+    """What a payment's bank is told; `people`: token, payer and payee in clear. Without a payee the account is paid."""
+    return {
+        "reference": row["id"],
+        "amount": row["amount"],
+        "currency": row["currency"],
+        **people,
+        "creditor": people["creditor"] or {"account": row["account_id"]},
+    }
 
 
 def held(row: Mapping[str, Any]) -> Status | None:
