@@ -20,9 +20,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.dataplane.cluster import ClusterKey
 from sandbox.dataplane.identity import PATH, Agent, PodIdentity
 from sandbox.dataplane.log_lines import Tail, shaped
-from sandbox.dataplane.outside import client
+from sandbox.dataplane.outside import OBSERVABILITY, OBSERVABILITY_NAMESPACE, client
 
-ADD_ON, NAMESPACE, SERVICE_ACCOUNT = "amazon-cloudwatch-observability", "amazon-cloudwatch", "cloudwatch-agent"
+SERVICE_ACCOUNT = "cloudwatch-agent"
 FILE = "application-log.conf"
 """Of the add-on's configuration: what is read and where it goes."""
 
@@ -142,7 +142,7 @@ class LogShipper:
     def _configured(self, key: ClusterKey) -> Target | None:
         eks = client("eks", key.account, key.region, self._url)
         try:
-            add_on = eks.describe_addon(clusterName=key.name, addonName=ADD_ON)["addon"]
+            add_on = eks.describe_addon(clusterName=key.name, addonName=OBSERVABILITY)["addon"]
         except eks.exceptions.ResourceNotFoundException:
             return None
         found = read_configuration(add_on.get("configurationValues", ""))
@@ -154,7 +154,11 @@ class LogShipper:
         """As the role of the add-on's service account."""
         if key not in self._tokens:
             identity = PodIdentity(
-                cluster=key, namespace=NAMESPACE, service_account=SERVICE_ACCOUNT, pod="fluent-bit", uid="fluent-bit"
+                cluster=key,
+                namespace=OBSERVABILITY_NAMESPACE,
+                service_account=SERVICE_ACCOUNT,
+                pod="fluent-bit",
+                uid="fluent-bit",
             )
             self._tokens[key] = self._agent.admit(identity)
         status, given = self._agent.answer(PATH, self._tokens[key])

@@ -29,8 +29,8 @@ AWS = "aws"
 AWS_PORT = 443
 """Port of the AWS API in policies; here it has the emulator's."""
 
-TRACE_ADD_ON, TRACE_NAMESPACE = "amazon-cloudwatch-observability", "amazon-cloudwatch"
-TRACE_AGENT = f"cloudwatch-agent.{TRACE_NAMESPACE}.svc.cluster.local"
+OBSERVABILITY, OBSERVABILITY_NAMESPACE = "amazon-cloudwatch-observability", "amazon-cloudwatch"
+TRACE_AGENT = f"cloudwatch-agent.{OBSERVABILITY_NAMESPACE}.svc.cluster.local"
 TRACE_PORT = 4318
 """Where the add-on's agent takes spans over OTLP/HTTP
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/eks-observability-addon-otlp-endpoint.html)."""
@@ -68,9 +68,9 @@ def bank(target: Address, port: int) -> Outside:
 def trace_agent(target: Address) -> Outside:
     """By the labels that the add-on's operator gives the agent's pods."""
     pod = PodEnd(
-        namespace=TRACE_NAMESPACE,
-        labels={"app.kubernetes.io/instance": f"{TRACE_NAMESPACE}.cloudwatch-agent"},
-        namespace_labels={"kubernetes.io/metadata.name": TRACE_NAMESPACE},
+        namespace=OBSERVABILITY_NAMESPACE,
+        labels={"app.kubernetes.io/instance": f"{OBSERVABILITY_NAMESPACE}.cloudwatch-agent"},
+        namespace_labels={"kubernetes.io/metadata.name": OBSERVABILITY_NAMESPACE},
     )
     return Outside(pod=pod, port=TRACE_PORT, listen=TRACE_PORT, target=target)
 
@@ -128,7 +128,7 @@ class AwsNetworks:
         """Whether the add-on is there and its agent is told to take spans."""
         eks = client("eks", key.account, key.region, self._url)
         try:
-            add_on = eks.describe_addon(clusterName=key.name, addonName=TRACE_ADD_ON)["addon"]
+            add_on = eks.describe_addon(clusterName=key.name, addonName=OBSERVABILITY)["addon"]
         except eks.exceptions.ResourceNotFoundException:
             return False
         told = json.loads(add_on.get("configurationValues") or "{}").get("agent", {}).get("config", {})

@@ -10,7 +10,8 @@ import pytest
 from components import program_logs
 from sandbox.dataplane import log_lines
 from sandbox.dataplane.log_lines import BATCH_LINES, Source, Tail, shaped
-from sandbox.dataplane.log_shipper import ADD_ON, NAMESPACE, SERVICE_ACCOUNT, Target, read_configuration
+from sandbox.dataplane.log_shipper import SERVICE_ACCOUNT, Target, read_configuration
+from sandbox.dataplane.outside import OBSERVABILITY, OBSERVABILITY_NAMESPACE
 
 SOURCE = Source(
     namespace="payments", pod="payments-7d-x", uid="u-1", container="payments", image="payments:1", node="sandbox"
@@ -103,7 +104,7 @@ def test_the_declared_configuration_is_what_the_sandbox_ships_by(tmp_path: Path)
     assert declared.wants(tail(tmp_path, ""))
     other = Source(namespace="controllers", pod="x", uid="u", container="x", image="x", node="sandbox")
     assert not declared.wants(Tail(source=other, file=tmp_path / "x"))
-    assert (ADD_ON, NAMESPACE, SERVICE_ACCOUNT) == (
+    assert (OBSERVABILITY, OBSERVABILITY_NAMESPACE, SERVICE_ACCOUNT) == (
         program_logs.ADD_ON,
         program_logs.NAMESPACE,
         program_logs.SERVICE_ACCOUNT,
