@@ -23,7 +23,7 @@ import boto3
 import httpx
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from moto.server import ThreadedMotoServer
+from moto_server import moto_server
 from outbox import HOST, Chains, Server, insert
 
 from contracts import archive
@@ -110,11 +110,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    moto = ThreadedMotoServer(ip_address=HOST, port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
+    with moto_server(HOST) as found:
+        yield found
 
 
 @pytest.fixture

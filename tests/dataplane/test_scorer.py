@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
+from moto_server import moto_server
 
 from contracts.fraud import Decision, Mode, parse_decision
 
@@ -202,12 +202,15 @@ def emulated(endpoint: str) -> tuple[dict[str, Any], str]:
 
 
 @pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+def endpoint() -> Iterator[str]:
+    with moto_server(next(_addresses)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory, endpoint: str) -> Iterator[Stand]:
     folder, address, gateway = tmp_path_factory.mktemp("scorer"), next(_addresses), next(_addresses)
-    aws = ThreadedMotoServer(ip_address=next(_addresses), port=0)
-    aws.start()
-    host, port = aws.get_host_and_port()
-    clients, secret = emulated(f"http://{host}:{port}")
+    clients, secret = emulated(endpoint)
     (folder / "rules.yaml").write_text(RULES)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
@@ -218,7 +221,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ENDPOINT_URL": endpoint,
         "FEATURE_TABLE": "features",
         "DECISION_STREAM": "decisions",
         "MODEL_BUCKET": "models",
@@ -247,7 +250,6 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
                 process.kill()
                 process.wait()
         upstream.shutdown()
-        aws.stop()
 
 
 def _listens(address: str) -> bool:

@@ -17,7 +17,7 @@ import boto3
 import httpx
 from gateway_stand import addresses, listens, prepared, start_envoy, until
 from market_texts import market_file, market_text
-from moto.server import ThreadedMotoServer
+from moto_server import moto_server
 from outbox import HOST, Server
 
 from bench.egress import Egress
@@ -112,10 +112,7 @@ async def _shard(database: Server) -> None:
 
 def _aws(stack: ExitStack) -> dict[str, str]:
     """The environment of programs whose AWS has what a cell declares."""
-    moto = ThreadedMotoServer(ip_address=next(addresses), port=0, verbose=False)
-    moto.start()
-    stack.callback(moto.stop)
-    endpoint = "http://{}:{}".format(*moto.get_host_and_port())
+    endpoint = stack.enter_context(moto_server(next(addresses)))
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
     def client(service: str) -> Any:

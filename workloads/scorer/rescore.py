@@ -32,6 +32,9 @@ WAIT_S: Final = 10
 """Of one ReceiveMessage; SQS takes up to 20."""
 REMEMBERED: Final = 10_000
 """Payments that are not rescored again by this process: each has several events."""
+RESCORES_PER_S: Final = 5
+"""By one scorer: what passed while all were away waits in the queue by the thousand, and each of it reads and writes
+the table that decisions need, for which callers wait."""
 _log = Log("rescore")
 
 
@@ -63,7 +66,8 @@ class Rescorer:
             return
         for message in answer:
             try:
-                await self.handle(message["Body"])
+                if await self.handle(message["Body"]) is not None:
+                    await asyncio.sleep(1 / RESCORES_PER_S)
             except (EventError, KeyError, TypeError, ValueError, BotoCoreError, ClientError) as error:
                 _log.error("event not rescored", error)
                 continue
