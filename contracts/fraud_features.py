@@ -22,8 +22,8 @@ from contracts.fraud_addresses import AddressTable, Place
 
 SMALL: Final = 200
 """Minor units under which a payment is small: what card testers try with."""
-PROFILE: Final = 0
-"""Bucket number of an entity's profile; the others are hours since 1970."""
+PROFILE: Final = 9_999_999
+"""Bucket number of an entity's profile, after all others, which are hours since 1970: one query has both."""
 LINKS: Final = 16
 """Different partners that are counted in an hour; more make no difference to any rule."""
 LINKS_KEPT: Final = 256

@@ -28,8 +28,10 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 from moto.backends import get_backend
-from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
+from moto.moto_server.werkzeug_app import create_backend_app
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import WSGITask
 
 from sandbox.aws import extensions, shortcuts
 from sandbox.aws.access_log import AccessLog
@@ -52,15 +54,29 @@ POD_IDENTITY = "/_sandbox/pod-identity"
 MOTO_RESET = "/moto-api/reset"
 """moto's own way to empty the account."""
 
+_METADATA = re.compile(rb"\r\nX-Amz-Meta-[^:]*")
 _LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")
 
 COLLECT_AFTER = 100_000
 """Objects between two collections of garbage."""
 
+THREADS = 64
+"""Requests at a time, those that wait for a message of a queue among them."""
+CONNECTIONS = 10_000
+"""Kept ones included: ten a client of boto3, and every program has several."""
 
-class Handler(MotoRequestHandler):  # type: ignore[misc]
-    def log_request(self, *_: object) -> None:
-        """`AccessLog` does that, with the service and the action."""
+
+class Task(WSGITask):  # type: ignore[misc]
+    """Names of an object's metadata in lower case, as S3 answers: waitress capitalises every header, and clients take
+    these names as they come."""
+
+    def build_response_header(self) -> bytes:
+        head: bytes = super().build_response_header()
+        return _METADATA.sub(lambda found: found[0].lower(), head)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    task_class = Task
 
 
 class Emulator:
@@ -81,6 +97,7 @@ class Emulator:
         if not _is_local(environ.get("HTTP_HOST", "")):
             return _reply(start_response, "403 Forbidden", {"message": "the sandbox answers on loopback names only"})
         path = environ.get("PATH_INFO", "")
+        environ["RAW_URI"] = environ.get("REQUEST_URI", path)  # moto's name: keys of S3 as they were sent
         if path.startswith("/_sandbox/"):
             return self._own(path, environ, start_response)
         if path == MOTO_RESET:
@@ -206,20 +223,35 @@ def main(home: Home, descriptor: int) -> None:
         kubernetes=kubernetes,
         log=AccessLog(home.logs / "access.log"),
     )
-    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=Handler, fd=descriptor)
+    # Clients keep their connections: one for each request cost more than most answers.
+    server = create_server(
+        application,
+        sockets=[listener],
+        threads=THREADS,
+        connection_limit=CONNECTIONS,
+        asyncore_use_poll=True,  # select() ends at descriptor 1,024
+        clear_untrusted_proxy_headers=False,
+    )
+    server.channel_class = Channel
+    ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        # `shutdown` waits for the serving loop, which is this thread: it has to be called from another one.
-        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
+        signal.signal(number, lambda *_: ended.set())
     # Modules and models stay; looking through them every 700 objects would be a third of the emulator's work.
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     logging.info("serving on port %d", port)
+    threading.Thread(target=_serve, args=(server, ended), daemon=True).start()
+    ended.wait()
+    kubernetes.stop_all()
+    logging.info("ended")
+    os._exit(0)  # requests may wait for seconds; there is nothing left to wait for
+
+
+def _serve(server: Any, ended: threading.Event) -> None:
     try:
-        server.serve_forever(poll_interval=0.2)
+        server.run()
     finally:
-        kubernetes.stop_all()
-        logging.info("ended")
-    os._exit(0)  # request threads hold kept connections open; there is nothing left to wait for
+        ended.set()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from contracts.fraud import SIGNALS, Decision, DecisionRecord, Mode, parse_decision
 from contracts.fraud_addresses import bundled
-from contracts.fraud_features import Memory, changes, read_request
+from contracts.fraud_features import PROFILE, Memory, changes, read_request
 from contracts.fraud_models import Pointer, digest_of, model_key
 from contracts.fraud_rules import Rules, load_rules
 from contracts.personal import DataKey, FieldCipher, KeyGone, Purpose
@@ -342,7 +342,7 @@ def test_a_table_and_a_stream_that_refuse_lose_nothing() -> None:
 
     parts = finished(both())
     card = read_request("acct_shop1", BODY, KEY, bundled()).card
-    profile = parts.table.items[f"card:{card}", "0"]
+    profile = parts.table.items[f"card:{card}", str(PROFILE)]
     assert float(profile["count"]["N"]) == 3
     assert len(parts.kinesis.records) == len({parse_decision(text).id for text in parts.kinesis.records}) == 3
 

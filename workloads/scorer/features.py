@@ -92,15 +92,13 @@ class FeatureStore:
 
     def _query(self, entity: str) -> list[dict[str, Any]]:
         first = int(self._clock() // 3600) - 24
-        windows = self._client.query(
+        found: list[dict[str, Any]] = self._client.query(
             TableName=self._table,
             KeyConditionExpression="#entity = :e AND #bucket >= :first",
             ExpressionAttributeNames={"#entity": "entity", "#bucket": "bucket"},
             ExpressionAttributeValues={":e": {"S": entity}, ":first": {"N": str(first)}},
         )["Items"]
-        key = {"entity": {"S": entity}, "bucket": {"N": str(PROFILE)}}
-        profile = self._client.get_item(TableName=self._table, Key=key).get("Item")
-        return [*windows, *([profile] if profile else [])]
+        return found
 
     def add(self, changes: Iterable[Change]) -> None:
         """Remembers at once, and writes later."""
