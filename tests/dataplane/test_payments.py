@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from workloads.payments.migrate import migrate
 from workloads.payments.service import Parts, Service
 from workloads.payments.settle import Settler
 from workloads.payments.store import Store
+from workloads.payments.verdicts import REVIEW_H
 from workloads.subject_keys import SubjectKeys
 
 SECRET = "s" * 43
@@ -703,6 +705,29 @@ def test_a_person_releases_a_held_payment_once_and_the_bank_is_asked(world: Run)
         assert (released.schema, released.data["verdict"], succeeded.data["verdict"]) == ("payment/2", verdict, verdict)
 
     world(body)
+
+
+def test_who_decides_sees_what_waits_the_oldest_first_and_until_when(world: Run) -> None:
+    async def test(w: World) -> None:
+        older, newer = await w.held("review"), await w.held("authenticate", "key-2", "dec_2")
+        assert (await w.post(key="key-3")).json()["status"] == "succeeded"
+        all_ = (await w.client.get("/internal/waiting")).json()
+        assert [(one["id"], one["status"]) for one in all_["data"]] == [(older, "review"), (newer, "authenticate")]
+        assert (all_["has_more"], all_["silent_shards"]) == (False, [])
+        first = all_["data"][0]
+        waits = datetime.fromisoformat(first["ends"]) - datetime.fromisoformat(first["created"])
+        assert (first["account"], first["fraud"]["id"], waits) == (ACCOUNT, "dec_1", timedelta(hours=REVIEW_H))
+        assert "payer" not in first
+        page = (await w.client.get("/internal/waiting", params={"limit": 1})).json()
+        assert ([one["id"] for one in page["data"]], page["has_more"]) == ([older], True)
+        some = (await w.client.get("/internal/waiting", params={"status": "authenticate"})).json()
+        assert [one["id"] for one in some["data"]] == [newer]
+        for wrong in ({"status": "succeeded"}, {"limit": "0"}, {"account": ACCOUNT}):
+            assert (await w.client.get("/internal/waiting", params=wrong)).status_code == 400
+        await w.review("dec_1", release=False)
+        assert [one["id"] for one in (await w.client.get("/internal/waiting")).json()["data"]] == [newer]
+
+    world(test)
 
 
 def test_a_person_declines_a_held_payment_and_no_bank_hears_of_it(world: Run) -> None:

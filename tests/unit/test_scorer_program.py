@@ -564,6 +564,9 @@ class PaymentsApi:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if self.down:
             raise httpx.ConnectError("refused")
+        if request.method == "GET":
+            assert (request.url.path, dict(request.url.params)) == ("/internal/waiting", {"status": "review"})
+            return httpx.Response(200, json={"data": [{"id": "pay_1"}]})
         assert request.url.path == "/internal/verdicts"
         self.told.append(json.loads(request.content))
         if self.status is None:
@@ -600,6 +603,19 @@ def test_a_block_is_contested_and_reviewed_by_a_person_and_both_are_kept() -> No
     assert [entry["type"] for entry in kept["history"]] == ["fraud.contest", "fraud.review"]
     assert kept["reasons"] == ["all"]
     assert [json.loads(text)["type"] for text in parts.kinesis.records][1:] == ["fraud.contest", "fraud.review"]
+
+
+def test_who_decides_is_shown_what_waits_or_told_that_nobody_answers() -> None:
+    payments = PaymentsApi()
+
+    async def use(client: httpx.AsyncClient, _: str) -> Any:
+        found = await client.get("/review", params={"status": "review"})
+        payments.down = True
+        return found, await client.get("/review", params={"status": "review"})
+
+    found, away = over_http(Parts(), use, payments)
+    assert (found.status_code, found.json()) == (200, {"data": [{"id": "pay_1"}]})
+    assert (away.status_code, away.json()["error"]["reason"]) == (503, "payments_unreachable")
 
 
 REVIEW_ALL = load_rules("rules: [{id: all, when: [{signal: amount_log, at_least: 0}], action: review}]")

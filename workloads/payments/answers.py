@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -87,6 +88,11 @@ def _made(body: Mapping[str, Any]) -> Answer:
     return Answer(status=202 if body["status"] == Status.PENDING else 201, body=body)
 
 
+def written(moment: datetime) -> str:
+    """A moment of a row, UTC, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def payment_body(payment: Mapping[str, Any]) -> dict[str, Any]:
     """A payment without its personal fields; `payment` has the columns of its row, `fraud` as an object."""
     fraud = payment["fraud"]
@@ -101,7 +107,7 @@ def payment_body(payment: Mapping[str, Any]) -> dict[str, Any]:
         "market": payment["market"],
         "bank": payment["bank"],
         "livemode": payment["livemode"],
-        "created": payment["created_at"].isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "created": written(payment["created_at"]),
         "fraud": {name: fraud[name] for name in ("mode", "decision", "score", "reasons", "id")},
     }
 
@@ -117,7 +123,7 @@ def refund_body(refund: Mapping[str, Any]) -> dict[str, Any]:
         "amount": refund["amount"],
         "currency": refund["currency"],
         "livemode": refund["livemode"],
-        "created": refund["created_at"].isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "created": written(refund["created_at"]),
     }
 
 

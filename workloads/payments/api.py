@@ -2,7 +2,7 @@
 
 POST /v1/payments                   GET /v1/payments/{id}         GET /healthz
 POST /v1/payments/{id}/refunds      GET /v1/payments              GET /metrics
-POST /v1/payments/{id}/confirm      POST /internal/verdicts
+POST /v1/payments/{id}/confirm      POST /internal/verdicts       GET /internal/waiting
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -44,9 +44,9 @@ DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Bo
 """What is raised before the bank is asked, when a shard, the key table or KMS is not there."""
 UNREACHABLE = Refused(503, "shard_unavailable", "try again in a moment with the same key", retry_after_s=1)
 
-VERDICTS = "/internal/verdicts"
-"""What people decided on held payments. Network policies let the gateway and the scorer reach the API, and the gateway
-has no route for this (components/gateway_config.py, PATHS): so it is the scorer that calls."""
+VERDICTS, WAITING = "/internal/verdicts", "/internal/waiting"
+"""What people decided on held payments, and those that wait for it. Network policies let the gateway and the scorer reach the API, and the gateway
+has no route for these (components/gateway_config.py, PATHS): so it is the scorer that calls."""
 OPERATOR = Caller(account="-", livemode=True, caller_class="operator")
 
 log = Log("payments")
@@ -77,6 +77,7 @@ class Api:
                 Route("/v1/payments/{id}/refunds", self._route("refund", self._refund), methods=["POST"]),
                 Route("/v1/payments/{id}/confirm", self._route("confirm", self._confirm), methods=["POST"]),
                 Route(VERDICTS, self._route("verdict", self._verdict, OPERATOR), methods=["POST"]),
+                Route(WAITING, self._route("waiting", self._waiting, OPERATOR), methods=["GET"]),
                 Route("/healthz", healthy, methods=["GET"]),
                 Route("/metrics", metrics, methods=["GET"]),
             ]
@@ -152,6 +153,10 @@ class Api:
     async def _verdict(self, request: Request, _: Caller) -> Answer:
         found = requests.verdict(requests.body_of(await _body(request)))
         return await self._service.reviewed(found.account, found.decision, found.payment, found.release)
+
+    async def _waiting(self, request: Request, _: Caller) -> Answer:
+        limit, status = requests.waiting(dict(request.query_params))
+        return Answer(status=200, body=await self._service.waiting(status, limit))
 
     async def _get(self, request: Request, caller: Caller) -> Answer:
         return Answer(status=200, body=await self._service.get(caller, _payment(request)))

@@ -9,8 +9,9 @@ from typing import Any
 
 from contracts import card_numbers
 from contracts.bounds import MAX_BODY_BYTES
-from workloads.payments.answers import Refused
+from workloads.payments.answers import Refused, Status
 from workloads.payments.markets import Market
+from workloads.payments.verdicts import WAITS_H
 
 MAX_AMOUNT = 99_999_999_999
 """Minor units; a rail's own limit is the market's."""
@@ -164,10 +165,23 @@ def verdict(body: Mapping[str, Any]) -> Reviewed:
 def page(query: Mapping[str, str]) -> tuple[int, str | None]:
     """(limit, starting_after) of a list. Raises Refused."""
     _only(query, ("limit", "starting_after"))
+    return _limit(query), query.get("starting_after")
+
+
+def waiting(query: Mapping[str, str]) -> tuple[int, Status | None]:
+    """(limit, status) of the list of held payments; no status: of all. Raises Refused."""
+    _only(query, ("limit", "status"))
+    status = query.get("status")
+    if status is not None and status not in WAITS_H:
+        raise _wrong("status", f"choose from {', '.join(WAITS_H)}")
+    return _limit(query), Status(status) if status else None
+
+
+def _limit(query: Mapping[str, str]) -> int:
     text = query.get("limit", str(PAGE))
     if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= MAX_PAGE:
         raise _wrong("limit", f"not a whole number from 1 to {MAX_PAGE}")
-    return int(text), query.get("starting_after")
+    return int(text)
 
 
 def _no_constant(word: str) -> None:

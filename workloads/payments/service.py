@@ -27,7 +27,7 @@ from workloads.payments.fraud import FAILED_OPEN_MODE, Fraud
 from workloads.payments.markets import Market
 from workloads.payments.requests import Confirmation, NewPayment, NewRefund
 from workloads.payments.store import PAYMENT, REFUND, Claim, Kind, StaleMap, Store
-from workloads.payments.verdicts import HELD, By, Verdict
+from workloads.payments.verdicts import HELD, By, Verdict, waiting_body
 from workloads.telemetry import Counter
 
 FINISHED = Counter("payments_finished_total", "Payments and refunds by kind, status, market and shard.")
@@ -208,6 +208,25 @@ class Service(Finisher):
         store = self.store(caller.account, writes=False)
         rows = await store.payments(caller.account, caller.livemode, limit + 1, after)
         return {"object": "list", "data": [payment_body(row) for row in rows[:limit]], "has_more": len(rows) > limit}
+
+    async def waiting(self, status: Status | None, limit: int) -> dict[str, Any]:
+        """Held payments of all accounts, the oldest first, with the moment at which each ends by itself. Shards that do
+        not answer are named: what waits there is not in the list."""
+        shards = [shard.id for shard in self.parts.shard_map.get().shards]
+        pages = await asyncio.gather(
+            *(self.shard(shard).waiting(status, limit + 1) for shard in shards), return_exceptions=True
+        )
+        silent = [shard for shard, page in zip(shards, pages, strict=True) if isinstance(page, BaseException)]
+        for shard in silent:
+            log.warning("held payments not read", shard=shard)
+        rows = [row for page in pages if not isinstance(page, BaseException) for row in page]
+        rows.sort(key=lambda row: (row["created_at"], row["id"]))
+        return {
+            "object": "list",
+            "data": [waiting_body(row) for row in rows[:limit]],
+            "has_more": len(rows) > limit,
+            "silent_shards": silent,
+        }
 
     def _prepared(
         self, caller: Caller, key: str, body: Mapping[str, Any], payment: str, wanted: NewPayment, fraud: Fraud

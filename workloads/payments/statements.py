@@ -100,5 +100,9 @@ WHERE k.account_id = back.account_id AND k.key = back.key AND k.state = 'in-flig
 """The bank took nothing: the verdict stands, and whoever gave it asks again. The key of a confirmation is free again,
 that of the payment itself has its answer since it was held."""
 
+HELD_FIRST = """SELECT * FROM payments WHERE status IN ('review', 'authenticate') AND ($1::text IS NULL OR status = $1)
+ORDER BY created_at, id LIMIT $2"""
+"""Those that wait longest, from the index of what is held."""
+
 OF_DECISION = """SELECT * FROM payments WHERE account_id = $1
   AND (id = $3 OR fraud::jsonb ->> 'decision' <> 'allow' AND fraud::jsonb ->> 'id' = $2)"""

@@ -320,6 +320,11 @@ class Store:
             )
         return [row_of(row) for row in rows]
 
+    async def waiting(self, status: Status | None, limit: int) -> list[dict[str, Any]]:
+        """Held payments of all accounts of the shard, the oldest first; `status`: of those in it only."""
+        async with self._transaction() as connection:
+            return [row_of(row) for row in await connection.fetch(statements.HELD_FIRST, status, limit)]
+
     @property
     def _stamp(self) -> tuple[str, int]:
         return self.shard, self._version

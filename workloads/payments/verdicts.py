@@ -6,10 +6,11 @@ authenticate   the account confirms it with the result of the authentication, a 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from workloads.payments.answers import Status
+from workloads.payments.answers import Status, payment_body, written
 
 HELD: Final = "fraud_decision"
 """Reason of a payment that is held."""
@@ -70,3 +71,9 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """As row and events have it."""
         return {"by": self.by.value, "passed": self.passed, "reference": self.reference}
+
+
+def waiting_body(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A held payment as people who decide see it: whose it is, and until when it waits."""
+    ends = row["created_at"] + timedelta(hours=WAITS_H[Status(row["status"])])
+    return {**payment_body(row), "account": row["account_id"], "ends": written(ends)}

@@ -1,6 +1,7 @@
 """HTTP beside the decisions: health, metrics, and what people do with a decision afterwards.
 
 GET  /decisions/{id}    the record, with what was done about it
+GET  /review            payments that wait for a person or an authentication, the oldest first; ?status, ?limit
 POST /review            {"decision", "reviewer", "outcome": upheld|reversed, "reason"}      a person decides again; a
                         payment that the decision holds is declined or goes to its bank
 POST /contest           {"decision", "statement"}                                           somebody disagrees
@@ -40,6 +41,7 @@ class Routes:
                 Route("/healthz", self._health),
                 Route("/metrics", self._metrics),
                 Route("/decisions/{id}", self._decision),
+                Route("/review", self._waiting, methods=["GET"]),
                 Route("/review", self._review, methods=["POST"]),
                 Route("/contest", self._contest, methods=["POST"]),
                 Route("/outcome", self._outcome, methods=["POST"]),
@@ -55,6 +57,13 @@ class Routes:
     async def _decision(self, request: Request) -> Response:
         found = await self._features.decision(request.path_params["id"])
         return JSONResponse(found) if found else UNKNOWN
+
+    async def _waiting(self, request: Request) -> Response:
+        try:
+            answer = await self._payments.waiting(request.query_params)
+        except PaymentsError as error:
+            return _error(503, "payments_unreachable", f"The payments API does not answer ({error}).")
+        return Response(answer.content, status_code=answer.status_code, media_type="application/json")
 
     async def _review(self, request: Request) -> Response:
         try:

@@ -18,7 +18,7 @@ class PaymentsError(Exception):
 
 
 class HeldPayments:
-    """The payments API of the cell."""
+    """The payments API of the cell, behind the gateway: its routes for people who decide."""
 
     def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
         self._url, self._client = url, client or httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False)
@@ -42,3 +42,10 @@ class HeldPayments:
             raise PaymentsError(answer.headers.get("x-refused", str(answer.status_code)))
         found: dict[str, Any] = answer.json()
         return found
+
+    async def waiting(self, query: Mapping[str, str]) -> httpx.Response:
+        """Its answer to who waits, refusals of the query among them. Raises PaymentsError."""
+        try:
+            return await self._client.get(f"{self._url}/internal/waiting", params=dict(query))
+        except httpx.HTTPError as error:
+            raise PaymentsError(type(error).__name__) from None
