@@ -196,12 +196,13 @@ class Space:
 
     def processes(self, name: str) -> list[dict[str, Any]]:
         listed = json.loads(self.eks.sandbox.command("ps", "-o", "json").stdout)
-        return [entry for entry in listed if entry["namespace"] == self.name and entry["name"].startswith(name)]
+        here = {"cluster": self.eks.name, "namespace": self.name}
+        return [entry for entry in listed if here.items() <= entry.items() and entry["name"].startswith(name)]
 
     def fetch(self, name: str, path: str = "/") -> tuple[int, str]:
         """(status, body) of a GET as the operator; status 0 when nobody answers."""
         hosts = json.loads((self.eks.sandbox.home / "dataplane" / "hosts.json").read_text())
-        place = hosts.get(f"{CLUSTER}/{name}.{self.name}.svc.cluster.local:8080")
+        place = hosts.get(f"{self.eks.name}/{name}.{self.name}.svc.cluster.local:8080")
         if place is None:
             return 0, ""
         connection = http.client.HTTPConnection(place, timeout=5)
@@ -218,16 +219,20 @@ class Space:
 @pytest.fixture(scope="module")
 def space(eks: Eks) -> Iterator[Space]:
     """`front` calls `back` through its Service."""
+    yield (made := front_and_back(eks))
+    eks.client.delete(f"/api/v1/namespaces/{made.name}")
+
+
+def front_and_back(eks: Eks, answer: str = "back") -> Space:
     name = "pods"
     make_namespace(eks.client, name, **RESTRICTED)
     made = Space(eks, name)
     back = f"back.{name}.svc.cluster.local"
     made.apply(service("front"), service("back"), policy("back", "front"))
-    made.apply(config_map("front", "front", back), config_map("back", "back", back))
+    made.apply(config_map("front", "front", back), config_map("back", answer, back))
     made.apply(deployment("front"), deployment("back"))
     wait(lambda: made.available("front") and made.available("back"), WITHIN_S, f"pods; see {eks.sandbox.home}/logs")
-    yield made
-    eks.client.delete(f"/api/v1/namespaces/{name}")
+    return made
 
 
 def test_a_deployment_runs_and_its_status_says_so(space: Space) -> None:
@@ -255,6 +260,24 @@ def test_a_changed_config_map_reaches_the_running_process(space: Space) -> None:
     wait(lambda: space.fetch("back") == (200, "changed"), WITHIN_S, "the new answer")
     [after] = space.processes("back")
     assert (after["pid"], after["restarts"]) == (before["pid"], before["restarts"])
+
+
+def test_two_cells_share_no_process_and_neither_reaches_the_other(space: Space) -> None:
+    sandbox = space.eks.sandbox
+    other = front_and_back(make_cluster(sandbox, "second-cell"), "back of another cell")
+    try:
+        wait(lambda: other.fetch("front", "/next") == (200, "back of another cell"), WITHIN_S, "its own back")
+        assert space.fetch("front", "/next")[1] != "back of another cell"
+        mine, others = ({entry["pid"] for entry in one.processes("")} for one in (space, other))
+        assert mine
+        assert others
+        assert not mine & others
+        for pid in others:
+            os.kill(pid, signal.SIGKILL)
+        wait(lambda: other.available("front") and other.available("back"), WITHIN_S, "the other cell again")
+        assert {entry["pid"] for entry in space.processes("")} == mine
+    finally:
+        sandbox.client("eks").delete_cluster(name="second-cell")
 
 
 def test_a_killed_process_comes_back_with_backoff(space: Space) -> None:

@@ -45,8 +45,9 @@ DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Bo
 UNREACHABLE = Refused(503, "shard_unavailable", "try again in a moment with the same key", retry_after_s=1)
 
 VERDICTS, WAITING = "/internal/verdicts", "/internal/waiting"
-"""What people decided on held payments, and those that wait for it. Network policies let the gateway and the scorer reach the API, and the gateway
-has no route for these (components/gateway_config.py, PATHS): so it is the scorer that calls."""
+"""What people decided on held payments, and those that wait for it. Network policies let the gateway and the scorer
+reach the API, and the gateway has no route for these (components/gateway_config.py, PATHS): so it is the scorer that
+calls."""
 OPERATOR = Caller(account="-", livemode=True, caller_class="operator")
 
 log = Log("payments")
