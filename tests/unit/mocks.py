@@ -34,6 +34,8 @@ class Recorded:
     ignore_changes: tuple[str, ...]
     dependencies: frozenset[str]
     """URNs that this resource waits for, through `depends_on` or an input."""
+    references: Mapping[str, tuple[str, ...]]
+    """Input -> URNs that its value comes from."""
     state: Mapping[str, Any]
     """Inputs and what the mocked AWS adds, the id among them; in a preview the inputs."""
     outputs: dict[str, Any]
@@ -169,9 +171,8 @@ class _Monitor(mocks.MockMonitor):
     def RegisterResource(self, request: Any) -> Any:
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":
-            dependencies = set(request.dependencies)
-            for of in request.propertyDependencies.values():
-                dependencies |= set(of.urns)
+            references = {name: tuple(of.urns) for name, of in request.propertyDependencies.items()}
+            dependencies = set(request.dependencies).union(*references.values())
             self._registered.resources.append(
                 Recorded(
                     urn=response.urn,
@@ -183,6 +184,7 @@ class _Monitor(mocks.MockMonitor):
                     retain=request.retainOnDelete,
                     ignore_changes=tuple(request.ignoreChanges),
                     dependencies=frozenset(dependencies),
+                    references=references,
                     state={**rpc.deserialize_properties(response.object, keep_unknowns=True), "id": response.id},
                     outputs={},
                 )

@@ -1,0 +1,30 @@
+from marks import EU, QUIET
+from pulumi_aws import dynamodb, kinesis, rds
+
+
+def declare() -> None:
+    for name, region in (("bad", "us-east-1"), ("good", "eu-central-1")):
+        kinesis.Stream(f"res-01-{name}", region=region, shard_count=1, tags=EU)
+        world = rds.GlobalCluster(
+            f"res-02-global-{name}", global_cluster_identifier=f"global-{name}", engine="aurora-postgresql", tags=EU
+        )
+        # The member's own tag is right for its region; what counts is where the database belongs.
+        rds.Cluster(
+            f"res-02-{name}",
+            region=region,
+            engine="aurora-postgresql",
+            global_cluster_identifier=world.id,
+            backup_retention_period=7,
+            tags={**QUIET, "payment-cell:jurisdiction": "us" if name == "bad" else "eu"},
+        )
+        dynamodb.Table(
+            f"res-03-{name}",
+            attributes=[{"name": "id", "type": "S"}],
+            hash_key="id",
+            billing_mode="PAY_PER_REQUEST",
+            stream_enabled=True,
+            stream_view_type="NEW_AND_OLD_IMAGES",
+            point_in_time_recovery={"enabled": True},
+            replicas=[{"region_name": region}],
+            tags=EU,
+        )
