@@ -1,29 +1,32 @@
 """No control finds a violation in what this project declares."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 from healthy import JUDGED, findings, healthy
 from test_stacks import STACKS
 
 from policies.catalogue import controls
-from policies.control import Status
-from stacks.fleet import Fleet, load_fleet
+from policies.control import Finding, Status
+from stacks.fleet import load_fleet
 
 
 @pytest.fixture(scope="module")
-def fleet() -> Fleet:
-    return load_fleet(STACKS)
+def found() -> Mapping[str, Sequence[Finding]]:
+    fleet = load_fleet(STACKS)
+    return {stack: list(findings(healthy(stack, fleet))) for stack in JUDGED}
 
 
 @pytest.mark.parametrize("stack", JUDGED)
-def test_no_committed_stack_violates_a_control(stack: str, fleet: Fleet) -> None:
-    found = [
+def test_no_committed_stack_violates_a_control(stack: str, found: Mapping[str, Sequence[Finding]]) -> None:
+    failed = [
         f"{one.control} {one.clause} {one.urn}: {one.verdict.reason}"
-        for one in findings(healthy(stack, fleet))
+        for one in found[stack]
         if one.verdict.status is Status.FAIL
     ]
-    assert not found, "\n".join(found)
+    assert not failed, "\n".join(failed)
 
 
-def test_each_control_says_something_of_a_committed_stack(fleet: Fleet) -> None:
-    speaking = {one.control for stack in JUDGED for one in findings(healthy(stack, fleet))}
+def test_each_control_says_something_of_a_committed_stack(found: Mapping[str, Sequence[Finding]]) -> None:
+    speaking = {one.control for all_ in found.values() for one in all_}
     assert {control.id for control in controls()} - speaking == set()
