@@ -64,11 +64,12 @@ class Missing(Exception):
 
 
 class Table:
-    """DynamoDB as the feature store uses it; `hang` blocks every call until it is set."""
+    """DynamoDB as the feature store uses it; `hang` blocks every call until it is set, `slow` every transaction."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self.hang: threading.Event | None = None
+        self.slow: threading.Event | None = None
         self.refuse = False
 
     def _wait(self) -> None:
@@ -94,6 +95,8 @@ class Table:
 
     def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:
         assert len(TransactItems) <= 100
+        if self.slow is not None:
+            self.slow.wait(10)
         self._wait()
         for write in TransactItems:
             for kind, request in write.items():
@@ -345,6 +348,25 @@ def test_a_table_and_a_stream_that_refuse_lose_nothing() -> None:
     profile = parts.table.items[f"card:{card}", str(PROFILE)]
     assert float(profile["count"]["N"]) == 3
     assert len(parts.kinesis.records) == len({parse_decision(text).id for text in parts.kinesis.records}) == 3
+
+
+def test_a_decision_that_is_being_written_is_found_and_contested() -> None:
+    async def contested() -> tuple[Any, Any]:
+        parts = Parts(BLOCK_ALL)
+        record = await parts.scorer.decide("acct_shop1", "live", BODY)
+        parts.table.slow = threading.Event()
+        writing = asyncio.create_task(parts.features.flush())
+        await asyncio.sleep(0)
+        found = await parts.features.decision(record.id)
+        adding = asyncio.create_task(parts.features.append(record.id, {"type": "fraud.contest"}))
+        await asyncio.sleep(0)
+        parts.table.slow.set()
+        await asyncio.gather(writing, adding)
+        return found, await parts.features.decision(record.id)
+
+    found, after = finished(contested())
+    assert found["history"] == []
+    assert [entry["type"] for entry in after["history"]] == ["fraud.contest"]
 
 
 def test_what_is_read_from_the_table_is_what_another_scorer_wrote() -> None:

@@ -44,6 +44,8 @@ class FeatureStore:
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._pending: OrderedDict[tuple[str, int], tuple[Counters, int]] = OrderedDict()
         self._decisions: list[DecisionRecord] = []
+        self._in_flight: list[DecisionRecord] = []
+        self._flushing = asyncio.Lock()
         # Apart, so that a hanging read holds up no write and the other way round.
         self._readers = ThreadPoolExecutor(8, "features-read")
         self._writers = ThreadPoolExecutor(4, "features-write")
@@ -124,9 +126,14 @@ class FeatureStore:
             metrics.WRITES_LOST.add(destination="decisions")
 
     async def flush(self) -> None:
-        """Writes what waits. What the table refuses waits for the next time."""
+        """Writes what waits, after what is being written. What the table refuses waits for the next time."""
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         pending, self._pending = self._pending, OrderedDict()
         decisions, self._decisions = self._decisions, []
+        self._in_flight = decisions
         waiting = [
             Change(entity=entity, bucket=bucket, add=counters, ttl_s=ttl_s)
             for (entity, bucket), (counters, ttl_s) in pending.items()
@@ -135,6 +142,7 @@ class FeatureStore:
         for change in refused:
             self._wait_again(change)
         put_off = await self._write(self._put, decisions)
+        self._in_flight = []
         for record in put_off:
             self.keep(record)
         metrics.WRITES.add(len(waiting) - len(refused), destination="features")
@@ -207,16 +215,20 @@ class FeatureStore:
             ).get("Item")
             return item
 
+        waiting = self._waiting(id_)  # before the read: what is written meanwhile is in one of the two
         item = await asyncio.get_running_loop().run_in_executor(self._readers, get)
         if item is None:
-            waiting = next((record for record in self._decisions if record.id == id_), None)
             return {**waiting.data(), "history": []} if waiting else None
         history = [json.loads(entry["S"]) for entry in item.get("history", {"L": []})["L"]]
         return {**json.loads(item["record"]["S"]), "history": history}
 
+    def _waiting(self, id_: str) -> DecisionRecord | None:
+        """A decision that is not in the table, or perhaps not yet."""
+        return next((record for record in (*self._in_flight, *self._decisions) if record.id == id_), None)
+
     async def append(self, id_: str, entry: Mapping[str, Any]) -> None:
         """Adds a review or a contest to a kept decision. Nothing is ever taken away from the list."""
-        if any(record.id == id_ for record in self._decisions):
+        if self._waiting(id_):
             await self.flush()
 
         def update() -> None:
