@@ -14,7 +14,7 @@ import typer
 from rich.prompt import Confirm, Prompt
 
 from components.vocabulary import Environment
-from operations import config, deploy
+from operations import config, deploy, policy
 from operations.cost.ceiling import as_data
 from operations.cost.command import cost_report, show_report
 from operations.declared import declared_stacks, disarm_file, new_cell_files
@@ -44,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(config.app, name="config")
 app.add_typer(model.app, name="model")
+app.add_typer(policy.app, name="policy")
 
 Stack = Annotated[str, typer.Argument(help="A stack of stacks/: eu-west-1, dev, account, ...", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

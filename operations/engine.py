@@ -97,8 +97,9 @@ class Engine:
                 reading.errors.append(output.read_text().strip() or f"pulumi {operation} ended with {exit_code}")
         return Outcome(stack=stack, operation=operation, exit_code=exit_code, reading=reading)
 
-    def ask(self, *arguments: str, folder: Path | None = None) -> str:
-        """Standard output of a ``pulumi`` command that changes nothing but the state.
+    def ask(self, *arguments: str, folder: Path | None = None, accept: Sequence[int] = ()) -> str:
+        """Standard output of a ``pulumi`` command that changes nothing but the state; ``accept``: exit codes beside 0
+        that are answers as well.
 
         Raises CellError with the engine's own message and exit code.
         """
@@ -111,7 +112,7 @@ class Engine:
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        if done.returncode:
+        if done.returncode and done.returncode not in accept:
             code = ExitCode(done.returncode) if done.returncode in set(ExitCode) else ExitCode.ERROR
             raise CellError(done.stderr.strip() or done.stdout.strip(), code)
         return done.stdout

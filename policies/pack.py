@@ -5,7 +5,7 @@ that a preview cannot know is reported as advisory and never as a pass.
 """
 
 import gc
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pulumi_policy import (
@@ -25,6 +25,7 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from policies.catalogue import controls
 from policies.control import Control, Finding, Framework, Status, answers
+from policies.record import record
 from policies.resources import Resource, Stack
 
 
@@ -69,7 +70,8 @@ def _policy(control: Control, framework: Framework) -> Policy:
     return ResourceValidationPolicy(validate=validate, **about)
 
 
-def _report(control: Control, found: Iterable[Finding], report: ReportViolation) -> None:
+def _report(control: Control, found: Sequence[Finding], report: ReportViolation) -> None:
+    record(found)
     unknown: list[str] = []
     for finding in found:
         if finding.verdict.status is Status.FAIL:

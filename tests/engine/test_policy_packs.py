@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from cell import ROOT, policy_events
+from cell import ROOT, Project, policy_events
 
 from conftest import Sandbox
 from policies.catalogue import controls
@@ -95,3 +95,62 @@ def test_the_standard_configuration_file_changes_enforcement_levels(program: Pro
     named = {(pack, control, resource) for pack, _, control, resource in found if resource.endswith("-bad")}
     assert named == violations(without="NET-01")
     assert code == 0, program.said
+
+
+def test_policies_run_by_themselves_tell_passes_and_leave_nothing(project: Project) -> None:
+    folder = Path(shutil.copytree(PROGRAM, project.folder / "other"))
+    before = sorted(folder.glob("*.*"))
+
+    found = json.loads(project.cell("policy", "run", "--program", str(folder), "-o", "json", code=5).stdout)
+
+    failed = {(one["control"], one["urn"].rpartition("::")[2]) for one in found if one["status"] == "fail"}
+    assert failed == {(control, resource) for _, control, resource in violations()}
+    passed = {(one["control"], one["urn"].rpartition("::")[2]) for one in found if one["status"] == "pass"}
+    assert ("KEY-03", "key-03-good") in passed
+    assert {one["severity"] for one in found if one["control"] == "NET-01"} == {"critical"}
+    assert sorted(folder.glob("*.*")) == before
+    assert "policy-run" not in project.pulumi("stack", "ls").stdout
+
+
+def test_policies_run_on_an_exported_state(project: Project) -> None:
+    state = project.folder / "state.json"
+    state.write_text(json.dumps(exported({"enableKeyRotation": False})))
+    [found] = json.loads(project.cell("policy", "run", "--file", str(state), "-o", "json", code=5).stdout)
+    assert (found["control"], found["status"], found["reason"]) == ("KEY-03", "fail", "enableKeyRotation is not true")
+    project.cell("policy", "run", "--file", str(state), "--fail-on", "high")
+    state.write_text(json.dumps(exported({"enableKeyRotation": True, "rotationPeriodInDays": 365})))
+    [found] = json.loads(project.cell("policy", "run", "--file", str(state), "-o", "json").stdout)
+    assert found["status"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ((), 2, "give one of --file, --program, --preview"),
+        (("--file", "Pulumi.yaml"), 2, "no state as"),
+        (("--program", "stacks"), 2, "no Pulumi.yaml there"),
+        (("--preview", "nowhere"), 6, "Pulumi.nowhere.yaml"),
+    ],
+)
+def test_what_no_policy_can_run_on_is_refused(
+    project: Project, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    assert says in project.cell("policy", "run", *arguments, code=code).stderr
+
+
+@pytest.fixture(scope="module")
+def project(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project.copy(sandbox, tmp_path_factory.mktemp("policies") / "project")
+
+
+def exported(key: Mapping[str, object]) -> dict[str, object]:
+    """A state with one KMS key, as `pulumi stack export` writes it."""
+    urn = "urn:pulumi:x::p::"
+    provider = {"urn": f"{urn}pulumi:providers:aws::default", "type": "pulumi:providers:aws", "custom": True, "id": "1"}
+    made = {"urn": f"{urn}aws:kms/key:Key::k", "type": "aws:kms/key:Key", "custom": True, "id": "k", "inputs": key}
+    resources = [
+        {"urn": f"{urn}pulumi:pulumi:Stack::p-x", "type": "pulumi:pulumi:Stack", "custom": False},
+        {**provider, "inputs": {"region": "eu-west-1"}, "outputs": {"region": "eu-west-1"}},
+        {**made, "outputs": {**key, "tags": {}}, "provider": f"{provider['urn']}::1"},
+    ]
+    return {"version": 3, "deployment": {"manifest": {"magic": "", "version": ""}, "resources": resources}}
