@@ -16,6 +16,7 @@ TARGET_GROUPS = ("aws:lb/targetGroup:TargetGroup", "aws:alb/targetGroup:TargetGr
 def naming(target: Resource, stack: Stack, types: Iterable[str], name: str) -> Iterator[Resource]:
     """Resources whose property ``name`` is, or holds, the target: by reference or by literal id or ARN."""
     known = {word for attribute in ("id", "arn") if (word := target.maybe(attribute))}
+    known |= {f"{word}:*" for word in known}  # How CloudTrail names a log group.
     for resource in stack.of(*types):
         if target.urn in resource.references.get(name, ()) or known & set(_texts(resource, name) or ()):
             yield resource

@@ -6,7 +6,7 @@ from policies.control import Status
 from policies.resources import Resource
 from policies.testing import UNKNOWN, resource, verdicts
 
-RATE = {"statement": {"rateBasedStatement": {"limit": 100}}, "action": {"block": {}}}
+RATE: dict[str, Any] = {"statement": {"rateBasedStatement": {"limit": 100}}, "action": {"block": {}}}
 MANAGED = {"statement": {"managedRuleGroupStatement": {"name": "a"}}, "overrideAction": {"none": {}}}
 REDACTED = [{"singleHeader": {"name": "Authorization"}}, {"singleHeader": {"name": "cookie"}}]
 RATES, MANAGES, LOGS = "acl_limits_the_rate", "acl_uses_managed_rules", "acl_is_logged"

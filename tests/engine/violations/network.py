@@ -2,6 +2,7 @@ from marks import QUIET
 from pulumi_aws import ec2, eks, rds, vpc
 
 LOGS = "arn:aws:logs:eu-west-1:123456789012:log-group:flow-logs"
+CONTROL_PLANE = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
 
 def declare() -> None:
@@ -28,6 +29,7 @@ def declare() -> None:
         rds.SubnetGroup(f"net-02-{name}", subnet_ids=[subnet.id], tags=QUIET)
         eks.Cluster(
             f"net-03-{name}",
+            enabled_cluster_log_types=CONTROL_PLANE,
             role_arn="arn:aws:iam::123456789012:role/cluster",
             vpc_config={
                 "subnet_ids": [subnet.id],
