@@ -1,9 +1,14 @@
 from marks import QUIET
 from pulumi_aws import ec2, eks, rds, vpc
 
+LOGS = "arn:aws:logs:eu-west-1:123456789012:log-group:flow-logs"
+CONTROL_PLANE = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+
 
 def declare() -> None:
     net = ec2.Vpc("net", cidr_block="10.0.0.0/16", tags=QUIET)
+    ec2.DefaultSecurityGroup("net", vpc_id=net.id, tags=QUIET)
+    ec2.FlowLog("net", vpc_id=net.id, traffic_type="ALL", log_destination=LOGS, tags=QUIET)
     gateway = ec2.InternetGateway("net", vpc_id=net.id, tags=QUIET)
     group = ec2.SecurityGroup("net", vpc_id=net.id, description="net", tags=QUIET)
     for number, (name, cidr) in enumerate((("bad", "0.0.0.0/0"), ("good", "10.0.0.0/16"))):
@@ -24,6 +29,7 @@ def declare() -> None:
         rds.SubnetGroup(f"net-02-{name}", subnet_ids=[subnet.id], tags=QUIET)
         eks.Cluster(
             f"net-03-{name}",
+            enabled_cluster_log_types=CONTROL_PLANE,
             role_arn="arn:aws:iam::123456789012:role/cluster",
             vpc_config={
                 "subnet_ids": [subnet.id],

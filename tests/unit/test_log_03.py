@@ -1,0 +1,53 @@
+"""LOG-03: the lock on what trails write."""
+
+from policies.control import Status
+from policies.resources import Resource
+from policies.testing import UNKNOWN, resource, verdicts
+
+LOCKS, MODE = "audit_bucket_locks_its_objects", "audit_lock_is_in_compliance_mode"
+BUCKET = resource("aws:s3/bucket:Bucket", "audit", bucket="audit-logs")
+
+
+def trail(*sources: Resource, name: str = UNKNOWN) -> Resource:
+    return resource("aws:cloudtrail/trail:Trail", "trail", {"s3BucketName": sources}, s3BucketName=name)
+
+
+def lock(*sources: Resource, bucket: str = UNKNOWN, **retention: object) -> Resource:
+    return resource(
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+        "lock",
+        {"bucket": sources},
+        bucket=bucket,
+        rule={"defaultRetention": retention} if retention else None,
+    )
+
+
+def judged(*others: Resource, bucket: Resource = BUCKET) -> tuple[Status, Status]:
+    found = verdicts("LOG-03", bucket, *others)
+    return found["audit", LOCKS], found["audit", MODE]
+
+
+def test_the_bucket_of_a_trail_is_locked_in_compliance_mode() -> None:
+    writes = trail(BUCKET)
+    assert judged(writes) == (Status.FAIL, Status.FAIL)
+    assert judged(writes, lock(BUCKET)) == (Status.FAIL, Status.FAIL)
+    assert judged(writes, lock(BUCKET, mode="GOVERNANCE", days=1)) == (Status.PASS, Status.FAIL)
+    assert judged(writes, lock(BUCKET, mode="COMPLIANCE", years=1)) == (Status.PASS, Status.PASS)
+    assert judged(writes, lock(BUCKET, mode=UNKNOWN, days=1)) == (Status.PASS, Status.UNDETERMINED)
+
+
+def test_a_bucket_is_known_by_its_literal_name() -> None:
+    assert judged(trail(name="audit-logs")) == (Status.FAIL, Status.FAIL)
+    assert judged(trail(name="other")) == (Status.NOT_APPLICABLE, Status.NOT_APPLICABLE)
+
+
+def test_a_lock_of_an_unknown_bucket_may_be_this_ones() -> None:
+    assert judged(trail(BUCKET), lock(mode="COMPLIANCE", days=1)) == (Status.UNDETERMINED, Status.UNDETERMINED)
+    assert judged(trail(BUCKET), lock(bucket="other", mode="COMPLIANCE", days=1)) == (Status.FAIL, Status.FAIL)
+
+
+def test_compliance_mode_is_for_production_only() -> None:
+    here = resource("aws:s3/bucket:Bucket", "audit", tags={"payment-cell:environment": "development"})
+    locked = lock(here, mode="GOVERNANCE", days=1)
+    assert judged(trail(here), locked, bucket=here) == (Status.PASS, Status.NOT_APPLICABLE)
+    assert judged(trail(here), bucket=here) == (Status.FAIL, Status.NOT_APPLICABLE)
