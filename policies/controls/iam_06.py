@@ -19,6 +19,7 @@ from policies.control import (
     passed,
     undetermined,
 )
+from policies.every import every
 
 MAX_DAYS = 90
 """Control SecretsManager.4 of https://docs.aws.amazon.com/securityhub/latest/userguide/secretsmanager-controls.html."""
@@ -41,12 +42,14 @@ def signs_users_in_by_iam(database: Mapping[str, Any]) -> Verdict:
 
 def proxy_signs_users_in_by_iam(proxy: Mapping[str, Any]) -> Verdict:
     auths = proxy.get("auths") or ()
-    for auth in auths:
-        if auth.get("iamAuth") != "REQUIRED":
-            return failed(f"auths.iamAuth is {auth.get('iamAuth') or 'not set'}, not REQUIRED")
-    if auths or proxy.get("defaultAuthScheme") == "IAM_AUTH":
-        return passed()
-    return failed("auths is empty and defaultAuthScheme is not IAM_AUTH")
+    if not auths and proxy.get("defaultAuthScheme") != "IAM_AUTH":
+        return failed("auths is empty and defaultAuthScheme is not IAM_AUTH")
+    return every(auths, _requires_iam)
+
+
+def _requires_iam(auth: Mapping[str, Any]) -> Verdict:
+    found = auth.get("iamAuth")
+    return passed() if found == "REQUIRED" else failed(f"auths.iamAuth is {found or 'not set'}, not REQUIRED")
 
 
 def rotates_within_the_maximum(rotation: Mapping[str, Any]) -> Verdict:
