@@ -16,7 +16,7 @@ from components.account_alarms import AccountAlarms, AccountAlarmsArgs
 from components.account_baseline import AccountBaseline, AccountBaselineArgs, SecurityContact
 from components.alarm_topic import AlarmTopic
 from components.base import type_token
-from components.boundary import ACCOUNT, boundary, boundary_name, bounded
+from components.boundary import ACCOUNT, BOUNDARY_USE, boundary, boundary_name, bounded
 from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.findings import Findings, FindingsArgs
 from components.iam import Statement, allow, from_source, policy, service, trust
@@ -256,7 +256,7 @@ class Account(pulumi.ComponentResource):
                 name=boundary_name(key),
                 description=f"Ceiling of the roles of payment cells: {key}",
                 policy=policy(*boundary(args.account_id, allowed)),
-                tags=tags(DataClass.INTERNAL),
+                tags=tags(DataClass.INTERNAL, use=BOUNDARY_USE),
                 opts=self._child,
             ).arn
             for key, allowed in sorted(regions.items())

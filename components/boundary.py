@@ -15,6 +15,9 @@ from components.iam import Statement, ceiling, deny
 BOUNDARY_PREFIX = "payment-cell-boundary"
 """Known beforehand, because the deploy role's policy names it."""
 
+BOUNDARY_USE = "permissions-boundary"
+"""Value of the ``payment-cell:use`` tag, by which the policies know that the document grants nothing."""
+
 ACCOUNT = "account"
 """Key of the boundary of the account stack's own roles, which work in all of its regions."""
 

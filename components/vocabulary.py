@@ -126,7 +126,7 @@ class TagKey(StrEnum):
     JURISDICTION = "payment-cell:jurisdiction"
     USE = "payment-cell:use"
     """What a store is for, where a rule depends on it: AWS accepts only its own key for ``load-balancer-access-logs``,
-    no backup may hold ``subject-keys``."""
+    no backup may hold ``subject-keys``, ``permissions-boundary`` grants nothing."""
     BACKUP = "payment-cell:backup"
     """``vault``: the cell's backup plan selects the resource. Absent: it has another recovery source, or needs none."""
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pulumi_aws
+import pulumi_kubernetes
 import pytest
 
 from policies.catalogue import controls
@@ -57,6 +58,8 @@ def test_every_resource_type_that_a_control_names_is_one_of_the_sdk() -> None:
     for path in SDK.glob("*/*.py"):
         known.update(re.findall(r'type_token\("(aws:[^"]+)"\)', path.read_text()))
         known.update(re.findall(r"'(aws:\w+/\w+:\w+)'", path.read_text()))
+    for path in Path(pulumi_kubernetes.__file__).parent.glob("*/*/*.py"):
+        known.update(re.findall(r"'(kubernetes:[^']+:\w+)'", path.read_text()))
     for control in controls():
         for clause in control.clauses:
             assert clause.resource_types <= known, control.id

@@ -13,9 +13,10 @@ def declare() -> None:
         kms_key_id=key.arn,
         tags=QUIET,
     )
-    rds.Cluster("bck-01-bad", engine="aurora-postgresql", backup_retention_period=1, tags=QUIET)
-    rds.Cluster("bck-01-good", engine="aurora-postgresql", backup_retention_period=7, tags=QUIET)
+    database = {"engine": "aurora-postgresql", "iam_database_authentication_enabled": True}
+    rds.Cluster("bck-01-bad", backup_retention_period=1, tags=QUIET, **database)
+    rds.Cluster("bck-01-good", backup_retention_period=7, tags=QUIET, **database)
     production = {**QUIET, "payment-cell:environment": "production"}
-    kept = {"engine": "aurora-postgresql", "backup_retention_period": 7, "tags": production}
+    kept = {**database, "backup_retention_period": 7, "tags": production}
     rds.Cluster("bck-05-bad", deletion_protection=False, final_snapshot_identifier="final", **kept)
     rds.Cluster("bck-05-good", deletion_protection=True, final_snapshot_identifier="final", **kept)

@@ -36,5 +36,6 @@ def declare() -> None:
                 "endpoint_public_access": name == "bad",
                 "endpoint_private_access": True,
             },
+            access_config={"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False},
             tags=QUIET,
         )

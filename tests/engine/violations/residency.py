@@ -14,6 +14,7 @@ def declare() -> None:
             region=region,
             engine="aurora-postgresql",
             global_cluster_identifier=world.id,
+            iam_database_authentication_enabled=True,
             backup_retention_period=7,
             tags={**QUIET, "payment-cell:jurisdiction": "us" if name == "bad" else "eu"},
         )

@@ -1,0 +1,57 @@
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from marks import QUIET
+from pulumi_aws import eks, iam, rds
+
+POD = {
+    "aws:RequestTag/kubernetes-namespace": "shop",
+    "aws:RequestTag/kubernetes-service-account": "till",
+    "aws:SourceAccount": "123456789012",
+}
+
+
+def declare() -> None:
+    backup = {"Action": "sts:AssumeRole", "Principal": {"Service": "backup.amazonaws.com"}}
+    for name, passes, names, retention in (
+        ("good", "arn:aws:iam::123456789012:role/job", POD, "logs:PutLogEvents"),
+        ("bad", "*", {"aws:SourceAccount": "123456789012"}, "logs:PutRetentionPolicy"),
+    ):
+        _role(f"iam-01-{name}", backup, {"Action": "iam:PassRole", "Resource": passes})
+        _role(f"iam-03-{name}", _pods(names), {"Action": "ec2:DescribeVpcs", "Resource": "*"})
+        _role(f"iam-05-{name}", _pods(POD), {"Action": retention, "Resource": "*"})
+        eks.Cluster(
+            f"iam-04-{name}",
+            role_arn="arn:aws:iam::123456789012:role/cluster",
+            vpc_config={"subnet_ids": ["subnet-1"], "endpoint_public_access": False, "endpoint_private_access": True},
+            access_config={
+                "authentication_mode": "API",
+                "bootstrap_cluster_creator_admin_permissions": name == "bad",
+            },
+            tags=QUIET,
+        )
+        rds.Cluster(
+            f"iam-06-{name}",
+            engine="aurora-postgresql",
+            backup_retention_period=7,
+            iam_database_authentication_enabled=name == "good",
+            tags=QUIET,
+        )
+
+
+def _pods(names: Mapping[str, str]) -> Mapping[str, Any]:
+    return {
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Condition": {"StringEquals": names},
+    }
+
+
+def _role(name: str, trust: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    role = iam.Role(name, assume_role_policy=_document(trust), tags=QUIET)
+    iam.RolePolicy(name, role=role.name, policy=_document(row))
+
+
+def _document(row: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **row}]})

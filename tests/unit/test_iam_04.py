@@ -1,0 +1,40 @@
+"""IAM-04: how a cluster is reached."""
+
+import pytest
+
+from policies.control import Status
+from policies.testing import UNKNOWN, resource, verdicts
+
+API, CREATOR = "is_reached_through_access_entries_only", "leaves_its_creator_without_rights"
+
+
+def answered(**props: object) -> dict[str, Status]:
+    found = verdicts("IAM-04", resource("aws:eks/cluster:Cluster", "c", **props))
+    return {clause: status for (_, clause), status in found.items()}
+
+
+def test_a_cluster_is_reached_through_access_entries_and_its_creator_is_nobody() -> None:
+    good = {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": False}
+    assert answered(accessConfig=good) == {API: Status.PASS, CREATOR: Status.PASS}
+    assert answered(accessConfig={**good, "authenticationMode": "API_AND_CONFIG_MAP"})[API] is Status.FAIL
+    assert answered(accessConfig={"authenticationMode": "API"}) == {API: Status.PASS, CREATOR: Status.FAIL}
+    assert answered(accessConfig={**good, "authenticationMode": UNKNOWN})[API] is Status.UNDETERMINED
+
+
+@pytest.mark.parametrize("absent", [{}, {"accessConfig": UNKNOWN}])
+def test_what_is_left_to_aws_is_its_default(absent: dict[str, object]) -> None:
+    assert answered(**absent) == {API: Status.FAIL, CREATOR: Status.FAIL}
+
+
+@pytest.mark.parametrize("kind", ["ClusterRoleBinding", "RoleBinding"])
+def test_nobody_is_bound_to_cluster_admin(kind: str) -> None:
+    def bound(role: object) -> Status:
+        (status,) = verdicts(
+            "IAM-04", resource(f"kubernetes:rbac.authorization.k8s.io/v1:{kind}", "b", roleRef=role)
+        ).values()
+        return status
+
+    assert bound({"kind": "ClusterRole", "name": "cluster-admin"}) is Status.FAIL
+    assert bound({"kind": "ClusterRole", "name": "view"}) is Status.PASS
+    assert bound({"kind": "Role", "name": "cluster-admin"}) is Status.PASS
+    assert bound({"kind": "ClusterRole", "name": UNKNOWN}) is Status.UNDETERMINED
