@@ -62,6 +62,7 @@ docs:
 	@PYTHONPATH=tests $(BIN)/python tests/unit/component_pictures.py
 	@PYTHONPATH=tests $(BIN)/python tests/unit/gateway_page.py
 	@PYTHONPATH=tests $(BIN)/python tests/unit/banks_page.py
+	@PYTHONPATH=tests $(BIN)/python tests/unit/policies_page.py
 
 images:
 	@$(BOOTSTRAP)
