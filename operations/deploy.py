@@ -1,7 +1,7 @@
 """Brings stacks up and down, one after the other: preview, show, consent, act."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,7 @@ from operations.cost.ceiling import PreviewCost, in_words, preview_cost, refuse_
 from operations.declared import refuse_lost_accounts
 from operations.engine import Engine, Outcome
 from operations.errors import CellError, ExitCode
-from operations.events import Reading
+from operations.events import Reading, Violation
 from operations.plan import Declared, Kind, known_stack, plan_destroy, plan_up
 from operations.progress import Progress
 from operations.project import Project
@@ -172,7 +172,11 @@ def _expected(planned: Reading) -> Mapping[str, int]:
 def _succeeded(session: Session, outcome: Outcome) -> Outcome:
     """The outcome, its warnings and violations shown; raises CellError where it failed."""
     reading = outcome.reading
+    for line in not_known(reading.violations):
+        session.console.print(f"  {line}", markup=False, soft_wrap=True)
     for violation in reading.violations:
+        if violation.undetermined:
+            continue
         level = "mandatory" if violation.mandatory else "advisory"
         where = violation.urn.rpartition("::")[2]
         session.console.print(
@@ -186,6 +190,19 @@ def _succeeded(session: Session, outcome: Outcome) -> Outcome:
             outcome.code,
         )
     return outcome
+
+
+def not_known(violations: Sequence[Violation]) -> list[str]:
+    """A line for all controls that a preview could not answer: on a first `up` they are many, and the update asks them
+    again, when the values are known."""
+    waiting: dict[str, set[str]] = {}
+    for one in violations:
+        if one.undetermined:
+            waiting.setdefault(one.policy, set()).add(one.urn)
+    if not waiting:
+        return []
+    told = ", ".join(f"{policy} of {len(urns)}" for policy, urns in sorted(waiting.items()))
+    return [f"not known before the update, asked again in it: {told} resources"]
 
 
 def _ask(consent: Consent, question: str) -> None:

@@ -43,6 +43,12 @@ class Violation:
     urn: str
     message: str
 
+    @property
+    def undetermined(self) -> bool:
+        """Whether a preview did not know what the policy asks, so that it gave no answer. In the engine's words, since
+        the event has no field for it."""
+        return not self.mandatory and self.message.startswith("can't run policy")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from operations.deploy import not_known
 from operations.engine import Outcome
 from operations.errors import ExitCode
-from operations.events import Reading, follow
+from operations.events import Reading, Violation, follow
 from operations.summary import drift_lines
 
 STACK = "urn:pulumi:dev::payment-cell::pulumi:pulumi:Stack::payment-cell-dev"
@@ -124,3 +125,14 @@ def test_the_exit_code_says_what_the_events_know(
 ) -> None:
     outcome = Outcome(stack="dev", operation="up", exit_code=exit_code, reading=reading_of(*events))
     assert outcome.code is expected
+
+
+def test_what_a_preview_could_not_answer_is_told_in_one_line() -> None:
+    def said(policy: str, urn: str, message: str, *, mandatory: bool = False) -> Violation:
+        return Violation(policy=policy, pack="soc2", mandatory=mandatory, urn=urn, message=message)
+
+    unknown = "can't run policy 'IAM-03' from policy pack 'soc2@v0.0.1' during preview: not known"
+    found = [said("IAM-03", "urn::a", unknown), said("IAM-03", "urn::b", unknown), said("IAM-03", "urn::b", unknown)]
+    assert not_known(found) == ["not known before the update, asked again in it: IAM-03 of 2 resources"]
+    assert not_known([said("KEY-03", "urn::a", "enableKeyRotation is not true")]) == []
+    assert not_known([said("KEY-03", "urn::a", unknown, mandatory=True)]) == []
