@@ -48,10 +48,11 @@ def database_is_in_a_backup_selection(database: Resource, stack: Stack) -> Verdi
 
 
 def _selects(selection: Resource, database: Resource) -> bool | None:
-    """Resources, less notResources, of which all conditions hold; None where that cannot be said
+    """Resources, less notResources, that have one of selectionTags and fulfil all conditions; None where not known
     (https://docs.aws.amazon.com/aws-backup/latest/devguide/assigning-resources.html)."""
-    if selection.props.get("selectionTags"):
-        return None  # One of these tags is enough, but not for every service.
+    tags = selection.given("selectionTags") or ()
+    if tags and not any(database.tag(one["key"]) == one["value"] for one in tags):
+        return False
     excluded = [_matches(pattern, database) for pattern in selection.given("notResources") or ()]
     if True in excluded:
         return False

@@ -54,8 +54,8 @@ def consumer_has_a_dead_letter_queue(consumer: Resource, stack: Stack) -> Verdic
 
 
 def dead_letters_outlive_the_queue(consumer: Resource, stack: Stack) -> Verdict:
-    """A dead letter keeps the age it had in its queue, and goes when that passes the dead-letter queue's retention
-    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html)."""
+    """In a standard queue a dead letter keeps the age it had, and goes when that passes its new queue's retention
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html)."""
     if reason := _no_consumer(consumer, stack):
         return not_applicable(reason)
     if consumer.type != _QUEUE:

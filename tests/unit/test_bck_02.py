@@ -33,6 +33,12 @@ def test_a_selection_by_tags_holds_what_has_them() -> None:
     assert judged(database(tags=TAGGED), selection(conditions=ASKS)) is Status.PASS
 
 
+def test_one_of_several_selection_tags_is_enough() -> None:
+    tags = [{"type": "STRINGEQUALS", "key": key, "value": "vault"} for key in ("other", "payment-cell:backup")]
+    assert judged(database(tags=TAGGED), selection(selectionTags=tags)) is Status.PASS
+    assert judged(database(tags=TAGGED), selection(selectionTags=tags[:1])) is Status.FAIL
+
+
 @pytest.mark.parametrize(
     ("operator", "value", "expected"),
     [
@@ -90,7 +96,6 @@ def test_what_cannot_be_said_is_undetermined() -> None:
     assert judged(database(), selection(region="us-east-1", resources=["*"])) is Status.UNDETERMINED
     assert judged(database(), selection(resources=[named])) is Status.UNDETERMINED
     assert judged(database(), selection(resources=["*"], notResources=[named])) is Status.UNDETERMINED
-    assert judged(database(), selection(selectionTags=[{"type": "STRINGEQUALS"}])) is Status.UNDETERMINED
     assert judged(database(tags=UNKNOWN), selection(conditions=ASKS)) is Status.UNDETERMINED
 
 
