@@ -33,7 +33,7 @@ SERVICES: Mapping[str, str] = {
 _TAKE_A_POLICY = frozenset(
     {*SERVICES.values(), "ecr.api", "ecr.dkr", "events", "kms", "logs", "monitoring", "sns", "sts"}
 )
-"""Services whose endpoints take a policy, by the same page; of others ``describe-vpc-endpoint-services`` knows."""
+"""Services whose own guides show a policy of an endpoint; of others ``describe-vpc-endpoint-services`` knows."""
 
 _ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 _POLICY = "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy"

@@ -8,6 +8,7 @@ from policies.control import (
     Control,
     Severity,
     StackClause,
+    Status,
     Strength,
     Verdict,
     failed,
@@ -39,7 +40,8 @@ def internet_facing_nlb_stands_before_a_guarded_alb(balancer: Resource, stack: S
     if not verdicts:
         return undetermined("no listener of this balancer is in the stack")
     wrong = [verdict for verdict in verdicts if verdict != passed()]
-    return min(wrong, key=lambda verdict: verdict.status == undetermined("").status) if wrong else passed()
+    known = [verdict for verdict in wrong if verdict.status is Status.FAIL]
+    return (known or wrong or [passed()])[0]
 
 
 def _not_facing(balancer: Resource, kind: str) -> str | None:
@@ -60,8 +62,8 @@ def _web_acl(balancer: Resource, stack: Stack) -> Verdict:
 
 
 def _listener(listener: Resource, stack: Stack) -> Verdict:
-    """A network balancer asks for no client certificate itself: it passes TCP through to what does
-    (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/create-tls-listener.html)."""
+    """Of TCP a network balancer passes what is encrypted through to targets that may ask for a certificate; TLS it ends
+    itself (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-listeners.html)."""
     groups = [source for source in stack.sources(listener, "defaultActions") if source.type in TARGET_GROUPS]
     if not groups:
         return undetermined(f"where {listener.name} forwards to is not in the stack")

@@ -1,0 +1,40 @@
+"""What becomes of events that nobody can process."""
+
+import json
+
+from marks import QUIET
+from pulumi_aws import cfg, cloudwatch, guardduty, securityhub, sns, sqs
+
+
+def declare() -> None:
+    _watched_regions()
+    topic = sns.Topic("evt-01", tags=QUIET)
+    for name in ("bad", "good"):
+        dead = sqs.Queue(f"evt-01-dead-{name}", message_retention_seconds=1_209_600, tags=QUIET)
+        redrive = dead.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5}))
+        queue = sqs.Queue(f"evt-01-{name}", redrive_policy=redrive, tags=QUIET)
+        sns.TopicSubscription(f"evt-01-{name}", topic=topic.arn, protocol="sqs", endpoint=queue.arn)
+        cloudwatch.MetricAlarm(
+            f"evt-01-{name}",
+            namespace="AWS/SQS",
+            metric_name="ApproximateNumberOfMessagesVisible",
+            dimensions={"QueueName": dead.name},
+            statistic="Maximum",
+            period=60,
+            evaluation_periods=1,
+            threshold=0,
+            comparison_operator="GreaterThanThreshold",
+            alarm_actions=[topic.arn],
+            actions_enabled=name == "good",
+            tags=QUIET,
+        )
+
+
+def _watched_regions() -> None:
+    """One region with all three services, and one where a detector stands alone."""
+    region = "eu-west-1"
+    recorder = cfg.Recorder("log-07", region=region, role_arn="arn:aws:iam::123456789012:role/config")
+    cfg.RecorderStatus("log-07", region=region, name=recorder.name, is_enabled=True)
+    securityhub.Account("log-07", region=region)
+    guardduty.Detector("log-07-good", region=region, enable=True, tags=QUIET)
+    guardduty.Detector("log-07-bad", region="eu-central-1", enable=True, tags=QUIET)

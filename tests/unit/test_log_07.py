@@ -1,0 +1,64 @@
+"""LOG-07: Config, GuardDuty and Security Hub."""
+
+from typing import Any
+
+from policies.control import Status
+from policies.resources import Resource
+from policies.testing import UNKNOWN, resource, verdicts
+
+CONFIG, GUARDDUTY, HUB = "config_records", "guardduty_detects", "security_hub_collects"
+
+
+def recorder(region: str = "eu-west-1") -> Resource:
+    return resource("aws:cfg/recorder:Recorder", "recorder", region=region)
+
+
+def status(*sources: Resource, **props: Any) -> Resource:
+    return resource("aws:cfg/recorderStatus:RecorderStatus", "status", {"name": sources}, region="eu-west-1", **props)
+
+
+def detector(region: str = "eu-west-1", **props: Any) -> Resource:
+    return resource("aws:guardduty/detector:Detector", "detector", region=region, **props)
+
+
+def hub(region: str = "eu-west-1") -> Resource:
+    return resource("aws:securityhub/account:Account", "hub", region=region)
+
+
+def judged(subject: Resource, *others: Resource) -> dict[str, Status]:
+    return {
+        clause: found for (name, clause), found in verdicts("LOG-07", subject, *others).items() if name == subject.name
+    }
+
+
+def test_all_three_are_on() -> None:
+    records = recorder()
+    whole = judged(hub(), detector(), records, status(records, isEnabled=True))
+    assert whole == {CONFIG: Status.PASS, GUARDDUTY: Status.PASS, HUB: Status.PASS}
+
+
+def test_each_that_is_missing_or_off_is_named_by_its_own_clause() -> None:
+    records = recorder()
+    on = status(records, isEnabled=True)
+    assert judged(hub(), detector(enable=False), records, on) == {
+        CONFIG: Status.PASS,
+        GUARDDUTY: Status.FAIL,
+        HUB: Status.PASS,
+    }
+    assert judged(detector(), records, on)[HUB] is Status.FAIL
+    assert judged(hub())[GUARDDUTY] is Status.FAIL
+    assert judged(hub())[CONFIG] is Status.FAIL
+    assert judged(hub(), records)[CONFIG] is Status.FAIL
+    assert judged(hub(), records, status(records, isEnabled=False))[CONFIG] is Status.FAIL
+
+
+def test_what_is_on_in_another_region_does_not_count() -> None:
+    elsewhere = recorder("us-east-1")
+    found = judged(hub(), detector("us-east-1"), elsewhere, status(elsewhere, isEnabled=True))
+    assert found == {CONFIG: Status.FAIL, GUARDDUTY: Status.FAIL, HUB: Status.PASS}
+
+
+def test_unknown_switches_are_undetermined() -> None:
+    records = recorder()
+    assert judged(hub(), records, status(records, isEnabled=UNKNOWN))[CONFIG] is Status.UNDETERMINED
+    assert judged(hub(), detector(enable=UNKNOWN))[GUARDDUTY] is Status.UNDETERMINED
