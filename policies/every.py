@@ -11,8 +11,9 @@ Thing = TypeVar("Thing")
 
 
 def every(things: Iterable[Thing], check: Callable[[Thing], Verdict]) -> Verdict:
-    """The first failure, else what is unknown (raises ``UnknownValueError``), else a pass."""
+    """The first failure, else what is unknown (raises ``UnknownValueError``) or undetermined, else a pass."""
     unknown: UnknownValueError | None = None
+    answer = passed()
     for thing in things:
         try:
             verdict = check(thing)
@@ -21,6 +22,8 @@ def every(things: Iterable[Thing], check: Callable[[Thing], Verdict]) -> Verdict
             continue
         if verdict.status is Status.FAIL:
             return verdict
+        if verdict.status is Status.UNDETERMINED:
+            answer = verdict
     if unknown:
         raise unknown
-    return passed()
+    return answer
