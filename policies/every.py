@@ -1,6 +1,6 @@
 """One predicate over many things: a known violation of one is never hidden by what is unknown of another."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from pulumi_policy.proxy import UnknownValueError
@@ -14,9 +14,11 @@ def every(things: Iterable[Thing], check: Callable[[Thing], Verdict]) -> Verdict
     """The first failure, else what is unknown (raises ``UnknownValueError``) or undetermined, else a pass."""
     unknown: UnknownValueError | None = None
     answer = passed()
-    for thing in things:
+    # By index: a list of the SDK ends an iteration at its first unknown member.
+    listed = things if isinstance(things, Sequence) else tuple(things)
+    for index in range(len(listed)):
         try:
-            verdict = check(thing)
+            verdict = check(listed[index])
         except UnknownValueError as error:
             unknown = error
             continue
