@@ -34,7 +34,10 @@ INLINE = frozenset(inline for inline, _, _ in PRINCIPALS.values())
 DOCUMENTS = INLINE | {POLICY}
 """Resources whose ``policy`` is an identity policy."""
 
-ATTACHMENTS = frozenset(attachment for _, attachment, _ in PRINCIPALS.values())
+SHARED_ATTACHMENT = "aws:iam/policyAttachment:PolicyAttachment"
+"""Names several principals of each kind: ``roles``, ``users``, ``groups``."""
+
+ATTACHMENTS = frozenset(attachment for _, attachment, _ in PRINCIPALS.values()) | {SHARED_ATTACHMENT}
 
 KINDS: Mapping[str, str] = {"role": "iam", "key": "kms"}
 """Kind of resource -> the service in its ARN."""
@@ -116,12 +119,12 @@ def statements(document: Any) -> tuple[Statement, ...]:
     )
 
 
-def grants(found: Iterable[Statement], action: str) -> Statement | None:
-    """The first Allow of an action that no Deny of the same policies removes."""
+def grants(found: Iterable[Statement], action: str) -> tuple[Statement, ...]:
+    """The Allows of an action; none where a Deny of the same policies removes it."""
     known = tuple(found)
     if any(one.removes(action) for one in known):
-        return None
-    return next((one for one in known if one.allows and one.speaks_of(action)), None)
+        return ()
+    return tuple(one for one in known if one.allows and one.speaks_of(action))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,28 +149,36 @@ def granted(principal: Resource, stack: Stack) -> Granted:
 
 
 def _documents(principal: Resource, stack: Stack) -> Iterator[tuple[str, Any]]:
-    inline, attachment, name = PRINCIPALS[principal.type]
-    for one in principal.maybe("inlinePolicies") or ():
-        try:
-            yield f"inline policy {one.get('name')}", one.get("policy") or {}
-        except UnknownValueError:
-            yield "an inline policy", None
+    inline, _, name = PRINCIPALS[principal.type]
+    try:
+        yield from (("inlinePolicies", document) for document in written_in(principal))
+    except UnknownValueError:
+        yield "inlinePolicies", None
     for own in _of_principal(principal, stack, inline, name):
         yield own.name, own.maybe("policy")
-    for link in _of_principal(principal, stack, attachment, name):
+    for link in _links(principal, stack):
         for source in stack.sources(link, "policyArn"):
             if source.type == POLICY:
                 yield source.name, source.maybe("policy")
 
 
+def written_in(resource: Resource) -> Iterator[Any]:
+    """The identity policies that a resource of ``DOCUMENTS``, or a role, holds itself."""
+    if resource.type in DOCUMENTS:
+        yield resource.props["policy"]
+    else:
+        yield from (one["policy"] for one in resource.given("inlinePolicies") or () if one.get("policy"))
+
+
 def principals_of(document: Resource, stack: Stack) -> tuple[Resource, ...]:
     """Who has an identity policy, as far as this stack says so."""
+    if document.type in PRINCIPALS:
+        return (document,)
     found = []
-    for type_, (inline, attachment, name) in PRINCIPALS.items():
+    for type_, (inline, _, name) in PRINCIPALS.items():
         for principal in stack.of(type_):
             if document.type == POLICY:
-                links = _of_principal(principal, stack, attachment, name)
-                held = (source.urn for link in links for source in stack.sources(link, "policyArn"))
+                held = (source.urn for link in _links(principal, stack) for source in stack.sources(link, "policyArn"))
             else:
                 held = (own.urn for own in _of_principal(principal, stack, inline, name))
             if document.urn in held:
@@ -187,7 +198,14 @@ def boundary_of(principal: Resource, stack: Stack) -> tuple[Statement, ...] | No
 def within(boundary: Iterable[Statement], action: str) -> bool:
     """Whether a boundary leaves an action to its bearers; the empty one is none and leaves everything."""
     known = tuple(boundary)
-    return not known or grants(known, action) is not None
+    return not known or bool(grants(known, action))
+
+
+def _links(principal: Resource, stack: Stack) -> Iterator[Resource]:
+    """What attaches managed policies to a principal."""
+    _, attachment, name = PRINCIPALS[principal.type]
+    yield from _of_principal(principal, stack, attachment, name)
+    yield from stack.pointing_at(principal, SHARED_ATTACHMENT, f"{name}s")
 
 
 def _of_principal(principal: Resource, stack: Stack, type_: str, name: str) -> Iterator[Resource]:

@@ -3,7 +3,7 @@
 Live: the documents of policies that AWS manages, but for the administrators' of ``ADMINISTRATORS``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policies.control import (
@@ -34,7 +34,9 @@ from policies.documents import (
     principals_of,
     statements,
     within,
+    written_in,
 )
+from policies.every import every
 from policies.resources import Resource, Stack
 
 TAKES_RIGHTS = (
@@ -75,10 +77,14 @@ def grants_no_star_on_star(document: Resource, stack: Stack) -> Verdict:
     """A boundary does not excuse it: what it forgot would be granted."""
     if _is_a_ceiling(document, stack):
         return not_applicable("a permissions boundary grants nothing")
-    for one in statements(document.props["policy"]):
-        if one.allows and one.all_actions and one.all_resources:
-            return failed(f"{one.sid} allows every action on every resource")
-    return passed()
+
+    def check(text: Any) -> Verdict:
+        for one in statements(text):
+            if one.allows and one.all_actions and one.all_resources:
+                return failed(f"{one.sid} allows every action on every resource")
+        return passed()
+
+    return every(written_in(document), check)
 
 
 def passes_no_unnamed_role(document: Resource, stack: Stack) -> Verdict:
@@ -91,7 +97,7 @@ def decrypts_with_no_unnamed_key(document: Resource, stack: Stack) -> Verdict:
 
 def cannot_raise_its_own_rights(principal: Resource, stack: Stack) -> Verdict:
     own = granted(principal, stack)
-    taken = [action for action in TAKES_RIGHTS if (one := grants(own.statements, action)) and not _delegates(one)]
+    taken = [action for action in TAKES_RIGHTS if not all(map(_delegates, grants(own.statements, action)))]
     if not taken:
         return undetermined(f"the document of {own.unknown} is not known yet") if own.unknown else passed()
     boundary = boundary_of(principal, stack)
@@ -111,36 +117,41 @@ def manages_no_administrator(role: Resource, _stack: Stack) -> Verdict:
     return _administrator(role.given("managedPolicyArns") or ())
 
 
-def _administrator(arns: Any) -> Verdict:
-    for arn in arns:
+def _administrator(arns: Iterable[Any]) -> Verdict:
+    def check(arn: Any) -> Verdict:
         owner, _, path = str(arn).partition(":policy/")
-        if owner.endswith("iam::aws") and path in ADMINISTRATORS:
-            return failed(f"{path} is attached")
-    return passed()
+        return failed(f"{path} is attached") if owner.endswith("iam::aws") and path in ADMINISTRATORS else passed()
+
+    return every(arns, check)
 
 
 def _reaches_every(document: Resource, stack: Stack, actions: tuple[str, ...], kind: str) -> Verdict:
     if _is_a_ceiling(document, stack):
         return not_applicable("a permissions boundary grants nothing")
-    known = statements(document.props["policy"])
-    for action in actions:
-        if any(one.removes(action) for one in known):
-            continue
-        for one in known:
-            if one.allows and one.speaks_of(action) and one.reaches_every(kind):
-                return _counting_boundaries(document, stack, action, f"{one.sid} allows {action} on every {kind}")
-    return passed()
+
+    def check(text: Any) -> Verdict:
+        known = statements(text)
+        return every(actions, lambda action: _names_some(document, stack, known, action, kind))
+
+    return every(written_in(document), check)
 
 
-def _counting_boundaries(document: Resource, stack: Stack, action: str, reason: str) -> Verdict:
-    """The failure, unless the boundary of all who have the document takes the action away."""
+def _names_some(document: Resource, stack: Stack, known: tuple[Statement, ...], action: str, kind: str) -> Verdict:
+    wide = [one.sid for one in grants(known, action) if one.reaches_every(kind)]
+    if not wide:
+        return passed()
+    reason = f"{wide[0]} allows {action} on every {kind}"
     bearers = principals_of(document, stack)
-    boundaries = [boundary_of(bearer, stack) for bearer in bearers]
-    if not bearers or any(boundary is not None and within(boundary, action) for boundary in boundaries):
+    if not bearers:
         return failed(reason)
-    if None in boundaries:
+    return every(bearers, lambda bearer: _counting_its_boundary(bearer, stack, action, reason))
+
+
+def _counting_its_boundary(bearer: Resource, stack: Stack, action: str, reason: str) -> Verdict:
+    boundary = boundary_of(bearer, stack)
+    if boundary is None:
         return undetermined(f"{reason}, and the boundary that may take it away is not in this stack")
-    return passed()
+    return failed(reason) if within(boundary, action) else passed()
 
 
 def _delegates(one: Statement) -> bool:
@@ -159,9 +170,9 @@ def _is_a_ceiling(document: Resource, stack: Stack) -> bool:
 
 
 _CHECKS: Mapping[Any, frozenset[str]] = {
-    grants_no_star_on_star: DOCUMENTS,
-    passes_no_unnamed_role: DOCUMENTS,
-    decrypts_with_no_unnamed_key: DOCUMENTS,
+    grants_no_star_on_star: DOCUMENTS | {ROLE},
+    passes_no_unnamed_role: DOCUMENTS | {ROLE},
+    decrypts_with_no_unnamed_key: DOCUMENTS | {ROLE},
     cannot_raise_its_own_rights: frozenset(PRINCIPALS),
     attaches_no_administrator: ATTACHMENTS,
     manages_no_administrator: frozenset({ROLE}),

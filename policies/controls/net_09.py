@@ -5,9 +5,10 @@ Sources: https://kubernetes.io/docs/concepts/services-networking/network-policie
 https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html (off unless switched on).
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import yaml
 
 from policies.control import (
     SAFEGUARDS,
@@ -50,7 +51,8 @@ def denies_by_default(namespace: Resource, stack: Stack) -> Verdict:
 def cni_enforces_policies(add_on: Mapping[str, Any]) -> Verdict:
     if add_on["addonName"] != "vpc-cni":
         return not_applicable("not the network's add-on")
-    settings = json.loads(add_on.get("configurationValues") or "{}")
+    # EKS takes YAML as well as JSON, which is YAML too.
+    settings = yaml.safe_load(add_on.get("configurationValues") or "{}") or {}
     if str(settings.get("enableNetworkPolicy", "")).lower() == "true":
         return passed()
     return failed("configurationValues: enableNetworkPolicy is not true")

@@ -64,7 +64,12 @@ def test_an_unknown_document_is_never_a_pass() -> None:
     role = resource(ROLE, "r")
     own = resource(INLINE, "p", {"role": [role]}, role=UNKNOWN, policy=UNKNOWN)
     assert set(answered(own, role).values()) == {Status.UNDETERMINED}
-    assert answered(role, own)["cannot_raise_its_own_rights"] is Status.UNDETERMINED
+    clause = "cannot_raise_its_own_rights"
+    assert answered(role, own)[clause] is Status.UNDETERMINED
+    given = resource(ROLE, "r", {"inlinePolicies": [own]}, inlinePolicies=UNKNOWN)
+    assert answered(given)[clause] is Status.UNDETERMINED
+    left_to_aws = resource(ROLE, "r", inlinePolicies=UNKNOWN)
+    assert answered(left_to_aws)[clause] is Status.PASS
 
 
 def test_an_unknown_document_hides_no_known_grant() -> None:
@@ -91,6 +96,55 @@ def test_a_way_to_more_rights_is_found_over_all_policies_of_a_role() -> None:
         "Condition": {"StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::1:policy/b"}},
     }
     assert answered(role, inline(delegated, role=role))[clause] is Status.PASS
+    assert answered(role, inline(delegated, {"Action": "iam:*"}, role=role))[clause] is Status.FAIL
+
+
+def test_policies_inside_a_role_and_shared_attachments_count() -> None:
+    row = {"Action": ["iam:PassRole", "iam:PutRolePolicy"]}
+    role = resource(ROLE, "r", inlinePolicies=[{"name": "a", "policy": document(row)}])
+    found = answered(role)
+    assert (found["passes_no_unnamed_role"], found["cannot_raise_its_own_rights"]) == (Status.FAIL, Status.FAIL)
+    assert found["decrypts_with_no_unnamed_key"] is Status.PASS
+    everything = resource(ROLE, "r", inlinePolicies=[{"name": "a", "policy": document({"Action": "*"})}])
+    assert answered(everything)["grants_no_star_on_star"] is Status.FAIL
+    bare, managed = resource(ROLE, "r"), resource(POLICY, "m", policy=document(row))
+    shared = resource(
+        "aws:iam/policyAttachment:PolicyAttachment",
+        "a",
+        {"roles": [bare], "policyArn": [managed]},
+        roles=[UNKNOWN],
+        policyArn=UNKNOWN,
+    )
+    assert answered(bare, managed, shared)["cannot_raise_its_own_rights"] is Status.FAIL
+    assert answered(shared, managed)["attaches_no_administrator"] is Status.NOT_APPLICABLE
+
+
+def test_a_boundary_of_one_bearer_excuses_no_other() -> None:
+    shut = resource(POLICY, "b", policy=document({"Effect": "Deny", "Action": "*"}))
+    managed = resource(POLICY, "m", policy=document({"Action": "iam:PassRole"}))
+    bounded = resource(ROLE, "r1", {"permissionsBoundary": [shut]}, permissionsBoundary=UNKNOWN)
+    elsewhere = resource(ROLE, "r2", permissionsBoundary="arn:aws:iam::1:policy/b")
+    bare = resource(ROLE, "r3")
+
+    def answer(*roles: Resource) -> Status:
+        links = [
+            resource(ATTACHMENT, f"a-{role.name}", {"role": [role], "policyArn": [managed]}, role=UNKNOWN)
+            for role in roles
+        ]
+        return answered(managed, shut, *roles, *links)["passes_no_unnamed_role"]
+
+    assert answer(bounded) is Status.PASS
+    assert answer(bounded, elsewhere) is Status.UNDETERMINED
+    assert answer(bounded, elsewhere, bare) is Status.FAIL
+
+
+def test_a_boundary_that_takes_one_action_away_excuses_no_other() -> None:
+    half = resource(POLICY, "b", policy=document({"Action": "*"}, {"Effect": "Deny", "Action": "kms:Decrypt"}))
+    role = resource(ROLE, "r", {"permissionsBoundary": [half]}, permissionsBoundary=UNKNOWN)
+    both = inline({"Action": ["kms:Decrypt", "kms:ReEncryptFrom"]}, role=role)
+    assert answered(both, role, half)["decrypts_with_no_unnamed_key"] is Status.FAIL
+    one = inline({"Action": "kms:Decrypt"}, role=role)
+    assert answered(one, role, half)["decrypts_with_no_unnamed_key"] is Status.PASS
 
 
 def test_a_boundary_counts_where_it_is_known() -> None:
@@ -132,7 +186,7 @@ def test_no_administrators_policy_of_aws_is_attached() -> None:
     assert attached("arn:aws:iam::aws:policy/AmazonEKSClusterPolicy") is Status.PASS
     assert attached("arn:aws:iam::123456789012:policy/AdministratorAccess") is Status.PASS
     assert attached(UNKNOWN) is Status.UNDETERMINED
-    role = resource(ROLE, "r", managedPolicyArns=["arn:aws:iam::aws:policy/IAMFullAccess"])
+    role = resource(ROLE, "r", managedPolicyArns=[UNKNOWN, "arn:aws:iam::aws:policy/IAMFullAccess"])
     assert answered(role)["manages_no_administrator"] is Status.FAIL
     assert answered(resource(ROLE, "r"))["manages_no_administrator"] is Status.PASS
 
@@ -143,5 +197,5 @@ def test_the_parser_reads_words_lists_and_wildcards() -> None:
     assert not one.speaks_of("s3:PutObject")
     assert like("a*c", "abbc")
     assert not like("a.c", "abc")
-    assert grants([one], "s3:GetObject") == one
-    assert grants([], "s3:GetObject") is None
+    assert grants([one], "s3:GetObject") == (one,)
+    assert grants([], "s3:GetObject") == ()

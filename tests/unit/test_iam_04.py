@@ -38,3 +38,23 @@ def test_nobody_is_bound_to_cluster_admin(kind: str) -> None:
     assert bound({"kind": "ClusterRole", "name": "view"}) is Status.PASS
     assert bound({"kind": "Role", "name": "cluster-admin"}) is Status.PASS
     assert bound({"kind": "ClusterRole", "name": UNKNOWN}) is Status.UNDETERMINED
+
+
+@pytest.mark.parametrize("policy", ["AmazonEKSClusterAdminPolicy", "AmazonEKSAdminPolicy"])
+def test_no_person_is_a_standing_administrator(policy: str) -> None:
+    def associated(principal: str, policy: str = policy) -> Status:
+        association = resource(
+            "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+            "a",
+            principalArn=principal,
+            policyArn=policy if policy == UNKNOWN else f"arn:aws:eks::aws:cluster-access-policy/{policy}",
+        )
+        return verdicts("IAM-04", association)["a", "makes_nobody_a_standing_administrator"]
+
+    person = "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Operators_1a2b"
+    assert associated(person) is Status.FAIL
+    assert associated("arn:aws:iam::1:user/ann") is Status.FAIL
+    assert associated("arn:aws:iam::1:role/deploy") is Status.PASS
+    assert associated(person, "AmazonEKSViewPolicy") is Status.PASS
+    assert associated(UNKNOWN) is Status.UNDETERMINED
+    assert associated(person, UNKNOWN) is Status.UNDETERMINED

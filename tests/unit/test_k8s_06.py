@@ -42,6 +42,8 @@ def test_each_clause_catches_its_own_break(broken: str, changed: dict[str, Any])
 
 
 def test_an_unknown_rule_is_undetermined() -> None:
+    assert answered({**LEASES, "verbs": [UNKNOWN, "bind"]})["hands_out_no_rights"] is Status.FAIL
+    assert answered({**LEASES, "verbs": [UNKNOWN, "get"]})["hands_out_no_rights"] is Status.UNDETERMINED
     assert answered({**LEASES, "verbs": UNKNOWN})["hands_out_no_rights"] is Status.UNDETERMINED
     assert answered({**LEASES, "verbs": UNKNOWN, "resources": ["pods/exec"]})["enters_no_pods"] is Status.FAIL
 

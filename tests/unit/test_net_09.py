@@ -57,6 +57,7 @@ def test_a_policy_counts_in_its_own_namespace_only() -> None:
     ("settings", "expected"),
     [
         (json.dumps({"enableNetworkPolicy": "true"}), Status.PASS),
+        ("enableNetworkPolicy: true\n", Status.PASS),
         (json.dumps({"enableNetworkPolicy": "false"}), Status.FAIL),
         (json.dumps({}), Status.FAIL),
         (None, Status.FAIL),
