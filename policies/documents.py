@@ -1,0 +1,75 @@
+"""Reads policy documents of IAM and of resources: who is allowed or denied what, and under which conditions."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+LIMITING = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"})
+"""Operators that hold only where the key is there and has one of the values: none that ends in ``IfExists``, and none
+that negates (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement. Elements that a document may give as one word or as a list are always a tuple here."""
+
+    sid: str
+    effect: str
+    principals: Mapping[str, tuple[str, ...]]
+    """Kind (``AWS``, ``Service``, ``Federated``) -> names; ``*`` alone is everyone of kind ``AWS``."""
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: Mapping[str, Mapping[str, tuple[str, ...]]]
+    """Operator -> condition key -> values; operators and keys in lower case, since IAM reads them so."""
+
+    @property
+    def everyone(self) -> bool:
+        """Whether the statement speaks about any principal."""
+        return "*" in self.principals.get("AWS", ())
+
+    def limits(self, key: str) -> tuple[str, ...]:
+        """The values that a condition holds this key to; none where no condition does."""
+        return tuple(
+            value for operator, keys in self.conditions.items() if operator in LIMITING for value in keys.get(key, ())
+        )
+
+    def does(self, action: str) -> bool:
+        """Whether the statement speaks about an action; its own actions may hold wildcards."""
+        return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in self.actions)
+
+
+def statements(document: Any) -> tuple[Statement, ...]:
+    """The statements of a policy: JSON or what it says. ``NotPrincipal``, ``NotAction`` and ``NotResource`` are read
+    strictly: of an Allow as everything, of a Deny as nothing."""
+    found = json.loads(document) if isinstance(document, str) else document
+    return tuple(_statement(one) for one in _each(found.get("Statement")))
+
+
+def _statement(one: Mapping[str, Any]) -> Statement:
+    rest = "*" if one["Effect"] == "Allow" else ()
+    named = one.get("Principal", (rest or {}) if "NotPrincipal" in one else {})
+    principals = {"AWS": named} if isinstance(named, str) else named
+    return Statement(
+        sid=str(one.get("Sid") or "without Sid"),
+        effect=str(one["Effect"]),
+        principals={kind: tuple(map(str, _each(names))) for kind, names in principals.items()},
+        actions=tuple(map(str, _each(one.get("Action", rest)))),
+        resources=tuple(map(str, _each(one.get("Resource", rest if "NotResource" in one else "*")))),
+        conditions={
+            operator.lower(): {key.lower(): tuple(map(_word, _each(values))) for key, values in keys.items()}
+            for operator, keys in (one.get("Condition") or {}).items()
+        },
+    )
+
+
+def _each(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        yield from value
+    elif value is not None:
+        yield value
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
