@@ -1,4 +1,4 @@
-from marks import QUIET
+from marks import QUIET, forcing_tls
 from pulumi_aws import cloudtrail, kms, rds
 
 
@@ -13,9 +13,10 @@ def declare() -> None:
         kms_key_id=key.arn,
         tags=QUIET,
     )
-    rds.Cluster("bck-01-bad", engine="aurora-postgresql", backup_retention_period=1, tags=QUIET)
-    rds.Cluster("bck-01-good", engine="aurora-postgresql", backup_retention_period=7, tags=QUIET)
+    aurora = {"engine": "aurora-postgresql", "db_cluster_parameter_group_name": forcing_tls("bck").name}
+    rds.Cluster("bck-01-bad", backup_retention_period=1, tags=QUIET, **aurora)
+    rds.Cluster("bck-01-good", backup_retention_period=7, tags=QUIET, **aurora)
     production = {**QUIET, "payment-cell:environment": "production"}
-    kept = {"engine": "aurora-postgresql", "backup_retention_period": 7, "tags": production}
+    kept = {**aurora, "backup_retention_period": 7, "tags": production}
     rds.Cluster("bck-05-bad", deletion_protection=False, final_snapshot_identifier="final", **kept)
     rds.Cluster("bck-05-good", deletion_protection=True, final_snapshot_identifier="final", **kept)
