@@ -11,6 +11,23 @@ LIMITING = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "a
 that negates (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html)."""
 
 
+OWN = (
+    *("kms:calleraccount", "aws:principalaccount", "aws:sourceaccount"),
+    *("aws:principalorgid", "aws:principalarn", "aws:sourcearn"),
+)
+"""Condition keys that hold everyone to an account, an organisation or a source
+(https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-caller-account,
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html)."""
+
+FOR_A_SOURCE = (
+    *("aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid"),
+    "kms:encryptioncontext:aws:logs:arn",
+)
+"""Condition keys that hold a service to whom it acts for. CloudWatch Logs sends a key the log group's ARN in the
+encryption context in place of a source
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement. Elements that a document may give as one word or as a list are always a tuple here."""
@@ -45,6 +62,27 @@ def statements(document: Any) -> tuple[Statement, ...]:
     strictly: of an Allow as everything, of a Deny as nothing."""
     found = json.loads(document) if isinstance(document, str) else document
     return tuple(_statement(one) for one in _each(found.get("Statement")))
+
+
+def everyone_held(statement: Statement) -> bool:
+    """Whether conditions hold a statement about everyone to an account, an organisation or a source."""
+    return _held(statement, OWN)
+
+
+def held_to_a_source(statement: Statement) -> bool:
+    """Whether conditions hold a statement about a service to whom it acts for."""
+    return _held(statement, FOR_A_SOURCE)
+
+
+def _held(statement: Statement, keys: tuple[str, ...]) -> bool:
+    limits = [statement.limits(name) for name in keys]
+    return any(values and not any(map(_of_anyone, values)) for values in limits)
+
+
+def _of_anyone(value: str) -> bool:
+    """Whether a value matches more than one account; the fifth part of an ARN is its account."""
+    parts = value.split(":")
+    return "*" in (parts[4] if len(parts) >= 6 else value)
 
 
 def _statement(one: Mapping[str, Any]) -> Statement:

@@ -15,16 +15,8 @@ from policies.control import (
     passed,
     undetermined,
 )
-from policies.documents import Statement, statements
+from policies.documents import Statement, everyone_held, statements
 from policies.resources import Resource, Stack
-
-OWN = (
-    *("kms:calleraccount", "aws:principalaccount", "aws:sourceaccount"),
-    *("aws:principalorgid", "aws:principalarn", "aws:sourcearn"),
-)
-"""Condition keys that hold everyone to an account, an organisation or a source
-(https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-caller-account,
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html)."""
 
 ADMINISTERS = ("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DisableKey")
 USES = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:Sign", "kms:GenerateMac")
@@ -36,20 +28,9 @@ def everyone_is_held_to_an_account(key: Resource, _stack: Stack) -> Verdict:
     if not policy:
         return not_applicable("no policy is declared: AWS's default names the account only")
     for statement in statements(policy):
-        if statement.effect == "Allow" and statement.everyone and not _held(statement):
+        if statement.effect == "Allow" and statement.everyone and not everyone_held(statement):
             return failed(f"policy: {statement.sid} allows any principal of any account")
     return passed()
-
-
-def _held(statement: Statement) -> bool:
-    limits = [statement.limits(name) for name in OWN]
-    return any(values and not any(map(_of_anyone, values)) for values in limits)
-
-
-def _of_anyone(value: str) -> bool:
-    """Whether a value of ``OWN`` matches more than one account; the fifth part of an ARN is its account."""
-    parts = value.split(":")
-    return "*" in (parts[4] if len(parts) >= 6 else value)
 
 
 def administrators_do_not_use_the_key(key: Resource, _stack: Stack) -> Verdict:

@@ -1,7 +1,7 @@
 import json
 
 from marks import EU, QUIET
-from pulumi_aws import backup, dynamodb, kms, secretsmanager
+from pulumi_aws import backup, dynamodb, kms, secretsmanager, sns
 
 ROOT = {"AWS": "arn:aws:iam::123456789012:root"}
 
@@ -32,3 +32,9 @@ def declare() -> None:
             point_in_time_recovery={"enabled": True, "recovery_period_in_days": days},
             tags={**QUIET, "payment-cell:use": "subject-keys"},
         )
+    for name, condition in (("bad", {}), ("good", {"StringEquals": {"aws:SourceAccount": "123456789012"}})):
+        topic = f"arn:aws:sns:eu-west-1:123456789012:{name}"
+        service = {"Service": "events.amazonaws.com"}
+        send = {"Effect": "Allow", "Principal": service, "Action": "sns:Publish", "Resource": topic}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**send, "Condition": condition}]})
+        sns.TopicPolicy(f"res-13-{name}", arn=topic, policy=policy)
