@@ -1,7 +1,9 @@
 """Which key a store is encrypted with, as far as a stack shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from pulumi_policy.proxy import UnknownValueError
 
 from policies.resources import Resource, Stack
 from policies.stores import BUCKET_ENCRYPTION, STORES
@@ -15,6 +17,21 @@ def keys_of(store: Resource, stack: Stack) -> frozenset[str]:
         return frozenset(key for found in rules for key in _keys(found, "rules", stack, _of_rules))
     top, _, rest = STORES[store.type].key.partition(".")
     return _keys(store, top, stack, lambda value: _inside(value, rest))
+
+
+def sharer(store: Resource, others: Iterable[Resource], stack: Stack) -> Resource | None:
+    """The first of the other stores that is under a key of this one. What is not known hides no one who shares, and
+    raises ``UnknownValueError`` where no one is known to."""
+    keys, unknown = keys_of(store, stack), None
+    for other in others:
+        try:
+            if keys & keys_of(other, stack):
+                return other
+        except UnknownValueError as found:
+            unknown = found
+    if unknown:
+        raise unknown
+    return None
 
 
 def _keys(resource: Resource, name: str, stack: Stack, arns: Any) -> frozenset[str]:

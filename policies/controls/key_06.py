@@ -1,7 +1,5 @@
 """KEY-06: personal data, the audit trail and backups are under different keys."""
 
-from pulumi_policy.proxy import UnknownValueError
-
 from policies.control import (
     GDPR,
     Control,
@@ -13,7 +11,7 @@ from policies.control import (
     not_applicable,
     passed,
 )
-from policies.key_users import keys_of
+from policies.key_users import keys_of, sharer
 from policies.resources import Resource, Stack
 from policies.stores import STORES, at_least
 
@@ -29,19 +27,10 @@ def backups_have_a_key_of_their_own(vault: Resource, stack: Stack) -> Verdict:
 
 
 def _apart(store: Resource, others: list[Resource], stack: Stack) -> Verdict:
-    keys = keys_of(store, stack)
-    if not keys:
+    if not keys_of(store, stack):
         return not_applicable("no key of one's own is named (KEY-01)")
-    unknown = None
-    for other in others:
-        try:
-            if shared := keys & keys_of(other, stack):
-                return failed(f"{min(shared).rpartition('::')[2]} is also the key of {other.name}")
-        except UnknownValueError as found:
-            unknown = found
-    if unknown:
-        raise unknown
-    return passed()
+    other = sharer(store, others, stack)
+    return failed(f"its key is also the key of {other.name}") if other else passed()
 
 
 def _personal(stack: Stack) -> list[Resource]:

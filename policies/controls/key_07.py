@@ -6,8 +6,6 @@ Speaks about tables with the tag ``payment-cell:use: subject-keys``. Live: what 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from pulumi_policy.proxy import UnknownValueError
-
 from policies.control import (
     GDPR,
     Control,
@@ -20,7 +18,7 @@ from policies.control import (
     passed,
 )
 from policies.controls.res_03 import replicas_stay_inside
-from policies.key_users import keys_of
+from policies.key_users import keys_of, sharer
 from policies.resources import Resource, Stack
 from policies.stores import STORES
 
@@ -40,13 +38,10 @@ _TABLE = "aws:dynamodb/table:Table"
 def is_under_a_key_of_its_own(table: Resource, stack: Stack) -> Verdict:
     if not _holds_subject_keys(table):
         return _OTHER
-    keys = keys_of(table, stack)
-    if not keys:
+    if not keys_of(table, stack):
         return failed("serverSideEncryption names no key")
-    for store in stack.of(*STORES):
-        if store.urn != table.urn and keys & _known_keys(store, stack):
-            return failed(f"{store.name} is under the same key")
-    return passed()
+    other = sharer(table, (store for store in stack.of(*STORES) if store.urn != table.urn), stack)
+    return failed(f"{other.name} is under the same key") if other else passed()
 
 
 def is_in_no_backup(table: Resource, stack: Stack) -> Verdict:
@@ -81,14 +76,6 @@ _OTHER = not_applicable("payment-cell:use is not subject-keys")
 
 def _holds_subject_keys(table: Resource) -> bool:
     return table.tag("payment-cell:use") == "subject-keys"
-
-
-def _known_keys(store: Resource, stack: Stack) -> frozenset[str]:
-    """A key that is not known yet comes from outside the stack: it is none of this one's."""
-    try:
-        return keys_of(store, stack)
-    except UnknownValueError:
-        return frozenset()
 
 
 def _selected(table: Resource, selection: Resource, stack: Stack) -> bool:

@@ -39,6 +39,10 @@ def test_a_table_whose_keys_are_gone_within_a_month_passes() -> None:
 def test_the_key_of_the_table_is_no_other_stores() -> None:
     other = resource("aws:sqs/queue:Queue", "q", {"kmsMasterKeyId": [OWN]}, kmsMasterKeyId=UNKNOWN)
     assert judged(table(), other)[Status.FAIL] == ["is_under_a_key_of_its_own"]
+    stranger = resource("pulumi:pulumi:StackReference", "stranger")
+    hidden = resource("aws:sqs/queue:Queue", "hidden", {"kmsMasterKeyId": [stranger]}, kmsMasterKeyId=UNKNOWN)
+    assert judged(table(), hidden)[Status.UNDETERMINED] == ["is_under_a_key_of_its_own"]
+    assert judged(table(), hidden, other)[Status.FAIL] == ["is_under_a_key_of_its_own"], "what is known comes first"
     assert judged(resource(TABLE, "t", tags=USE))[Status.FAIL] == ["is_under_a_key_of_its_own"]
 
 
