@@ -57,6 +57,7 @@ class Statement:
     resources: tuple[str, ...] = ()
     not_resources: tuple[str, ...] = ()
     principals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    not_principals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     conditions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def speaks_of(self, action: str) -> bool:
@@ -110,6 +111,7 @@ def statements(document: Any) -> tuple[Statement, ...]:
             resources=_words(one.get("Resource")),
             not_resources=_words(one.get("NotResource")),
             principals=_principals(one.get("Principal")),
+            not_principals=_principals(one.get("NotPrincipal")),
             conditions={
                 operator: {key: _words(values) for key, values in keys.items()}
                 for operator, keys in (one.get("Condition") or {}).items()

@@ -1,4 +1,4 @@
-from marks import QUIET
+from marks import QUIET, forcing_tls
 from pulumi_aws import cloudtrail, kms, rds
 
 
@@ -13,10 +13,14 @@ def declare() -> None:
         kms_key_id=key.arn,
         tags=QUIET,
     )
-    database = {"engine": "aurora-postgresql", "iam_database_authentication_enabled": True}
-    rds.Cluster("bck-01-bad", backup_retention_period=1, tags=QUIET, **database)
-    rds.Cluster("bck-01-good", backup_retention_period=7, tags=QUIET, **database)
+    aurora = {
+        "engine": "aurora-postgresql",
+        "db_cluster_parameter_group_name": forcing_tls("bck").name,
+        "iam_database_authentication_enabled": True,
+    }
+    rds.Cluster("bck-01-bad", backup_retention_period=1, tags=QUIET, **aurora)
+    rds.Cluster("bck-01-good", backup_retention_period=7, tags=QUIET, **aurora)
     production = {**QUIET, "payment-cell:environment": "production"}
-    kept = {**database, "backup_retention_period": 7, "tags": production}
+    kept = {**aurora, "backup_retention_period": 7, "tags": production}
     rds.Cluster("bck-05-bad", deletion_protection=False, final_snapshot_identifier="final", **kept)
     rds.Cluster("bck-05-good", deletion_protection=True, final_snapshot_identifier="final", **kept)

@@ -1,4 +1,4 @@
-from marks import EU, QUIET
+from marks import EU, QUIET, forcing_tls
 from pulumi_aws import dynamodb, kinesis, rds
 
 
@@ -13,6 +13,7 @@ def declare() -> None:
             f"res-02-{name}",
             region=region,
             engine="aurora-postgresql",
+            db_cluster_parameter_group_name=forcing_tls(f"res-02-{name}").name,
             global_cluster_identifier=world.id,
             iam_database_authentication_enabled=True,
             backup_retention_period=7,
