@@ -1,5 +1,5 @@
-"""Policies of resources, such as keys, buckets and queues: whom they let in, under which conditions. Read for the worst,
-where `documents` reads what an identity is granted."""
+"""Policies of resources, such as keys, buckets and queues: whom they let in, under which conditions. Read for the
+worst; `documents` reads what an identity is granted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

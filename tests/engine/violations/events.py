@@ -2,17 +2,18 @@
 
 import json
 
-from marks import QUIET
+from marks import QUIET, over_tls_only
 from pulumi_aws import cfg, cloudwatch, guardduty, securityhub, sns, sqs
 
 
 def declare() -> None:
     _watched_regions()
-    topic = sns.Topic("evt-01", tags=QUIET)
+    topic = sns.Topic("evt-01", policy=over_tls_only("sns"), tags=QUIET)
+    tls = over_tls_only("sqs")
     for name in ("bad", "good"):
-        dead = sqs.Queue(f"evt-01-dead-{name}", message_retention_seconds=1_209_600, tags=QUIET)
+        dead = sqs.Queue(f"evt-01-dead-{name}", message_retention_seconds=1_209_600, policy=tls, tags=QUIET)
         redrive = dead.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5}))
-        queue = sqs.Queue(f"evt-01-{name}", redrive_policy=redrive, tags=QUIET)
+        queue = sqs.Queue(f"evt-01-{name}", redrive_policy=redrive, policy=tls, tags=QUIET)
         sns.TopicSubscription(f"evt-01-{name}", topic=topic.arn, protocol="sqs", endpoint=queue.arn)
         cloudwatch.MetricAlarm(
             f"evt-01-{name}",

@@ -2,7 +2,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from marks import QUIET
+from marks import CONTROL_PLANE, ENTRIES_ONLY, QUIET, forcing_tls
 from pulumi_aws import eks, iam, rds
 
 POD = {
@@ -25,16 +25,15 @@ def declare() -> None:
             f"iam-04-{name}",
             role_arn="arn:aws:iam::123456789012:role/cluster",
             vpc_config={"subnet_ids": ["subnet-1"], "endpoint_public_access": False, "endpoint_private_access": True},
-            access_config={
-                "authentication_mode": "API",
-                "bootstrap_cluster_creator_admin_permissions": name == "bad",
-            },
+            access_config={**ENTRIES_ONLY, "bootstrap_cluster_creator_admin_permissions": name == "bad"},
+            enabled_cluster_log_types=CONTROL_PLANE,
             tags=QUIET,
         )
         rds.Cluster(
             f"iam-06-{name}",
             engine="aurora-postgresql",
             backup_retention_period=7,
+            db_cluster_parameter_group_name=forcing_tls(f"iam-06-{name}").name,
             iam_database_authentication_enabled=name == "good",
             tags=QUIET,
         )

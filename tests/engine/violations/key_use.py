@@ -19,8 +19,11 @@ def declare() -> None:
     own = kms.Key("key-06-own", enable_key_rotation=True, tags=QUIET)
     personal = {**EU, "payment-cell:data-class": "personal"}
     secretsmanager.Secret("key-06-personal", region="eu-west-1", kms_key_id=shared.arn, tags=personal)
-    backup.Vault("key-06-bad", kms_key_arn=shared.arn, tags=QUIET)
-    backup.Vault("key-06-good", kms_key_arn=own.arn, tags=QUIET)
+    for name, key in (("bad", shared), ("good", own)):
+        vault = backup.Vault(f"key-06-{name}", kms_key_arn=key.arn, tags=QUIET)
+        backup.VaultLockConfiguration(
+            f"key-06-{name}", backup_vault_name=vault.name, changeable_for_days=3, min_retention_days=1
+        )
     for name, days in (("bad", 24), ("good", 23)):
         subjects = kms.Key(f"key-07-{name}", enable_key_rotation=True, tags=QUIET)
         dynamodb.Table(

@@ -1,6 +1,6 @@
 """What is logged, where it is kept and what it holds."""
 
-from marks import QUIET
+from marks import CONTROL_PLANE, ENTRIES_ONLY, QUIET, over_tls_only
 from pulumi_aws import cloudtrail, cloudwatch, eks, kms, rds, s3
 
 PERSONAL = {**QUIET, "payment-cell:data-class": "personal"}
@@ -9,17 +9,18 @@ AUDITED = {"shared_preload_libraries": "pgaudit", "pgaudit.log": "ddl,role", "rd
 
 def declare() -> None:
     key = kms.Key("logs", enable_key_rotation=True, rotation_period_in_days=365, tags=QUIET)
+    trails = kms.Key("log-03-trails", enable_key_rotation=True, tags=QUIET)
     for name in ("bad", "good"):
         eks.Cluster(
             f"log-04-{name}",
             role_arn="arn:aws:iam::123456789012:role/cluster",
             vpc_config={"subnet_ids": ["subnet-4"], "endpoint_public_access": False, "endpoint_private_access": True},
-            enabled_cluster_log_types=["audit", "authenticator", "controllerManager", "scheduler"]
-            + (["api"] if name == "good" else []),
+            enabled_cluster_log_types=CONTROL_PLANE if name == "good" else CONTROL_PLANE[1:],
+            access_config=ENTRIES_ONLY,
             tags=QUIET,
         )
         cloudwatch.LogGroup(f"log-06-{name}", retention_in_days=7 if name == "good" else None, tags=QUIET)
-        _audit_bucket(name, key)
+        _audit_bucket(name, trails)
     # What each breaks is healthy in the other.
     _database("log-05-bad", key, logs=[], parameters={**AUDITED, "log_parameter_max_length": "0"})
     _database("log-09-bad", key, logs=["postgresql"], parameters=AUDITED)
@@ -27,6 +28,7 @@ def declare() -> None:
 
 def _audit_bucket(name: str, key: kms.Key) -> None:
     bucket = s3.Bucket(f"log-03-{name}", object_lock_enabled=True, tags=QUIET)
+    s3.BucketPolicy(f"log-03-{name}", bucket=bucket.id, policy=over_tls_only("s3"))
     cloudtrail.Trail(
         f"log-03-trail-{name}",
         s3_bucket_name=bucket.id,

@@ -8,6 +8,17 @@ QUIET = {"payment-cell:data-class": "internal", "payment-cell:environment": "dev
 """Tags of what is to be judged by one control only: without a class a store counts as personal, without an environment
 as production."""
 
+CONTROL_PLANE = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+ENTRIES_ONLY = {"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False}
+OWN_ACCOUNT = {
+    "Effect": "Allow",
+    "Principal": "*",
+    "Action": "*",
+    "Resource": "*",
+    "Condition": {"StringEquals": {"aws:PrincipalAccount": "123456789012"}},
+}
+"""What an endpoint's policy lets through."""
+
 EU = {**QUIET, "payment-cell:jurisdiction": "eu"}
 OURS = {**QUIET, "payment-cell:cell": "ours"}
 

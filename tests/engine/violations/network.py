@@ -1,14 +1,18 @@
-from marks import QUIET
+import json
+
+from marks import CONTROL_PLANE, ENTRIES_ONLY, OWN_ACCOUNT, QUIET
 from pulumi_aws import ec2, eks, rds, vpc
 
 LOGS = "arn:aws:logs:eu-west-1:123456789012:log-group:flow-logs"
-CONTROL_PLANE = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
 
 def declare() -> None:
     net = ec2.Vpc("net", cidr_block="10.0.0.0/16", tags=QUIET)
     ec2.DefaultSecurityGroup("net", vpc_id=net.id, tags=QUIET)
     ec2.FlowLog("net", vpc_id=net.id, traffic_type="ALL", log_destination=LOGS, tags=QUIET)
+    own = json.dumps({"Version": "2012-10-17", "Statement": [OWN_ACCOUNT]})
+    service = "com.amazonaws.eu-west-1.secretsmanager"
+    ec2.VpcEndpoint("net", vpc_id=net.id, service_name=service, policy=own, tags=QUIET)
     gateway = ec2.InternetGateway("net", vpc_id=net.id, tags=QUIET)
     group = ec2.SecurityGroup("net", vpc_id=net.id, description="net", tags=QUIET)
     for number, (name, cidr) in enumerate((("bad", "0.0.0.0/0"), ("good", "10.0.0.0/16"))):
@@ -36,6 +40,6 @@ def declare() -> None:
                 "endpoint_public_access": name == "bad",
                 "endpoint_private_access": True,
             },
-            access_config={"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False},
+            access_config=ENTRIES_ONLY,
             tags=QUIET,
         )

@@ -2,16 +2,9 @@
 
 import json
 
-from marks import QUIET
+from marks import OWN_ACCOUNT, QUIET
 from pulumi_aws import ec2, lb, wafv2
 
-OWN_ACCOUNT = {
-    "Effect": "Allow",
-    "Principal": "*",
-    "Action": "*",
-    "Resource": "*",
-    "Condition": {"StringEquals": {"aws:PrincipalAccount": "123456789012"}},
-}
 SEEN = {"cloudwatch_metrics_enabled": True, "metric_name": "acl", "sampled_requests_enabled": False}
 
 

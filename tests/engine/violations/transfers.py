@@ -4,6 +4,8 @@ from pulumi_aws import backup, cloudwatch, ebs, ec2, kms, s3, secretsmanager
 
 def declare() -> None:
     net = ec2.Vpc("transfers", cidr_block="10.1.0.0/16", tags=QUIET)
+    ec2.DefaultSecurityGroup("transfers", vpc_id=net.id, tags=QUIET)
+    ec2.FlowLog("transfers", vpc_id=net.id, log_destination_type="s3", log_destination="arn:aws:s3:::logs", tags=QUIET)
     primary = kms.Key("res-06-primary", region="eu-west-1", multi_region=True, enable_key_rotation=True, tags=EU)
     for name, region in (("bad", "us-east-1"), ("good", "eu-central-1")):
         there = {**QUIET, "payment-cell:jurisdiction": "us" if name == "bad" else "eu"}
@@ -15,9 +17,10 @@ def declare() -> None:
             role="arn:aws:iam::123456789012:role/replication",
             rules=[{"status": "Enabled", "destination": {"bucket": replica.arn}}],
         )
-        copy = {"destination_vault_arn": f"arn:aws:backup:{region}:123456789012:backup-vault:copies"}
-        rule = {"rule_name": "daily", "target_vault_name": "vault", "copy_actions": [copy]}
-        backup.Plan(f"res-05-{name}", region="eu-west-1", rules=[rule], tags=EU)
+        kept = {"lifecycle": {"delete_after": 35}}
+        copy = {"destination_vault_arn": f"arn:aws:backup:{region}:123456789012:backup-vault:copies", **kept}
+        rule = {"rule_name": "daily", "target_vault_name": "vault", **kept}
+        backup.Plan(f"res-05-{name}", region="eu-west-1", rules=[{**rule, "copy_actions": [copy]}], tags=EU)
         kms.ReplicaKey(f"res-06-{name}", region=region, primary_key_arn=primary.arn, tags=there)
         cloudwatch.LogSubscriptionFilter(
             f"res-07-{name}",

@@ -23,6 +23,7 @@ def declare() -> None:
             engine="aurora-postgresql",
             db_cluster_parameter_group_name=forcing_tls(f"tls-02-{name}", forced).name,
             backup_retention_period=7,
+            iam_database_authentication_enabled=True,
             tags=QUIET,
         )
     sns.Topic("tls-03-bad", tags=QUIET)
