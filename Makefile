@@ -63,6 +63,7 @@ docs:
 	@PYTHONPATH=tests $(BIN)/python tests/unit/gateway_page.py
 	@PYTHONPATH=tests $(BIN)/python tests/unit/banks_page.py
 	@PYTHONPATH=tests $(BIN)/python tests/unit/policies_page.py
+	@PYTHONPATH=tests $(BIN)/python tests/unit/policy_matrix.py
 
 images:
 	@$(BOOTSTRAP)
