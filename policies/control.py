@@ -56,6 +56,11 @@ def undetermined(reason: str) -> Verdict:
     return Verdict(Status.UNDETERMINED, reason)
 
 
+def not_observed(reason: str) -> Verdict:
+    """No declaration says what the predicate asks, known values or not: it is asked elsewhere."""
+    return Verdict(Status.NOT_OBSERVED, reason)
+
+
 class Severity(StrEnum):
     """How urgent a failure is; the words of ``pulumi_policy.Severity``."""
 

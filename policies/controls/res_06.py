@@ -7,8 +7,6 @@ from policies.control import (
     StackClause,
     Strength,
     Verdict,
-    not_applicable,
-    undetermined,
 )
 from policies.residency import stays_inside
 from policies.resources import Resource, Stack
@@ -19,12 +17,6 @@ _KEY = "aws:kms/key:Key"
 def replica_stays_inside(replica: Resource, stack: Stack) -> Verdict:
     primaries = [source for source in stack.sources(replica, "primaryKeyArn") if source.type == _KEY]
     return stays_inside(replica.region, primaries[0] if primaries else replica, stack, "the replica")
-
-
-def is_not_replicated_elsewhere(key: Resource, _stack: Stack) -> Verdict:
-    if not key.props.get("multiRegion"):
-        return not_applicable("a key of one region has no replicas")
-    return undetermined("replicas that another stack makes of this multi-region key are not seen here")
 
 
 RES_06 = Control(
@@ -38,7 +30,6 @@ RES_06 = Control(
             ),
             check=replica_stays_inside,
         ),
-        StackClause(resource_types=frozenset({_KEY}), check=is_not_replicated_elsewhere),
     ),
     maps_to=(GDPR("44", Strength.DIRECT),),
     risk="Key material in a third country opens whatever ciphertext gets there.",

@@ -8,10 +8,11 @@ from policies.control import (
     Control,
     Severity,
     StackClause,
+    Status,
     Strength,
     Verdict,
     not_applicable,
-    undetermined,
+    not_observed,
 )
 from policies.destinations import all_inside, destinations
 from policies.resources import Resource, Stack, region_of_arn
@@ -42,7 +43,10 @@ def sink_stays_inside(sender: Resource, stack: Stack) -> Verdict:
     if not sources and not places:
         return not_applicable(f"{name} is not set")
     regions = destinations(sender, stack, name, _RECEIVERS, [region_of_arn(place) for place in places])
-    return all_inside(regions, sender, stack, "the sink")
+    verdict = all_inside(regions, sender, stack, "the sink")
+    if places and verdict.status is Status.UNDETERMINED:
+        return not_observed(f"{name} names a bucket, and a bucket's name tells no region")
+    return verdict
 
 
 def _places(value: Any, inner: list[str]) -> Iterator[str]:
@@ -56,7 +60,7 @@ def _places(value: Any, inner: list[str]) -> Iterator[str]:
 
 def firehose_stays_inside(stream: Resource, stack: Stack) -> Verdict:
     if stream.props.get("httpEndpointConfiguration"):
-        return undetermined("where the HTTP endpoint of httpEndpointConfiguration is, no declaration says")
+        return not_observed("where the HTTP endpoint of httpEndpointConfiguration is, no declaration says")
     if not stream.props.get("extendedS3Configuration"):
         return not_applicable("delivers to no bucket of its own")
     name = "extendedS3Configuration"

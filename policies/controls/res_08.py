@@ -1,6 +1,6 @@
 """RES-08: events and messages stay in the jurisdiction.
 
-Mailboxes, telephones and HTTPS endpoints are undetermined until a register of processors says where they are.
+Where mailboxes, telephones and HTTPS endpoints are, no declaration says. Live: API destinations.
 """
 
 from policies.control import (
@@ -10,7 +10,7 @@ from policies.control import (
     StackClause,
     Strength,
     Verdict,
-    undetermined,
+    not_observed,
 )
 from policies.destinations import all_inside
 from policies.resources import Resource, Stack, region_of_arn
@@ -31,7 +31,7 @@ def target_stays_inside(sender: Resource, stack: Stack) -> Verdict:
 def subscriber_stays_inside(subscription: Resource, stack: Stack) -> Verdict:
     protocol = subscription.props["protocol"]
     if protocol not in IN_AWS:
-        return undetermined(f"where an endpoint of protocol {protocol} is, no declaration says")
+        return not_observed(f"where an endpoint of protocol {protocol} is, no declaration says")
     return _goes(subscription, stack, "endpoint")
 
 
@@ -41,10 +41,6 @@ def _goes(sender: Resource, stack: Stack, name: str) -> Verdict:
     return all_inside(regions or [None], sender, stack, "the target")
 
 
-def api_destination_stays_inside(_destination: Resource, _stack: Stack) -> Verdict:
-    return undetermined("where invocationEndpoint is, no declaration says")
-
-
 RES_08 = Control(
     id="RES-08",
     title="Events and messages stay in the jurisdiction",
@@ -52,10 +48,6 @@ RES_08 = Control(
     clauses=(
         StackClause(resource_types=frozenset(TARGETS), check=target_stays_inside),
         StackClause(resource_types=frozenset({_SUBSCRIPTION}), check=subscriber_stays_inside),
-        StackClause(
-            resource_types=frozenset({"aws:cloudwatch/eventApiDestination:EventApiDestination"}),
-            check=api_destination_stays_inside,
-        ),
     ),
     maps_to=(GDPR("44", Strength.DIRECT),),
     risk="An event carries payments and people; sent to a third country it is a transfer.",

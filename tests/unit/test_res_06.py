@@ -19,12 +19,3 @@ def test_a_replica_is_in_the_jurisdiction_of_its_primary() -> None:
     assert replica("us-east-1") is Status.FAIL
     assert replica(UNKNOWN) is Status.UNDETERMINED
     assert replica(None) is Status.UNDETERMINED
-
-
-def test_replicas_made_elsewhere_are_not_seen() -> None:
-    def key(**props: object) -> Status:
-        return verdicts("RES-06", resource(KEY, "k", **props))["k", "is_not_replicated_elsewhere"]
-
-    assert key(multiRegion=True) is Status.UNDETERMINED
-    assert key(multiRegion=UNKNOWN) is Status.UNDETERMINED
-    assert key() is Status.NOT_APPLICABLE

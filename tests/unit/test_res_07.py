@@ -34,7 +34,7 @@ def test_a_sink_may_be_named_by_its_arn() -> None:
 
     assert status("arn:aws:logs:us-east-1:1:destination:d") is Status.FAIL
     assert status("arn:aws:logs:eu-central-1:1:destination:d") is Status.PASS
-    assert status("arn:aws:s3:::logs") is Status.UNDETERMINED
+    assert status("arn:aws:s3:::logs") is Status.NOT_OBSERVED
     assert status(None) is Status.NOT_APPLICABLE
 
 
@@ -43,7 +43,7 @@ def test_access_logs_name_their_bucket_inside() -> None:
         balancer = resource("aws:lb/loadBalancer:LoadBalancer", "b", **logs)
         return verdicts("RES-07", balancer)["b", "sink_stays_inside"]
 
-    assert status(accessLogs={"bucket": "logs"}) is Status.UNDETERMINED
+    assert status(accessLogs={"bucket": "logs"}) is Status.NOT_OBSERVED
     assert status() is Status.NOT_APPLICABLE
 
 
@@ -56,5 +56,5 @@ def test_a_delivery_stream_is_judged_by_its_bucket_and_an_endpoint_is_not_known(
     to_bucket = {"bucketArn": UNKNOWN}
     assert status("us-east-1", extendedS3Configuration=to_bucket) is Status.FAIL
     assert status("eu-central-1", extendedS3Configuration=to_bucket) is Status.PASS
-    assert status("eu-central-1", httpEndpointConfiguration={"url": "https://logs.example"}) is Status.UNDETERMINED
+    assert status("eu-central-1", httpEndpointConfiguration={"url": "https://logs.example"}) is Status.NOT_OBSERVED
     assert status("eu-central-1") is Status.NOT_APPLICABLE

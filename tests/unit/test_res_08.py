@@ -32,12 +32,5 @@ def test_a_subscriber_in_aws_is_judged_and_an_address_is_not_known() -> None:
 
     assert status("sqs", "arn:aws:sqs:us-east-1:1:q") is Status.FAIL
     assert status("sqs", "arn:aws:sqs:eu-central-1:1:q") is Status.PASS
-    assert status("email", "somebody@example.com") is Status.UNDETERMINED
+    assert status("email", "somebody@example.com") is Status.NOT_OBSERVED
     assert status(UNKNOWN, OUTSIDE) is Status.UNDETERMINED
-
-
-def test_an_api_destination_is_not_known() -> None:
-    found = resource(
-        "aws:cloudwatch/eventApiDestination:EventApiDestination", "d", invocationEndpoint="https://a.example"
-    )
-    assert set(verdicts("RES-08", found).values()) == {Status.UNDETERMINED}
