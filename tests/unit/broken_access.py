@@ -138,14 +138,6 @@ NETWORKS = (
         change=setting(f"{POD}.hostNetwork", True),
     ),
     Mutation(
-        sees="NET-10 is_selected_by_a_policy",
-        stack=WORKLOADS,
-        type=NETWORK_POLICY,
-        name="consumers-default-deny",
-        change=setting("spec.podSelector", {"matchLabels": {"app.kubernetes.io/name": "nobody"}}),
-        also=frozenset({"NET-09 denies_by_default"}),
-    ),
-    Mutation(
         sees="NET-10 leaves_no_way_out_open",
         stack=WORKLOADS,
         type=NETWORK_POLICY,
