@@ -89,10 +89,9 @@ class CloudWatchBackend(models.CloudWatchBackend):  # type: ignore[misc]
                 f"Could not save the composite alarm as alarms [{', '.join(missing)}] in the alarm rule do not exist"
             )
         arn = f"arn:{self.partition}:cloudwatch:{self.region_name}:{self.account_id}:alarm:{name}"
-        new = name not in self.composites
-        self.composites[name] = CompositeAlarm(name=name, arn=arn, text=text, rule=rule, settings=settings)
-        if new and tags:
+        if tags and name not in self.composites:
             self.tagger.tag_resource(arn, tags)
+        self.composites[name] = CompositeAlarm(name=name, arn=arn, text=text, rule=rule, settings=settings)
         return self.composites[name]
 
     def set_alarm_state(self, alarm_name: str, reason: str, reason_data: str, state_value: str) -> None:
