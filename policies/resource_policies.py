@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies import documents
+from policies.control import Verdict, failed, passed
 
 LIMITING = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"})
 """Operators that hold only where the key is there and has one of the values: none that ends in ``IfExists``, and none
@@ -67,6 +68,14 @@ def statements(document: Any) -> tuple[Statement, ...]:
 def everyone_held(statement: Statement) -> bool:
     """Whether conditions hold a statement about everyone to an account, an organisation or a source."""
     return _held(statement, OWN)
+
+
+def holds_everyone(policy: Any) -> Verdict:
+    """Whether a policy allows nothing to any principal of any account."""
+    for one in statements(policy):
+        if one.effect == "Allow" and one.everyone and not everyone_held(one):
+            return failed(f"policy: {one.sid} allows any principal of any account")
+    return passed()
 
 
 def held_to_a_source(statement: Statement) -> bool:

@@ -15,7 +15,7 @@ from policies.control import (
     passed,
     undetermined,
 )
-from policies.resource_policies import Statement, everyone_held, statements
+from policies.resource_policies import Statement, holds_everyone, statements
 from policies.resources import Resource, Stack
 
 ADMINISTERS = ("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DisableKey")
@@ -27,10 +27,7 @@ def everyone_is_held_to_an_account(key: Resource, _stack: Stack) -> Verdict:
     policy = key.given("policy")
     if not policy:
         return not_applicable("no policy is declared: AWS's default names the account only")
-    for statement in statements(policy):
-        if statement.effect == "Allow" and statement.everyone and not everyone_held(statement):
-            return failed(f"policy: {statement.sid} allows any principal of any account")
-    return passed()
+    return holds_everyone(policy)
 
 
 def administrators_do_not_use_the_key(key: Resource, _stack: Stack) -> Verdict:

@@ -14,7 +14,7 @@ from policies.control import (
     not_applicable,
     passed,
 )
-from policies.resource_policies import everyone_held, held_to_a_source, statements
+from policies.resource_policies import held_to_a_source, holds_everyone, statements
 from policies.resources import Resource, Stack
 
 TYPES = frozenset(
@@ -35,10 +35,7 @@ def everyone_is_held_to_an_account(holder: Resource, _stack: Stack) -> Verdict:
     policy = holder.given("policy")
     if not policy:
         return not_applicable("declares no policy")
-    for one in statements(policy):
-        if one.effect == "Allow" and one.everyone and not everyone_held(one):
-            return failed(f"policy: {one.sid} allows any principal of any account")
-    return passed()
+    return holds_everyone(policy)
 
 
 def services_act_for_a_known_source(holder: Resource, _stack: Stack) -> Verdict:

@@ -5,7 +5,7 @@ Where another fails by right, because the same property is asked from two sides,
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -18,13 +18,11 @@ from policies.resources import Stack
 from stacks.fleet import load_fleet
 
 Props = dict[str, Any]
-Seen = tuple[str, str]
-"""Control and clause."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mutation:
-    """What is broken: in the first resource of `type` in `stack` whose name has `name` in it."""
+    """What is broken: in the first resource, by name, of `type` in `stack` whose name has `name` in it."""
 
     sees: str
     """`CONTROL clause`."""
@@ -45,24 +43,25 @@ class Mutation:
 def broken(mutation: Mutation) -> Stack:
     """The stack with its one thing broken. Raises LookupError where there is no such resource."""
     stack = judged(mutation.stack)
-    for number, one in enumerate(stack.resources):
-        if one.type == mutation.type and mutation.name in one.name:
-            others = stack.resources[:number], stack.resources[number + 1 :]
-            if mutation.change is None:
-                return Stack((*others[0], *others[1]))
-            props: Props = copy.deepcopy(dict(one.props))
-            mutation.change(props)
-            gone = {name for name in one.references if name not in props or props[name] != one.props.get(name)}
-            references = {name: urns for name, urns in one.references.items() if name not in gone}
-            return Stack((*others[0], replace(one, props=props, references=references), *others[1]))
-    raise LookupError(f"{mutation.what}: not declared")
+    found = [one for one in stack.resources if one.type == mutation.type and mutation.name in one.name]
+    # By name: the order in which a program registers varies from run to run.
+    one = min(found, key=lambda one: one.name, default=None)
+    if one is None:
+        raise LookupError(f"{mutation.what}: not declared")
+    rest = tuple(other for other in stack.resources if other is not one)
+    if mutation.change is None:
+        return Stack(rest)
+    props: Props = copy.deepcopy(dict(one.props))
+    mutation.change(props)
+    gone = {name for name in one.references if name not in props or props[name] != one.props.get(name)}
+    references = {name: urns for name, urns in one.references.items() if name not in gone}
+    return Stack((*rest, replace(one, props=props, references=references)))
 
 
 def failing(mutation: Mutation) -> frozenset[str]:
     """Clauses that fail because of the mutation."""
-    before = {(one.control, one.clause, one.urn) for one in _failed(judged(mutation.stack))}
-    now = {(one.control, one.clause, one.urn) for one in _failed(broken(mutation))}
-    return frozenset(f"{control} {clause}" for control, clause, _ in now - before)
+    new = _failed(broken(mutation)) - _failed_before(mutation.stack)
+    return frozenset(f"{control} {clause}" for control, clause, _ in new)
 
 
 @cache
@@ -71,8 +70,15 @@ def judged(stack: str) -> Stack:
     return healthy(stack, load_fleet(STACKS))
 
 
-def _failed(stack: Stack) -> Iterator[Any]:
-    return (one for one in findings(stack) if one.verdict.status is Status.FAIL)
+@cache
+def _failed_before(stack: str) -> frozenset[tuple[str, str, str]]:
+    return _failed(judged(stack))
+
+
+def _failed(stack: Stack) -> frozenset[tuple[str, str, str]]:
+    """Control, clause and URN of each failure."""
+    failures = (one for one in findings(stack) if one.verdict.status is Status.FAIL)
+    return frozenset((one.control, one.clause, one.urn) for one in failures)
 
 
 def setting(path: str, value: object) -> Callable[[Props], object]:
