@@ -34,6 +34,17 @@ def topic(sandbox: Sandbox) -> Iterator[str]:
     sns.delete_topic(TopicArn=arn)
 
 
+@pytest.fixture(autouse=True)
+def no_alarm_stays(sandbox: Sandbox) -> Iterator[None]:
+    """The account outlives this file, and a program of another one may want a name that was used here."""
+    yield
+    cloudwatch = sandbox.client("cloudwatch")
+    found = cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    names = [alarm["AlarmName"] for alarms in (found["CompositeAlarms"], found["MetricAlarms"]) for alarm in alarms]
+    if names:
+        cloudwatch.delete_alarms(AlarmNames=names)
+
+
 def put(sandbox: Sandbox, name: str, **settings: Any) -> None:
     sandbox.client("cloudwatch").put_metric_alarm(
         AlarmName=name, Namespace="N", MetricName="M", Statistic="Sum", Period=60, EvaluationPeriods=1,

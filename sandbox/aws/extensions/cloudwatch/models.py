@@ -88,7 +88,7 @@ class CloudWatchBackend(models.CloudWatchBackend):  # type: ignore[misc]
             raise ValidationError(
                 f"Could not save the composite alarm as alarms [{', '.join(missing)}] in the alarm rule do not exist"
             )
-        arn = f"arn:{self.partition}:cloudwatch:{self.region_name}:{self.account_id}:alarm:{name}"
+        arn = self._arn(name)
         if tags and name not in self.composites:
             self.tagger.tag_resource(arn, tags)
         self.composites[name] = CompositeAlarm(name=name, arn=arn, text=text, rule=rule, settings=settings)
@@ -142,6 +142,7 @@ class CloudWatchBackend(models.CloudWatchBackend):  # type: ignore[misc]
         super().delete_alarms(alarm_names)
         for name in alarm_names:
             self.composites.pop(name, None)
+            self.tagger.delete_all_tags_for_resource(self._arn(name))
 
     def tag_resource(self, arn: str, tags: dict[str, str]) -> None:
         if any(composite.arn == arn for composite in self.composites.values()):
@@ -172,6 +173,9 @@ class CloudWatchBackend(models.CloudWatchBackend):  # type: ignore[misc]
         if depth > MAX_DEPTH:
             return "INSUFFICIENT_DATA"
         return "ALARM" if composite.rule.holds(lambda other: self._state(other, depth + 1)) else "OK"
+
+    def _arn(self, name: str) -> str:
+        return f"arn:{self.partition}:cloudwatch:{self.region_name}:{self.account_id}:alarm:{name}"
 
     @staticmethod
     def _name(alarm: str) -> str:
