@@ -13,7 +13,7 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.resources import Resource, Stack
+from policies.resources import NotObservedError, Resource, Stack
 
 
 class Status(StrEnum):
@@ -126,6 +126,10 @@ class Clause:
     resource_types: frozenset[str]
     check: Callable[[Mapping[str, Any]], Verdict]
     environments: frozenset[Environment] = frozenset(Environment)
+    not_live: str = ""
+    """Why a live account cannot show it, for the list of what an audit does not ask there; "" where it can."""
+    not_declared: str = ""
+    """Why no declaration shows it: only an audit of the live account asks; "" where one does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +139,10 @@ class StackClause:
     resource_types: frozenset[str]
     check: Callable[[Resource, Stack], Verdict]
     environments: frozenset[Environment] = frozenset(Environment)
+    not_live: str = ""
+    """Why a live account cannot show it, for the list of what an audit does not ask there; "" where it can."""
+    not_declared: str = ""
+    """Why no declaration shows it: only an audit of the live account asks; "" where one does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,10 +182,14 @@ class Finding:
     verdict: Verdict
 
 
-def answers(control: Control, stack: Stack, resources: Iterable[Resource] | None = None) -> Iterator[Finding]:
-    """Every answer of a control about ``resources`` (default: all of the stack)."""
+def answers(
+    control: Control, stack: Stack, resources: Iterable[Resource] | None = None, *, live: bool = False
+) -> Iterator[Finding]:
+    """Every answer of a control about ``resources`` (default: all of the stack), read from what is declared or, with
+    ``live``, from an account and its clusters. Clauses that cannot be asked there are left out."""
+    asked = [clause for clause in control.clauses if not (clause.not_live if live else clause.not_declared)]
     for resource in stack.resources if resources is None else resources:
-        for clause in control.clauses:
+        for clause in asked:
             if resource.type in clause.resource_types:
                 verdict = _answer(clause, resource, stack)
                 yield Finding(control.id, clause.check.__name__, resource.urn, verdict)
@@ -193,6 +205,8 @@ def _answer(clause: Clause | StackClause, resource: Resource, stack: Stack) -> V
         return clause.check(resource.props)
     except UnknownValueError as unknown:
         return undetermined(unknown.message)
+    except NotObservedError as unread:
+        return not_observed(str(unread))
 
 
 def _environment(resource: Resource) -> Environment:

@@ -8,6 +8,10 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 
+class NotObservedError(Exception):
+    """What a clause asks could not be read; the text says why. No value that is unknown yet: nobody was told."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resource:
     """One resource. ``props`` raises ``UnknownValueError`` on what a preview cannot know.
@@ -58,9 +62,14 @@ class Resource:
 
 @dataclass(frozen=True)
 class Stack:
-    """All resources of one stack."""
+    """All resources of one stack, or of one account.
+
+    ``unobserved`` says of each type that could not be listed why: whoever looks for one of these must not take "none
+    found" for "there is none".
+    """
 
     resources: tuple[Resource, ...]
+    unobserved: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _by_urn(self) -> Mapping[str, Resource]:
@@ -74,8 +83,10 @@ class Stack:
         return {type_: tuple(found) for type_, found in types.items()}
 
     def of(self, *types: str) -> Iterator[Resource]:
-        """Resources of the given types."""
+        """Resources of the given types. Raises ``NotObservedError`` where one of them could not be listed."""
         for type_ in types:
+            if type_ in self.unobserved:
+                raise NotObservedError(f"{type_}: {self.unobserved[type_]}")
             yield from self._by_type.get(type_, ())
 
     def sources(self, resource: Resource, *names: str) -> tuple[Resource, ...]:

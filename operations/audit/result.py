@@ -1,5 +1,5 @@
-"""What an audit found, as data: every report, the comparison of two audits and the evidence bundle read this and nothing
-else. ``schema()`` is the published JSON schema.
+"""What an audit found, as data: reports, comparisons and the evidence bundle read this and nothing else.
+``schema()`` is the published JSON schema.
 
 Times are UTC, ISO 8601 with "Z". Names of resources, tags and reasons come from accounts that anybody may have written
 to: hostile input for every report.

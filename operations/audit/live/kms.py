@@ -1,0 +1,80 @@
+"""KMS: customer-managed keys and their policies."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from operations.audit.live.question import Question
+from operations.audit.live.reader import Live, Reader
+from operations.audit.live.region import Region
+from operations.audit.live.tags import tags_of
+
+LIST = Question(service="kms", operation="list_keys", keep=("Keys",), items="Keys")
+DESCRIBE = Question(service="kms", operation="describe_key", keep=("KeyMetadata",))
+ROTATION = Question(
+    service="kms",
+    operation="get_key_rotation_status",
+    keep=("KeyRotationEnabled", "RotationPeriodInDays"),
+    absent=frozenset({"UnsupportedOperationException"}),
+)
+POLICY = Question(service="kms", operation="get_key_policy", keep=("Policy",))
+TAGS = Question(service="kms", operation="list_resource_tags", keep=("Tags",), items="Tags")
+
+
+def keys(region: Region) -> Iterator[Live]:
+    """Keys of this account's own that were made in this region. Those that AWS manages have an alias ``alias/aws/``
+    and KeyManager AWS (https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html)."""
+    for metadata in _described(region):
+        if not _is_replica(metadata):
+            yield _key(region, metadata)
+
+
+def replicas(region: Region) -> Iterator[Live]:
+    """Replicas of multi-region keys of other regions."""
+    for metadata in _described(region):
+        if _is_replica(metadata):
+            live = _key(region, metadata)
+            primary = metadata["MultiRegionConfiguration"]["PrimaryKey"]["Arn"]
+            yield Live(id=live.id, props={**live.props, "primaryKeyArn": primary}, made_by_aws=live.made_by_aws)
+
+
+def _described(region: Region) -> Iterator[dict[str, Any]]:
+    for key in region.pages(LIST):
+        answer = region.ask(DESCRIBE, KeyId=key["KeyId"])
+        if answer is not None:
+            yield answer["KeyMetadata"]
+
+
+def _is_replica(metadata: dict[str, Any]) -> bool:
+    return bool((metadata.get("MultiRegionConfiguration") or {}).get("MultiRegionKeyType") == "REPLICA")
+
+
+def _key(region: Region, metadata: dict[str, Any]) -> Live:
+    key_id = metadata["KeyId"]
+    made_by_aws = "AWS managed key" if metadata.get("KeyManager") == "AWS" else ""
+
+    def rotation(name: str) -> Any:
+        return region.field(ROTATION, lambda answer: answer.get(name), KeyId=key_id)
+
+    return Live(
+        id=key_id,
+        name=metadata.get("Description") or key_id,
+        made_by_aws=made_by_aws,
+        props={
+            "arn": metadata["Arn"],
+            "keyId": key_id,
+            "region": region.name,
+            "customerMasterKeySpec": metadata.get("KeySpec", "SYMMETRIC_DEFAULT"),
+            "keyUsage": metadata.get("KeyUsage", ""),
+            "isEnabled": metadata.get("Enabled", False),
+            "keyState": metadata.get("KeyState", ""),
+            "multiRegion": metadata.get("MultiRegion", False),
+            "enableKeyRotation": False if made_by_aws else rotation("KeyRotationEnabled"),
+            "rotationPeriodInDays": None if made_by_aws else rotation("RotationPeriodInDays"),
+            "policy": region.field(POLICY, lambda answer: answer["Policy"], KeyId=key_id, PolicyName="default"),
+            "tags": tags_of(region, TAGS, key="TagKey", value="TagValue", KeyId=key_id),
+        },
+    )
+
+
+Reader(type="aws:kms/key:Key", read=keys, source=LIST)
+Reader(type="aws:kms/replicaKey:ReplicaKey", read=replicas, source=LIST)

@@ -1,0 +1,74 @@
+"""How the resources of one type are read from a live account: as the properties that Pulumi's provider gives them.
+
+A reader is a generator over one region. It asks through ``Region`` and yields a ``Live`` for each resource; where a
+call is refused it lets ``NotObservedError`` pass, and the whole type is not observed there, or puts ``Unread`` in place
+of the one value (``Region.field``).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from operations.audit.live.question import Question
+from operations.audit.live.region import Region, Unread
+from policies.resources import NotObservedError
+
+READERS: dict[str, "Reader"] = {}
+"""Pulumi type -> its reader; filled when the modules of this package are imported."""
+
+
+class LiveProps(Mapping[str, Any]):
+    """Properties of a live resource. What could not be read raises ``NotObservedError`` for whoever looks at it."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        return _seen(self._values[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _seen(value: Any) -> Any:
+    if isinstance(value, Unread):
+        raise NotObservedError(value.reason)
+    return LiveProps(value) if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Live:
+    """One resource as the account has it."""
+
+    id: str
+    """As `pulumi import` takes it, which is the `id` in a state."""
+    name: str = ""
+    """For people; "" takes the id."""
+    props: Mapping[str, Any]
+    """In Pulumi's words: `enableKeyRotation`, not `KeyRotationEnabled`. What AWS leaves out is left out."""
+    region: str = ""
+    """Where it is, for types that are listed once for all regions; "" takes the region that was asked."""
+    made_by_aws: str = ""
+    """By which rule of the ownership table AWS made it; "" for what somebody else made."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """The reader of one type."""
+
+    type: str
+    read: Callable[[Region], Iterator[Live]]
+    source: Question
+    """The list call that its population comes from."""
+    everywhere: bool = True
+    """Asked in every enabled region; False: once, for what AWS keeps for all regions."""
+    identity: tuple[str, ...] = ()
+    """Properties by which state and account know the same resource, where the id in a state is made up by the
+    provider. () takes the id."""
+
+    def __post_init__(self) -> None:
+        if READERS.setdefault(self.type, self) is not self:
+            raise ValueError(f"{self.type}: two readers")
