@@ -9,12 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from operations.audit.live.ownership import OWNED
 from operations.audit.live.question import Question
 from operations.audit.live.region import Region, Unread
 from policies.resources import NotObservedError
 
 READERS: dict[str, "Reader"] = {}
 """Pulumi type -> its reader; filled when the modules of this package are imported."""
+
+READ_AS: dict[str, str] = {
+    "aws:kms/keyPolicy:KeyPolicy": "aws:kms/key:Key",
+}
+"""Types that only declare, in another way, what another type shows live, by name."""
 
 
 class LiveProps(Mapping[str, Any]):
@@ -52,7 +58,11 @@ class Live:
     region: str = ""
     """Where it is, for types that are listed once for all regions; "" takes the region that was asked."""
     made_by_aws: str = ""
-    """By which rule of the ownership table AWS made it; "" for what somebody else made."""
+    """Name in ``ownership.OWNED`` where AWS made it; "" for what somebody else made."""
+
+    def __post_init__(self) -> None:
+        if self.made_by_aws and self.made_by_aws not in OWNED:
+            raise ValueError(f"{self.made_by_aws}: not in the ownership table")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
