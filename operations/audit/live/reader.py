@@ -18,6 +18,7 @@ READERS: dict[str, "Reader"] = {}
 """Pulumi type -> its reader; filled when the modules of this package are imported."""
 
 READ_AS: dict[str, str] = {
+    "aws:dynamodb/tableReplica:TableReplica": "aws:dynamodb/table:Table",
     "aws:kms/keyPolicy:KeyPolicy": "aws:kms/key:Key",
 }
 """Types that only declare, in another way, what another type shows live, by name."""
