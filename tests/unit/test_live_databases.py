@@ -137,9 +137,9 @@ def test_a_proxy_and_a_subnet_group_have_the_words_of_the_provider() -> None:
 
 
 def table(**more: Any) -> dict[str, Any]:
-    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/t"
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/cell"
     return {
-        "dynamodb.list_tables": {"TableNames": ["t"]},
+        "dynamodb.list_tables": {"TableNames": ["cell"]},
         "dynamodb.describe_table": {"Table": {"TableArn": arn, **more}},
         "dynamodb.describe_continuous_backups": {
             "ContinuousBackupsDescription": {
