@@ -34,4 +34,5 @@ def test_a_key_out_of_service_fails_in_a_live_account_alone() -> None:
     ):
         (finding,) = live(state)
         assert (finding.clause, finding.verdict.status) == ("is_in_service", status)
-    assert "is_in_service" not in verdicts("KEY-05", resource("aws:kms/key:Key", "k", keyState="Disabled"))
+    declared = verdicts("KEY-05", resource("aws:kms/key:Key", "k", keyState="Disabled"))
+    assert ("k", "is_in_service") not in declared
