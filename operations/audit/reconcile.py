@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from operations.audit.result import Answer, Observed, Place, Reconciled, ResourceRef
 from policies.control import Status
+from policies.resources import LIVE_ONLY
 
 Key = tuple[str, str, str, tuple[object, ...]]
 """Type as it shows live, account, region, identity: what makes two sights of a resource the same resource."""
@@ -59,7 +60,7 @@ def reconcile(sights: Sequence[Sight], blind: Mapping[tuple[str, str], frozenset
     live = next((sight for sight in sights if sight.place is Place.LIVE), None)
     declared = [sight for sight in sights if sight.place is not Place.LIVE]
     for (control, clause, key), by_place in sorted(said.items(), key=lambda item: (*item[0][:2], str(item[0][2]))):
-        if live and key in live.made_by_aws and not any(key in sight.refs for sight in declared):
+        if live and _nobodys(key, live, declared):
             continue
         places = [s for s in sights if s.place not in blind.get((control, clause), frozenset())]
         in_state = any(key in sight.refs for sight in sights if sight.place is Place.STATE)
@@ -150,6 +151,12 @@ def _answer(
         reconciled=_together(key, observed, live, declared),
         observed=observed,
     )
+
+
+def _nobodys(key: Key, live: Sight, declared: Sequence[Sight]) -> bool:
+    """Whether AWS made it and no state has it. What only an account has, its root user, is judged all the same."""
+    declarable = not key[0].startswith(LIVE_ONLY)
+    return declarable and key in live.made_by_aws and not any(key in sight.refs for sight in declared)
 
 
 def _rank(status: Status) -> int:

@@ -296,6 +296,13 @@ MUTATIONS = (
     ),
     Mutation(sees="LOG-07 security_hub_collects", stack=ACCOUNT, type="aws:securityhub/account:Account"),
     Mutation(
+        sees="LOG-08 findings_reach_a_topic",
+        stack=ACCOUNT,
+        type="aws:cloudwatch/eventRule:EventRule",
+        name="guardduty",
+        change=setting("state", "DISABLED"),
+    ),
+    Mutation(
         sees="LOG-09 audits_access_to_personal_data",
         stack=CELL,
         type=PARAMETERS,
