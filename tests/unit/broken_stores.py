@@ -400,6 +400,13 @@ MUTATIONS = (
         change=setting("serviceRegion", ABROAD),
     ),
     Mutation(
+        sees="RES-11 set_leads_into_one_jurisdiction",
+        stack=CELL,
+        type="aws:route53/record:Record",
+        name="edge",
+        change=setting("latencyRoutingPolicies", [{"region": ABROAD}]),
+    ),
+    Mutation(
         sees="RES-13 everyone_is_held_to_an_account",
         stack=CELL,
         type=TOPIC_POLICY,
