@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from operations.audit.report.escape import terminal
-from operations.audit.result import Answer, Audit
+from operations.audit.result import Answer, Audit, ResourceRef
 from policies.control import Status
 
 FILE_WIDTH = 200
@@ -75,9 +75,8 @@ def counts_line(audit: Audit) -> str:
     return f"{len(audit.answers)} answers: {', '.join(words)}; {accepted} of the failures accepted"
 
 
-def resource_words(answer: Answer) -> str:
+def resource_words(resource: ResourceRef) -> str:
     """Kind, name and region of the resource."""
-    resource = answer.resource
     return f"{resource.type.rpartition(':')[2]} {resource.name}" + (f" in {resource.region}" if resource.region else "")
 
 
@@ -90,7 +89,7 @@ def _deviations(audit: Audit, rows: int | None) -> Iterator[RenderableType]:
             (
                 answer.control,
                 audit.control(answer.control).severity.value,
-                resource_words(answer),
+                resource_words(answer.resource),
                 answer.reason,
                 answer.reconciled.value,
                 f"{answer.exception} until {expires[answer.exception]}" if answer.exception else "no",
