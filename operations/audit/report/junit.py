@@ -29,10 +29,12 @@ def render(audit: Audit) -> bytes:
     took_s = (datetime.fromisoformat(audit.ended) - datetime.fromisoformat(audit.started)).total_seconds()
     root = ET.Element("testsuites")
     accepted = {exception.id: exception for exception in audit.exceptions}
+    answers: dict[str, list[Answer]] = {entry.id: [] for entry in audit.controls}
+    for answer in audit.answers:
+        answers[answer.control].append(answer)
     for entry in audit.controls:
-        answers = [answer for answer in audit.answers if answer.control == entry.id]
-        if answers:
-            cases = [_case(answer, accepted, entry.severity, entry.remediation) for answer in answers]
+        cases = [_case(answer, accepted, entry.severity, entry.remediation) for answer in answers[entry.id]]
+        if cases:
             root.append(_suite(audit, f"{entry.id} {entry.title}", cases))
     if itself := _itself(audit):
         root.append(_suite(audit, AUDIT_SUITE, itself))
