@@ -139,3 +139,61 @@ def request_of(
     if not wanted:
         raise CellError("no stack is up: `cell up STACK`, or --account without a state", ExitCode.STACK_NOT_FOUND)
     return Request(stacks=wanted, places=places(observe or "state,live"), controls=controls, role=role)
+
+
+@app.command(hidden=True)
+def run(
+    stacks: Annotated[list[str] | None, typer.Argument(help="Left out: every stack that is up.")] = None,
+    observe: Annotated[
+        str | None, typer.Option(help="Where to ask: preview, state, live, with commas. Left out: state,live.")
+    ] = None,
+    account: Annotated[
+        bool, typer.Option("--account", help="The account of the credentials, with no state at all.")
+    ] = False,
+    role: Annotated[str, typer.Option(help="Name or ARN of a role to act as. Left out: your own credentials.")] = "",
+    control: Annotated[list[str] | None, typer.Option(help="Only this control; may repeat.")] = None,
+    framework: Annotated[Framework | None, typer.Option(help="Only controls that claim one of its criteria.")] = None,
+    severity: Annotated[Severity | None, typer.Option(help="Only controls of this severity and above.")] = None,
+    fail_on: Annotated[
+        Severity, typer.Option(help="Least severity of a failure that makes the exit code 5.")
+    ] = LEVELS[0],
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 5 for what was not observed, too.")] = False,
+    report: Annotated[list[str] | None, typer.Option(help="FORMAT=FILE; may repeat.")] = None,
+    evidence: Annotated[Path | None, typer.Option(help="Folder of the evidence bundles. Left out: .audit")] = None,
+    sign_with: Annotated[
+        str | None, typer.Option(help="KMS key that signs the bundle. Left out: the evidence key of the first cell.")
+    ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Note in each stack's account that it was audited, for `cell status`.")
+    ] = False,
+    iam_policy: Annotated[bool, typer.Option("--iam-policy", help="Print the policy of an auditor's role.")] = False,
+    cluster_role: Annotated[bool, typer.Option("--cluster-role", help="Print its role in a cluster.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Print the controls, and what cannot be asked where.")] = False,
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """Ask every control of state, preview and live account. Exit code 5 where one fails that nobody has accepted."""
+    if iam_policy or cluster_role:
+        show(audit_policy() if iam_policy else audit_cluster_role(), Format.JSON if output is Format.TABLE else output)
+        return
+    controls_ = chosen(control or (), framework, severity)
+    if list_:
+        show(listing(controls_), output)
+        return
+    for spec in report or ():
+        formats.parse(spec)
+    session = session_of()
+    request = request_of(session, stacks or (), observe, controls_, account=account, role=role)
+    folder = evidence or session.project.root / EVIDENCE
+    with progress(console) as tell:
+        audit, calls = audited(session, request, folder, tell)
+    bundle = write_bundle(folder, audit, calls, signer_of(session, audit, folder, sign_with))
+    for spec in report or ():
+        console.print(f"wrote {formats.write(audit, spec)}", markup=False, soft_wrap=True)
+    if output is Format.TABLE:
+        table.show(audit)
+    else:
+        show(json.loads(audit.model_dump_json()), output)
+    console.print(f"evidence: {bundle}", markup=False, soft_wrap=True)
+    if record:
+        note_audit(session, audit)
+    raise typer.Exit(exit_code(audit, fail_on, strict=strict))

@@ -87,7 +87,10 @@ def test_no_row_is_wider_than_the_terminal() -> None:
     assert max(len(line) for line in lines(audit(), width=80)[1:-1]) <= 80
 
 
-def test_standard_output_in_a_file_gets_everything(capsys: pytest.CaptureFixture[str]) -> None:
+def test_standard_output_in_a_file_gets_everything(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     table.show(audit())
     assert capsys.readouterr().out == render(audit())
 

@@ -56,6 +56,12 @@ def test_what_is_shredded_needs_the_keys_of_its_own_cell() -> None:
     assert asked("RET-02", store(SHARD)) == {FORGETS: Status.FAIL}
 
 
+def test_a_store_of_a_type_without_tags_is_content_with_the_stacks_keys() -> None:
+    archive = resource("aws:cloudwatch/eventArchive:EventArchive", "store")
+    assert asked("RET-02", archive, subject_keys()) == {FORGETS: Status.PASS}
+    assert asked("RET-02", archive) == {FORGETS: Status.FAIL}
+
+
 def test_what_expires_needs_no_keys() -> None:
     assert asked("RET-02", store(QUEUE)) == {FORGETS: Status.PASS}
 
