@@ -20,5 +20,88 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk",
         seen=date(2026, 11, 29),
     ),
+    "AWS-managed prefix list": Owned(
+        recognised="OwnerId is AWS",
+        page="https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html",
+        seen=date(2026, 11, 29),
+    ),
+    "EKS cluster security group": Owned(
+        recognised="the tag aws:eks:cluster-name; of its rules those without tags that let in the group "
+        "itself or let out everything",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/sec-group-reqs.html",
+        seen=date(2026, 11, 29),
+    ),
+    "Firewall Manager web ACL": Owned(
+        recognised="ManagedByFirewallManager is true",
+        page="https://docs.aws.amazon.com/waf/latest/developerguide/waf-policies.html",
+        seen=date(2026, 11, 29),
+    ),
+    "access entry of nodes": Owned(
+        recognised="the entry's type is not STANDARD: it can hold no groups and no policies",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html",
+        seen=date(2026, 11, 29),
+    ),
+    "default VPC": Owned(
+        recognised="IsDefault is true, and in its route tables the route to an internet gateway",
+        page="https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html",
+        seen=date(2026, 11, 29),
+    ),
+    "default security group": Owned(
+        recognised="the group's name is default, and it holds only rules without tags that let in the group "
+        "itself or let out everything",
+        page="https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
+        seen=date(2026, 11, 29),
+    ),
+    "default subnet": Owned(
+        recognised="DefaultForAz is true",
+        page="https://docs.aws.amazon.com/vpc/latest/userguide/default-subnet.html",
+        seen=date(2026, 11, 29),
+    ),
+    "gateway endpoint route": Owned(
+        recognised="the target is an endpoint and the destination a prefix list",
+        page="https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html",
+        seen=date(2026, 11, 29),
+    ),
+    "instance of an Auto Scaling group": Owned(
+        recognised="the tag aws:autoscaling:groupName",
+        page="https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html",
+        seen=date(2026, 11, 29),
+    ),
+    "launch template of a managed node group": Owned(
+        recognised="CreatedBy is the service-linked role AWSServiceRoleForAmazonEKSNodegroup",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html",
+        seen=date(2026, 11, 29),
+    ),
+    "local route": Owned(
+        recognised="Origin is CreateRouteTable",
+        page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html",
+        seen=date(2026, 11, 29),
+    ),
+    "main route table": Owned(
+        recognised="an association with Main true",
+        page="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html",
+        seen=date(2026, 11, 29),
+    ),
+    "propagated route": Owned(
+        recognised="Origin is EnableVgwRoutePropagation",
+        page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html",
+        seen=date(2026, 11, 29),
+    ),
+    "registered target": Owned(
+        recognised="a target of a group whose targets are instances or addresses, which Auto Scaling and the "
+        "load balancer controller of a cluster register",
+        page="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html",
+        seen=date(2026, 11, 29),
+    ),
+    "requester-managed endpoint": Owned(
+        recognised="RequesterManaged is true",
+        page="https://docs.aws.amazon.com/vpc/latest/privatelink/concepts.html",
+        seen=date(2026, 11, 29),
+    ),
+    "volume of an instance": Owned(
+        recognised="an attachment with DeleteOnTermination true",
+        page="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/preserving-volumes-on-termination.html",
+        seen=date(2026, 11, 29),
+    ),
 }
 """Name -> rule, by name."""

@@ -1,0 +1,144 @@
+"""EKS: clusters, their add-ons, nodes, and who may enter."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from operations.audit.live.question import Question
+from operations.audit.live.reader import Live, Reader
+from operations.audit.live.region import Region
+from operations.audit.live.words import given
+
+
+def _list(operation: str, member: str) -> Question:
+    return Question(service="eks", operation=operation, keep=(member,), items=member)
+
+
+CLUSTERS = _list("list_clusters", "clusters")
+CLUSTER = Question(
+    service="eks",
+    operation="describe_cluster",
+    keep=tuple(
+        f"cluster.{name}"
+        for name in (
+            *("name", "arn", "version", "roleArn", "status", "resourcesVpcConfig", "logging", "encryptionConfig"),
+            *("accessConfig", "tags", "deletionProtection"),
+        )
+    ),
+)
+ADDONS = _list("list_addons", "addons")
+ADDON = Question(
+    service="eks",
+    operation="describe_addon",
+    keep=tuple(
+        f"addon.{name}" for name in ("addonName", "addonVersion", "addonArn", "status", "configurationValues", "tags")
+    ),
+)
+ENTRIES = _list("list_access_entries", "accessEntries")
+ENTRY = Question(
+    service="eks",
+    operation="describe_access_entry",
+    keep=tuple(
+        f"accessEntry.{name}"
+        for name in ("principalArn", "accessEntryArn", "kubernetesGroups", "username", "type", "tags")
+    ),
+)
+POLICIES = _list("list_associated_access_policies", "associatedAccessPolicies")
+
+_OF_PEOPLE = "STANDARD"
+"""Type of the access entries that may hold groups and policies."""
+
+
+def clusters(region: Region) -> Iterator[Live]:
+    """Clusters of this account; connected ones of elsewhere are none of EKS's own."""
+    for name in region.pages(CLUSTERS):
+        cluster = (region.ask(CLUSTER, name=name) or {})["cluster"]
+        network = cluster.get("resourcesVpcConfig") or {}
+        logs = (cluster.get("logging") or {}).get("clusterLogging") or ()
+        yield Live(
+            id=name,
+            props={
+                **given(version=cluster.get("version"), roleArn=cluster.get("roleArn"), status=cluster.get("status")),
+                **given(encryptionConfig=(cluster.get("encryptionConfig") or [None])[0]),
+                **given(accessConfig=cluster.get("accessConfig")),
+                "arn": cluster["arn"],
+                "name": name,
+                "deletionProtection": cluster.get("deletionProtection", False),
+                "enabledClusterLogTypes": [kind for one in logs if one.get("enabled") for kind in one["types"]],
+                "vpcConfig": {
+                    **given(vpcId=network.get("vpcId"), clusterSecurityGroupId=network.get("clusterSecurityGroupId")),
+                    "endpointPublicAccess": network.get("endpointPublicAccess", True),
+                    "endpointPrivateAccess": network.get("endpointPrivateAccess", False),
+                    "publicAccessCidrs": network.get("publicAccessCidrs") or [],
+                    "securityGroupIds": network.get("securityGroupIds") or [],
+                    "subnetIds": network.get("subnetIds") or [],
+                },
+                "tags": cluster.get("tags") or {},
+            },
+        )
+
+
+def addons(region: Region) -> Iterator[Live]:
+    """Add-ons of all clusters."""
+    for cluster in region.pages(CLUSTERS):
+        for name in region.pages(ADDONS, clusterName=cluster):
+            addon = (region.ask(ADDON, clusterName=cluster, addonName=name) or {})["addon"]
+            yield Live(
+                id=f"{cluster}:{name}",
+                props={
+                    **given(addonVersion=addon.get("addonVersion"), status=addon.get("status")),
+                    **given(configurationValues=addon.get("configurationValues"), arn=addon.get("addonArn")),
+                    "addonName": name,
+                    "clusterName": cluster,
+                    "tags": addon.get("tags") or {},
+                },
+            )
+
+
+def access_entries(region: Region) -> Iterator[Live]:
+    """Who may enter a cluster; EKS makes the entries of its managed nodes."""
+    for cluster, principal in _entries(region):
+        entry = (region.ask(ENTRY, clusterName=cluster, principalArn=principal) or {})["accessEntry"]
+        kind = entry.get("type", _OF_PEOPLE)
+        yield Live(
+            id=f"{cluster}:{principal}",
+            made_by_aws="" if kind == _OF_PEOPLE else "access entry of nodes",
+            props={
+                **given(accessEntryArn=entry.get("accessEntryArn"), userName=entry.get("username")),
+                "clusterName": cluster,
+                "principalArn": principal,
+                "kubernetesGroups": entry.get("kubernetesGroups") or [],
+                "type": kind,
+                "tags": entry.get("tags") or {},
+            },
+        )
+
+
+def policy_associations(region: Region) -> Iterator[Live]:
+    """What those who may enter may do, by access policies."""
+    for cluster, principal in _entries(region):
+        for one in region.pages(POLICIES, clusterName=cluster, principalArn=principal):
+            scope: dict[str, Any] = one.get("accessScope") or {}
+            yield Live(
+                id=f"{cluster}#{principal}#{one['policyArn']}",
+                props={
+                    "clusterName": cluster,
+                    "principalArn": principal,
+                    "policyArn": one["policyArn"],
+                    "accessScope": {**given(type=scope.get("type")), "namespaces": scope.get("namespaces") or []},
+                },
+            )
+
+
+def _entries(region: Region) -> Iterator[tuple[str, str]]:
+    """(cluster, principal). A cluster in mode CONFIG_MAP has none, and AWS refuses to list them."""
+    for cluster in region.pages(CLUSTERS):
+        described = (region.ask(CLUSTER, name=cluster) or {})["cluster"]
+        if (described.get("accessConfig") or {}).get("authenticationMode") != "CONFIG_MAP":
+            for principal in region.pages(ENTRIES, clusterName=cluster):
+                yield cluster, principal
+
+
+Reader(type="aws:eks/cluster:Cluster", read=clusters, source=CLUSTERS)
+Reader(type="aws:eks/addon:Addon", read=addons, source=ADDONS)
+Reader(type="aws:eks/accessEntry:AccessEntry", read=access_entries, source=ENTRIES)
+Reader(type="aws:eks/accessPolicyAssociation:AccessPolicyAssociation", read=policy_associations, source=POLICIES)
