@@ -10,7 +10,7 @@ class Owned:
 
     recognised: str
     page: str
-    """AWS's documentation that says so."""
+    """AWS's documentation that says so, or that of Kubernetes."""
     seen: date
 
 
@@ -80,6 +80,24 @@ OWNED: dict[str, Owned] = {
     "main route table": Owned(
         recognised="an association with Main true",
         page="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html",
+        seen=date(2026, 11, 29),
+    ),
+    "object of EKS": Owned(
+        recognised="the name of a role or binding begins with eks:, or the fields have the manager eks and "
+        "else only parts of the control plane; a binding gives its role to parts of the cluster "
+        "only",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-field-management.html",
+        seen=date(2026, 11, 29),
+    ),
+    "object of Kubernetes": Owned(
+        recognised="one of the names that a cluster begins with, or the label kubernetes.io/bootstrapping at "
+        "a default role or binding; a binding gives its role to parts of the cluster only",
+        page="https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings",
+        seen=date(2026, 11, 29),
+    ),
+    "object of a controller": Owned(
+        recognised="an owner reference with controller true",
+        page="https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/",
         seen=date(2026, 11, 29),
     ),
     "propagated route": Owned(

@@ -1,0 +1,329 @@
+"""Objects of one cluster, as its API server gives them, which is as the provider of Pulumi has them.
+
+Never asked: secrets, logs, the inside of a pod. Of a literal value (a variable, an entry of a config map) only its kind
+is kept, as far as a control tells values apart: what was judged is in the evidence, and no secret is.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+from operations.audit.live.collect import MAX_PER_TYPE, Account, Found
+from operations.audit.live.question import TooLarge, measure
+from operations.audit.live.reader import LiveProps
+from operations.audit.live.region import Recorder
+from operations.audit.result import Population
+from operations.upgrade.live import OK, Answer, ClusterApi, Unreachable
+from policies.controls.k8s_04 import VALUES
+from policies.resources import NotObservedError, Resource
+
+PAGE = 100
+"""Objects of one answer; the API server chunks lists for as long as a client continues them
+(https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks)."""
+
+GET = "kubernetes:GET"
+
+ROLE = "payment-cell-audit"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """How the objects of one type are listed, and what of each is kept beside its metadata."""
+
+    group: str
+    """"" for the core API."""
+    plural: str
+    keep: tuple[str, ...] = ("spec",)
+    version: str = "v1"
+
+    @property
+    def path(self) -> str:
+        """The list over all namespaces."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        return f"{root}/{self.version}/{self.plural}"
+
+    @property
+    def api_version(self) -> str:
+        """As an object says it."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+_RBAC = "rbac.authorization.k8s.io"
+_BOUND = ("roleRef", "subjects")
+
+KINDS: Mapping[str, Kind] = {
+    "kubernetes:apps/v1:DaemonSet": Kind(group="apps", plural="daemonsets"),
+    "kubernetes:apps/v1:Deployment": Kind(group="apps", plural="deployments"),
+    "kubernetes:apps/v1:ReplicaSet": Kind(group="apps", plural="replicasets"),
+    "kubernetes:apps/v1:StatefulSet": Kind(group="apps", plural="statefulsets"),
+    "kubernetes:batch/v1:CronJob": Kind(group="batch", plural="cronjobs"),
+    "kubernetes:batch/v1:Job": Kind(group="batch", plural="jobs"),
+    "kubernetes:core/v1:ConfigMap": Kind(group="", plural="configmaps", keep=("data",)),
+    "kubernetes:core/v1:Namespace": Kind(group="", plural="namespaces"),
+    "kubernetes:core/v1:Pod": Kind(group="", plural="pods"),
+    "kubernetes:networking.k8s.io/v1:NetworkPolicy": Kind(group="networking.k8s.io", plural="networkpolicies"),
+    "kubernetes:policy/v1:PodDisruptionBudget": Kind(group="policy", plural="poddisruptionbudgets"),
+    f"kubernetes:{_RBAC}/v1:ClusterRole": Kind(group=_RBAC, plural="clusterroles", keep=("rules", "aggregationRule")),
+    f"kubernetes:{_RBAC}/v1:ClusterRoleBinding": Kind(group=_RBAC, plural="clusterrolebindings", keep=_BOUND),
+    f"kubernetes:{_RBAC}/v1:Role": Kind(group=_RBAC, plural="roles", keep=("rules",)),
+    f"kubernetes:{_RBAC}/v1:RoleBinding": Kind(group=_RBAC, plural="rolebindings", keep=_BOUND),
+}
+"""Pulumi type -> how a cluster shows it, by type."""
+
+_METADATA = ("name", "namespace", "uid", "labels", "ownerReferences")
+"""Annotations are left out: one of them may hold a former version of the whole object."""
+
+_COMMANDS = frozenset({"args", "command", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe"})
+"""Of a container: no control reads them, and any may hold a password."""
+
+_CONTAINERS = frozenset({"containers", "ephemeralContainers", "initContainers"})
+
+_NAMESPACES = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
+_CONFIG_MAPS = frozenset({"extension-apiserver-authentication", "kube-apiserver-legacy-service-account-token-tracking"})
+_DEFAULT_ROLES = frozenset({"admin", "cluster-admin", "edit", "extension-apiserver-authentication-reader", "view"})
+_OWN_NAMES = ("system:", "eks:")
+
+
+def cluster_role() -> dict[str, Any]:
+    """What the audit may do in a cluster, to be bound to the group of its access entry."""
+    groups: dict[str, list[str]] = {}
+    for kind in KINDS.values():
+        groups.setdefault(kind.group, []).append(kind.plural)
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": ROLE},
+        "rules": [
+            {"apiGroups": [group], "resources": sorted(plurals), "verbs": ["get", "list"]}
+            for group, plurals in sorted(groups.items())
+        ],
+    }
+
+
+def collect_cluster(
+    api: ClusterApi, account: str, region: str, cluster: str, types: Iterable[str], recorder: Recorder
+) -> Account:
+    """Reads the objects of these types (those that a cluster has) in one cluster."""
+    asking = _Cluster(api=api, account=account, region=region, name=cluster, recorder=recorder)
+    read = Account()
+    for type_ in sorted(set(types) & KINDS.keys()):
+        found, population = _read(asking, type_)
+        read.found.extend(found)
+        read.populations.append(population)
+        if population.listed is None:
+            read.unobserved[type_] = f"{cluster}: {population.reason}"
+    read.found.sort(key=lambda one: one.key)
+    return read
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Cluster:
+    api: ClusterApi
+    account: str
+    region: str
+    name: str
+    recorder: Recorder
+
+
+def _read(cluster: _Cluster, type_: str) -> tuple[list[Found], Population]:
+    about: dict[str, Any] = {"type": type_, "account": cluster.account, "region": cluster.region, "source": GET}
+    found: list[Found] = []
+    numbers: list[int] = []
+    try:
+        for item, number in _items(cluster, KINDS[type_], numbers):
+            found.append(_found(cluster, type_, item, number))
+            if len(found) > MAX_PER_TYPE:
+                raise NotObservedError(f"more than {MAX_PER_TYPE:,} of them")
+    except NotObservedError as error:
+        return [], Population(**about, listed=None, reason=str(error), evidence=tuple(numbers))
+    owned = sum(bool(one.made_by_aws) for one in found)
+    return found, Population(**about, listed=len(found), owned_by_aws=owned, evidence=tuple(numbers))
+
+
+def _items(cluster: _Cluster, kind: Kind, numbers: list[int]) -> Iterator[tuple[dict[str, Any], int]]:
+    """All objects of a list with the number of the record that holds each."""
+    token = ""
+    for page in range(1, MAX_PER_TYPE // PAGE + 2):
+        path = f"{kind.path}?limit={PAGE}" + (f"&continue={quote(token)}" if token else "")
+        listed, number = _ask(cluster, kind, path, page)
+        numbers.append(number)
+        yield from ((item, number) for item in listed["items"])
+        token = listed["continue"]
+        if not token:
+            return
+    raise NotObservedError(f"GET {kind.path}: pages without end")
+
+
+def _ask(cluster: _Cluster, kind: Kind, path: str, page: int) -> tuple[dict[str, Any], int]:
+    about = {
+        "endpoint": cluster.api.url,
+        "account": cluster.account,
+        "region": cluster.region,
+        "caller": "",
+        "operation": GET,
+        "parameters": {"cluster": cluster.name, "path": path},
+        "page": page,
+    }
+    try:
+        answer = cluster.api.get(path)
+    except Unreachable as error:
+        cluster.recorder.add(**about, **_meta(None), error="Unreachable", answer={})
+        raise NotObservedError(str(error)) from None
+    try:
+        if answer.status != OK:
+            raise NotObservedError(f"GET {kind.path}: the API server answers {answer.status} {answer.reason}")
+        listed = _listed(kind, answer.body)
+    except (NotObservedError, TooLarge, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        code = str(answer.status) if answer.status != OK else type(error).__name__
+        cluster.recorder.add(**about, **_meta(answer), error=code, answer={})
+        raise NotObservedError(
+            str(error) if isinstance(error, NotObservedError) else f"GET {kind.path}: no list of objects"
+        ) from None
+    return listed, cluster.recorder.add(**about, **_meta(answer), error="", answer=listed).number
+
+
+def _listed(kind: Kind, body: bytes) -> dict[str, Any]:
+    """The kept fields of a page. Raises TooLarge, and the errors of a body that is no list."""
+    answer = json.loads(body)
+    measure(answer)
+    items = [_kept(kind, item) for item in answer["items"]]
+    return {"continue": str(answer["metadata"].get("continue") or ""), "items": items}
+
+
+def _kept(kind: Kind, item: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = item["metadata"]
+    kept: dict[str, Any] = {
+        "metadata": {name: metadata[name] for name in _METADATA if metadata.get(name)},
+        # Of the fields' managers the names: who applied the object.
+        "managers": sorted({str(one.get("manager", "")) for one in metadata.get("managedFields") or ()}),
+    }
+    if not isinstance(metadata["name"], str):
+        raise TypeError(f"{kind.plural}: a name that is no text")
+    for name in kind.keep:
+        if item.get(name) is not None:
+            kept[name] = {key: shape(value) for key, value in item[name].items()} if name == "data" else item[name]
+    if "spec" in kept:
+        kept["spec"] = _without_values(kept["spec"])
+    return kept
+
+
+def _without_values(value: Any) -> Any:
+    """A spec without what its containers are told."""
+    if isinstance(value, list):
+        return [_without_values(member) for member in value]
+    if isinstance(value, Mapping):
+        return {name: _member(name, member) for name, member in value.items()}
+    return value
+
+
+def _member(name: str, value: Any) -> Any:
+    if name in _CONTAINERS and isinstance(value, list):
+        return [_container(one) for one in value]
+    if name == "metadata" and isinstance(value, Mapping):
+        return {key: value[key] for key in _METADATA if value.get(key)}
+    return _without_values(value)
+
+
+def _container(container: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: value for name, value in container.items() if name not in _COMMANDS}
+    return {**told, "env": [_variable(one) for one in told["env"]]} if told.get("env") else told
+
+
+def _variable(variable: Mapping[str, Any]) -> dict[str, Any]:
+    return {**variable, "value": shape(variable["value"])} if variable.get("value") else dict(variable)
+
+
+def shape(value: Any) -> str:
+    """What stands for a value: control K8S-04 says the same of it as of the value."""
+    found = VALUES.search(str(value))
+    if not found:
+        return "[value]"
+    if found.group(1):
+        return found.group(1) + "X" * 16
+    return found.group() if found.group().startswith("-----") else "://[user]:[secret]@"
+
+
+def _found(cluster: _Cluster, type_: str, item: Mapping[str, Any], number: int) -> Found:
+    metadata = item["metadata"]
+    object_id = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+    key = "|".join((type_, cluster.account, cluster.region, f"{cluster.name}/{object_id}"))
+    body = {name: value for name, value in item.items() if name != "managers"}
+    kind = {"apiVersion": KINDS[type_].api_version, "kind": type_.rpartition(":")[2]}
+    return Found(
+        key=key,
+        resource=Resource(
+            type=type_, name=metadata["name"], urn=key, props=LiveProps({"id": object_id, **kind, **body})
+        ),
+        identity=(object_id,),
+        made_by_aws=owner(type_, item),
+        evidence=(number,),
+    )
+
+
+def owner(type_: str, item: Mapping[str, Any]) -> str:
+    """Name in the ownership table of what made an object; "" where that is somebody else."""
+    return next((name for name, made in _MADE.items() if made(type_, item)), "")
+
+
+def _by_controller(_type: str, item: Mapping[str, Any]) -> bool:
+    return any(one.get("controller") for one in item["metadata"].get("ownerReferences") or ())
+
+
+def _by_kubernetes(type_: str, item: Mapping[str, Any]) -> bool:
+    metadata = item["metadata"]
+    if type_ == "kubernetes:core/v1:Namespace":
+        return metadata["name"] in _NAMESPACES
+    if type_ == "kubernetes:core/v1:ConfigMap":
+        return metadata["name"] == "kube-root-ca.crt" or (
+            metadata["name"] in _CONFIG_MAPS and metadata.get("namespace") == "kube-system"
+        )
+    if (metadata.get("labels") or {}).get("kubernetes.io/bootstrapping") != "rbac-defaults":
+        return False
+    return (metadata["name"] in _DEFAULT_ROLES or metadata["name"].startswith("system:")) and _binds_own(item)
+
+
+def _by_eks(type_: str, item: Mapping[str, Any]) -> bool:
+    if _RBAC in type_ and item["metadata"]["name"].startswith("eks:"):
+        return _binds_own(item)
+    others = [name for name in item["managers"] if name != "eks" and not name.startswith("kube-")]
+    return "eks" in item["managers"] and not others and _binds_own(item)
+
+
+def _binds_own(item: Mapping[str, Any]) -> bool:
+    """Whether a binding gives its role to the cluster's own parts only; anything else is none of theirs any more."""
+    return all(
+        str(one.get("name", "")).startswith(_OWN_NAMES)
+        or (one.get("kind") == "ServiceAccount" and one.get("namespace") in ("kube-system", "amazon-cloudwatch"))
+        for one in item.get("subjects") or ()
+    )
+
+
+_MADE: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {
+    "object of a controller": _by_controller,
+    "object of Kubernetes": _by_kubernetes,
+    "object of EKS": _by_eks,
+}
+
+
+def _meta(answer: Answer | None) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    headers = answer.headers if answer else {}
+    said = headers.get("date", "")
+    try:
+        skew = (parsedate_to_datetime(said) - now.replace(microsecond=0)).total_seconds() if said else 0.0
+    except ValueError:
+        skew = 0.0
+    return {
+        "request_id": headers.get("audit-id", ""),
+        "server_date": said,
+        "at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "skew_s": skew,
+        "http_status": answer.status if answer else 0,
+        "retries": 0,
+        "body_sha256": hashlib.sha256(answer.body).hexdigest() if answer else "",
+    }
