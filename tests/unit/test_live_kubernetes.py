@@ -76,7 +76,7 @@ def statuses(control_id: str, account: Account) -> set[Status]:
 def test_an_object_is_known_by_the_id_that_a_state_has() -> None:
     (pod,), (namespace,) = listed(POD, named("p", "payments")).found, listed(NAMESPACE, named("payments")).found
     assert (pod.identity, namespace.identity) == (("payments/p",), ("payments",))
-    assert pod.key == f"{POD}|123456789012|eu-west-1|cell/payments/p"
+    assert pod.key == f"{POD}|123456789012|cell|payments/p"
     assert (pod.resource.props["id"], pod.resource.props["kind"], pod.resource.props["apiVersion"]) == (
         "payments/p",
         "Pod",

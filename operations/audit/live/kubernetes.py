@@ -251,7 +251,7 @@ def shape(value: Any) -> str:
 def _found(cluster: _Cluster, type_: str, item: Mapping[str, Any], number: int) -> Found:
     metadata = item["metadata"]
     object_id = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
-    key = "|".join((type_, cluster.account, cluster.region, f"{cluster.name}/{object_id}"))
+    key = "|".join((type_, cluster.account, cluster.name, object_id))
     body = {name: value for name, value in item.items() if name != "managers"}
     kind = {"apiVersion": KINDS[type_].api_version, "kind": type_.rpartition(":")[2]}
     return Found(

@@ -25,11 +25,8 @@ READ_AS: dict[str, str] = {
     "aws:alb/targetGroupAttachment:TargetGroupAttachment": "aws:lb/targetGroupAttachment:TargetGroupAttachment",
     "aws:ec2/defaultRouteTable:DefaultRouteTable": "aws:ec2/routeTable:RouteTable",
     "aws:ec2/defaultSubnet:DefaultSubnet": "aws:ec2/subnet:Subnet",
-    "aws:ec2/securityGroupRule:SecurityGroupRule": "aws:ec2/securityGroup:SecurityGroup",
     "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy": "aws:ec2/vpcEndpoint:VpcEndpoint",
     "aws:kms/keyPolicy:KeyPolicy": "aws:kms/key:Key",
-    "aws:wafv2/webAclRule:WebAclRule": "aws:wafv2/webAcl:WebAcl",
-    "aws:wafv2/webAclRuleGroupAssociation:WebAclRuleGroupAssociation": "aws:wafv2/webAcl:WebAcl",
 }
 """Types that only declare, in another way, what another type shows live, by name."""
 
