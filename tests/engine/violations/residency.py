@@ -1,9 +1,20 @@
 from marks import EU, QUIET, forcing_tls
-from pulumi_aws import dynamodb, kinesis, rds
+from pulumi_aws import dynamodb, kinesis, rds, route53
 
 
 def declare() -> None:
+    zone = route53.Zone("res-11", name="example.com", tags=EU)
     for name, region in (("bad", "us-east-1"), ("good", "eu-central-1")):
+        route53.Record(
+            f"res-11-{name}",
+            zone_id=zone.zone_id,
+            name=f"{name}.example.com",
+            type="CNAME",
+            ttl=60,
+            set_identifier=region,
+            latency_routing_policies=[{"region": region}],
+            records=["edge.elb.eu-west-1.amazonaws.com"],
+        )
         kinesis.Stream(f"res-01-{name}", region=region, shard_count=1, tags=EU)
         world = rds.GlobalCluster(
             f"res-02-global-{name}", global_cluster_identifier=f"global-{name}", engine="aurora-postgresql", tags=EU
