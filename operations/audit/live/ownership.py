@@ -116,12 +116,14 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/vpc/latest/privatelink/concepts.html",
         seen=date(2026, 11, 29),
     ),
-    "volume of an instance": Owned(
-        recognised="an attachment with DeleteOnTermination true",
-        page="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/preserving-volumes-on-termination.html",
     "root user": Owned(
         recognised="every account has one",
         page="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html",
+        seen=date(2026, 11, 29),
+    ),
+    "volume of an instance": Owned(
+        recognised="an attachment with DeleteOnTermination true",
+        page="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/preserving-volumes-on-termination.html",
         seen=date(2026, 11, 29),
     ),
 }
