@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from recorded import Refusal, read
 
 from policies.catalogue import control
@@ -59,6 +60,17 @@ def test_an_add_on_is_read_with_its_configuration() -> None:
     (found,) = read(ADDON, recorded()).found
     assert (found.identity, found.resource.props["status"]) == (("cell:vpc-cni",), "ACTIVE")
     assert Status.FAIL not in statuses("NET-09", ADDON, recorded())
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("ACTIVE", Status.PASS), ("UPDATING", Status.UNDETERMINED), ("DEGRADED", Status.FAIL)]
+)
+def test_the_networks_add_on_has_to_run(status: str, expected: Status) -> None:
+    addon = recorded()["eks.describe_addon"]["addon"]
+    answer = {"eks.describe_addon": {"addon": {**addon, "status": status}}}
+    stack = Stack(tuple(one.resource for one in read(ADDON, recorded() | answer).found))
+    found = {one.clause: one.verdict.status for one in answers(control("NET-09"), stack, live=True)}
+    assert found["cni_is_active"] is expected
 
 
 def test_a_person_who_is_made_administrator_fails_iam_04() -> None:

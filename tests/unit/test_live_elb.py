@@ -68,6 +68,15 @@ def test_a_listener_is_read_with_the_versions_that_its_policy_speaks() -> None:
     assert (props["protocol"], props["port"], props["sslProtocols"]) == ("HTTPS", 443, ["TLSv1.3"])
 
 
+def test_a_policy_of_a_name_that_nobody_knows_is_judged_by_its_protocols() -> None:
+    assert statuses(recorded(Protocol="HTTPS", SslPolicy="Own-2031"))["listener_speaks_tls_1_2"] is Status.PASS
+    old = {"elbv2.describe_ssl_policies": {"SslPolicies": [{"Name": "Own-2031", "SslProtocols": ["TLSv1.1"]}]}}
+    answers_ = recorded(Protocol="HTTPS", SslPolicy="Own-2031")
+    assert statuses(answers_ | old)["listener_speaks_tls_1_2"] is Status.FAIL
+    refused = {"elbv2.describe_ssl_policies": Refusal("AccessDenied")}
+    assert statuses(answers_ | refused)["listener_speaks_tls_1_2"] is Status.NOT_OBSERVED
+
+
 def test_plain_http_whose_rule_forwards_fails_tls_01() -> None:
     assert statuses(recorded(Protocol="HTTP", Port=80))["plain_http_only_redirects"] is Status.PASS
     assert statuses(recorded(Protocol="HTTP", Port=80, rule=FORWARD))["plain_http_only_redirects"] is Status.FAIL

@@ -92,3 +92,13 @@ def test_a_flow_log_is_read_with_what_it_watches_and_where_it_sends() -> None:
     assert group.resource.props["logDestination"] == "arn:aws:logs:eu-west-1:123456789012:log-group:flows"
     assert bucket.resource.props["transitGatewayAttachmentId"] == "tgw-attach-1"
     assert bucket.resource.props["logDestination"] == "arn:aws:s3:::logs"
+
+
+def test_a_flow_log_that_does_not_arrive_fails_net_07() -> None:
+    def delivered(**status: str) -> Status:
+        log = {"FlowLogId": "fl-1", "ResourceId": "vpc-1", "LogGroupName": "flows", **status}
+        return verdict("NET-07", FLOW_LOG, {"ec2.describe_flow_logs": {"FlowLogs": [log]}})
+
+    assert delivered(DeliverLogsStatus="SUCCESS") is Status.PASS
+    assert delivered(DeliverLogsStatus="FAILED") is Status.FAIL
+    assert delivered() is Status.UNDETERMINED

@@ -44,7 +44,6 @@ DEFAULTS = Question(
     service="ec2",
     operation="get_instance_metadata_defaults",
     keep=("AccountLevel",),
-    recorded="the emulator keeps no defaults of an account's metadata service",
 )
 VOLUMES = Question(service="ec2", operation="describe_volumes", keep=("Volumes",), items="Volumes")
 ENCRYPTION = Question(service="ec2", operation="get_ebs_encryption_by_default", keep=("EbsEncryptionByDefault",))

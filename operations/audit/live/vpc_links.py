@@ -172,6 +172,7 @@ def flow_logs(region: Region) -> Iterator[Live]:
                     logFormat=log.get("LogFormat"),
                     maxAggregationInterval=log.get("MaxAggregationInterval"),
                     trafficType=log.get("TrafficType"),
+                    deliverLogsStatus=log.get("DeliverLogsStatus"),
                 ),
                 "arn": arn(region, "ec2", f"vpc-flow-log/{log['FlowLogId']}"),
                 "tags": tagged,
