@@ -91,3 +91,25 @@ def test_a_cluster_without_access_entries_is_not_asked_for_them() -> None:
     refused = {"eks.list_access_entries": Refusal("InvalidRequestException")}
     assert read(ENTRY, recorded("CONFIG_MAP") | refused).populations[0].listed == 0
     assert ENTRY in read(ENTRY, recorded() | refused).unobserved
+
+
+def test_nodes_and_pod_identities_are_read_and_that_of_an_add_on_is_known() -> None:
+    identities = [
+        {"associationId": "a-1", "namespace": "payments", "serviceAccount": "payments"},
+        {"associationId": "a-2", "namespace": "kube-system", "serviceAccount": "aws-node", "ownerArn": "arn:addon"},
+    ]
+
+    def described(*, associationId: str, **_: Any) -> dict[str, Any]:
+        return {"association": next(one for one in identities if one["associationId"] == associationId)}
+
+    nodes = {"nodegroupArn": "arn:nodes", "launchTemplate": {"id": "lt-1"}, "subnets": ["subnet-1"]}
+    more = {
+        "eks.list_nodegroups": {"nodegroups": ["system"]},
+        "eks.describe_nodegroup": {"nodegroup": nodes},
+        "eks.list_pod_identity_associations": {"associations": identities},
+        "eks.describe_pod_identity_association": described,
+    }
+    (group,) = read("aws:eks/nodeGroup:NodeGroup", recorded() | more).found
+    assert (group.identity, group.resource.props["launchTemplate"]["id"]) == (("cell:system",), "lt-1")
+    found = read("aws:eks/podIdentityAssociation:PodIdentityAssociation", recorded() | more).found
+    assert {one.identity[0]: one.made_by_aws for one in found} == {"a-1": "", "a-2": "pod identity of an add-on"}

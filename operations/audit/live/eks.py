@@ -43,6 +43,24 @@ ENTRY = Question(
     ),
 )
 POLICIES = _list("list_associated_access_policies", "associatedAccessPolicies")
+NODE_GROUPS = _list("list_nodegroups", "nodegroups")
+NODE_GROUP = Question(
+    service="eks",
+    operation="describe_nodegroup",
+    keep=tuple(
+        f"nodegroup.{name}"
+        for name in (
+            *("nodegroupArn", "version", "releaseVersion", "status", "capacityType", "instanceTypes", "subnets"),
+            *("amiType", "nodeRole", "scalingConfig", "launchTemplate", "tags"),
+        )
+    ),
+)
+IDENTITIES = _list("list_pod_identity_associations", "associations")
+IDENTITY = Question(
+    service="eks",
+    operation="describe_pod_identity_association",
+    keep=tuple(f"association.{name}" for name in ("namespace", "serviceAccount", "roleArn", "associationArn", "tags")),
+)
 
 _OF_PEOPLE = "STANDARD"
 """Type of the access entries that may hold groups and policies."""
@@ -129,6 +147,49 @@ def policy_associations(region: Region) -> Iterator[Live]:
             )
 
 
+def node_groups(region: Region) -> Iterator[Live]:
+    """Managed node groups of all clusters."""
+    for cluster in region.pages(CLUSTERS):
+        for name in region.pages(NODE_GROUPS, clusterName=cluster):
+            group = (region.ask(NODE_GROUP, clusterName=cluster, nodegroupName=name) or {})["nodegroup"]
+            yield Live(
+                id=f"{cluster}:{name}",
+                props={
+                    **given(version=group.get("version"), releaseVersion=group.get("releaseVersion")),
+                    **given(amiType=group.get("amiType"), capacityType=group.get("capacityType")),
+                    **given(launchTemplate=group.get("launchTemplate"), scalingConfig=group.get("scalingConfig")),
+                    **given(nodeRoleArn=group.get("nodeRole"), status=group.get("status")),
+                    "arn": group["nodegroupArn"],
+                    "clusterName": cluster,
+                    "nodeGroupName": name,
+                    "instanceTypes": group.get("instanceTypes") or [],
+                    "subnetIds": group.get("subnets") or [],
+                    "tags": group.get("tags") or {},
+                },
+            )
+
+
+def pod_identities(region: Region) -> Iterator[Live]:
+    """Which service account gets which role; EKS makes those that an add-on names."""
+    for cluster in region.pages(CLUSTERS):
+        for one in region.pages(IDENTITIES, clusterName=cluster):
+            association_id = one["associationId"]
+            found = (region.ask(IDENTITY, clusterName=cluster, associationId=association_id) or {})["association"]
+            yield Live(
+                id=association_id,
+                name=f"{found['namespace']}/{found['serviceAccount']}",
+                made_by_aws="pod identity of an add-on" if one.get("ownerArn") else "",
+                props={
+                    **given(roleArn=found.get("roleArn"), associationArn=found.get("associationArn")),
+                    "associationId": association_id,
+                    "clusterName": cluster,
+                    "namespace": found["namespace"],
+                    "serviceAccount": found["serviceAccount"],
+                    "tags": found.get("tags") or {},
+                },
+            )
+
+
 def _entries(region: Region) -> Iterator[tuple[str, str]]:
     """(cluster, principal). A cluster in mode CONFIG_MAP has none, and AWS refuses to list them."""
     for cluster in region.pages(CLUSTERS):
@@ -142,3 +203,5 @@ Reader(type="aws:eks/cluster:Cluster", read=clusters, source=CLUSTERS)
 Reader(type="aws:eks/addon:Addon", read=addons, source=ADDONS)
 Reader(type="aws:eks/accessEntry:AccessEntry", read=access_entries, source=ENTRIES)
 Reader(type="aws:eks/accessPolicyAssociation:AccessPolicyAssociation", read=policy_associations, source=POLICIES)
+Reader(type="aws:eks/nodeGroup:NodeGroup", read=node_groups, source=NODE_GROUPS)
+Reader(type="aws:eks/podIdentityAssociation:PodIdentityAssociation", read=pod_identities, source=IDENTITIES)

@@ -41,6 +41,11 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html",
         seen=date(2026, 11, 29),
     ),
+    "address of a service": Owned(
+        recognised="ServiceManaged names a service",
+        page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Address.html",
+        seen=date(2026, 11, 29),
+    ),
     "default VPC": Owned(
         recognised="IsDefault is true, and in its route tables the route to an internet gateway",
         page="https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html",
@@ -55,6 +60,11 @@ OWNED: dict[str, Owned] = {
     "default subnet": Owned(
         recognised="DefaultForAz is true",
         page="https://docs.aws.amazon.com/vpc/latest/userguide/default-subnet.html",
+        seen=date(2026, 11, 29),
+    ),
+    "first records of a zone": Owned(
+        recognised="the NS and SOA records of the zone's own name",
+        page="https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/SOA-NSrecords.html",
         seen=date(2026, 11, 29),
     ),
     "gateway endpoint route": Owned(
@@ -100,6 +110,11 @@ OWNED: dict[str, Owned] = {
         page="https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/",
         seen=date(2026, 11, 29),
     ),
+    "pod identity of an add-on": Owned(
+        recognised="OwnerArn is that of an add-on",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/add-ons-iam.html",
+        seen=date(2026, 11, 29),
+    ),
     "propagated route": Owned(
         recognised="Origin is EnableVgwRoutePropagation",
         page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html",
@@ -124,6 +139,11 @@ OWNED: dict[str, Owned] = {
     "volume of an instance": Owned(
         recognised="an attachment with DeleteOnTermination true",
         page="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/preserving-volumes-on-termination.html",
+        seen=date(2026, 11, 29),
+    ),
+    "zone or check of a service": Owned(
+        recognised="LinkedService names a service principal",
+        page="https://docs.aws.amazon.com/Route53/latest/APIReference/API_LinkedService.html",
         seen=date(2026, 11, 29),
     ),
 }
