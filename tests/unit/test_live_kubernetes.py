@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from operations.audit.live.collect import Account
-from operations.audit.live.kubernetes import _MADE, KINDS, cluster_role, collect_cluster, shape
+from operations.audit.live.kubernetes import KINDS, cluster_role, collect_cluster, shape
+from operations.audit.live.kubernetes_owners import MADE
 from operations.audit.live.ownership import OWNED
 from operations.audit.live.region import Recorder
 from operations.upgrade.live import Answer, Unreachable
@@ -19,6 +20,7 @@ from policies.resources import Stack
 POD, NAMESPACE = "kubernetes:core/v1:Pod", "kubernetes:core/v1:Namespace"
 DEPLOYMENT, CONFIG_MAP = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:ConfigMap"
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding"
+ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 BOOTSTRAP = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 ADMIN = {"kind": "ClusterRole", "name": "cluster-admin"}
 
@@ -176,6 +178,12 @@ def test_what_the_cluster_makes_itself_is_known() -> None:
     assert owner_of(NAMESPACE, named("payments")) == ""
     assert owner_of(CONFIG_MAP, named("kube-root-ca.crt", "payments")) == "object of Kubernetes"
     assert owner_of(CONFIG_MAP, named("extension-apiserver-authentication", "payments")) == ""
+    accounts = {"managedFields": [{"manager": "kube-controller-manager"}]}
+    assert owner_of(ACCOUNT, named("default", "payments")) == "object of Kubernetes"
+    assert owner_of(ACCOUNT, named("job-controller", "kube-system", **accounts)) == "object of Kubernetes"
+    assert owner_of(ACCOUNT, named("job-controller", "payments", **accounts)) == ""
+    assert owner_of("kubernetes:core/v1:Service", named("kubernetes", "default")) == "object of Kubernetes"
+    assert owner_of("kubernetes:scheduling.k8s.io/v1:PriorityClass", named("critical")) == ""
     controlled = {"ownerReferences": [{"kind": "ReplicaSet", "name": "a-1", "controller": True}]}
     assert owner_of(POD, named("p", "payments", **controlled)) == "object of a controller"
     by_eks = {"managedFields": [{"manager": "eks"}, {"manager": "kube-controller-manager"}]}
@@ -199,7 +207,7 @@ def test_a_default_binding_that_was_given_to_somebody_else_is_not_the_clusters_o
 
 
 def test_every_owner_is_in_the_ownership_table() -> None:
-    assert set(_MADE) <= OWNED.keys()
+    assert set(MADE) <= OWNED.keys()
 
 
 def test_every_kubernetes_type_of_the_controls_is_read() -> None:

@@ -6,17 +6,16 @@ is kept, as far as a control tells values apart: what was judged is in the evide
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
 from operations.audit.live.collect import MAX_PER_TYPE, Account, Found
+from operations.audit.live.kubernetes_owners import RBAC, owner
 from operations.audit.live.question import TooLarge, measure
 from operations.audit.live.reader import LiveProps
-from operations.audit.live.region import Recorder
+from operations.audit.live.region import Recorder, meta
 from operations.audit.result import Population
 from operations.upgrade.live import OK, Answer, ClusterApi, Unreachable
 from policies.controls.k8s_04 import VALUES
@@ -53,7 +52,6 @@ class Kind:
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
-_RBAC = "rbac.authorization.k8s.io"
 _BOUND = ("roleRef", "subjects")
 
 KINDS: Mapping[str, Kind] = {
@@ -61,17 +59,29 @@ KINDS: Mapping[str, Kind] = {
     "kubernetes:apps/v1:Deployment": Kind(group="apps", plural="deployments"),
     "kubernetes:apps/v1:ReplicaSet": Kind(group="apps", plural="replicasets"),
     "kubernetes:apps/v1:StatefulSet": Kind(group="apps", plural="statefulsets"),
+    "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": Kind(
+        group="autoscaling", plural="horizontalpodautoscalers", version="v2"
+    ),
     "kubernetes:batch/v1:CronJob": Kind(group="batch", plural="cronjobs"),
     "kubernetes:batch/v1:Job": Kind(group="batch", plural="jobs"),
     "kubernetes:core/v1:ConfigMap": Kind(group="", plural="configmaps", keep=("data",)),
+    "kubernetes:core/v1:LimitRange": Kind(group="", plural="limitranges"),
     "kubernetes:core/v1:Namespace": Kind(group="", plural="namespaces"),
     "kubernetes:core/v1:Pod": Kind(group="", plural="pods"),
+    "kubernetes:core/v1:ResourceQuota": Kind(group="", plural="resourcequotas"),
+    "kubernetes:core/v1:Service": Kind(group="", plural="services"),
+    "kubernetes:core/v1:ServiceAccount": Kind(
+        group="", plural="serviceaccounts", keep=("automountServiceAccountToken",)
+    ),
     "kubernetes:networking.k8s.io/v1:NetworkPolicy": Kind(group="networking.k8s.io", plural="networkpolicies"),
     "kubernetes:policy/v1:PodDisruptionBudget": Kind(group="policy", plural="poddisruptionbudgets"),
-    f"kubernetes:{_RBAC}/v1:ClusterRole": Kind(group=_RBAC, plural="clusterroles", keep=("rules", "aggregationRule")),
-    f"kubernetes:{_RBAC}/v1:ClusterRoleBinding": Kind(group=_RBAC, plural="clusterrolebindings", keep=_BOUND),
-    f"kubernetes:{_RBAC}/v1:Role": Kind(group=_RBAC, plural="roles", keep=("rules",)),
-    f"kubernetes:{_RBAC}/v1:RoleBinding": Kind(group=_RBAC, plural="rolebindings", keep=_BOUND),
+    f"kubernetes:{RBAC}/v1:ClusterRole": Kind(group=RBAC, plural="clusterroles", keep=("rules", "aggregationRule")),
+    f"kubernetes:{RBAC}/v1:ClusterRoleBinding": Kind(group=RBAC, plural="clusterrolebindings", keep=_BOUND),
+    f"kubernetes:{RBAC}/v1:Role": Kind(group=RBAC, plural="roles", keep=("rules",)),
+    f"kubernetes:{RBAC}/v1:RoleBinding": Kind(group=RBAC, plural="rolebindings", keep=_BOUND),
+    "kubernetes:scheduling.k8s.io/v1:PriorityClass": Kind(
+        group="scheduling.k8s.io", plural="priorityclasses", keep=("value", "globalDefault", "preemptionPolicy")
+    ),
 }
 """Pulumi type -> how a cluster shows it, by type."""
 
@@ -83,11 +93,6 @@ _COMMANDS = frozenset({"args", "command", "lifecycle", "livenessProbe", "readine
 
 _CONTAINERS = frozenset({"containers", "ephemeralContainers", "initContainers"})
 
-_NAMESPACES = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
-_CONFIG_MAPS = frozenset({"extension-apiserver-authentication", "kube-apiserver-legacy-service-account-token-tracking"})
-_DEFAULT_ROLES = frozenset({"admin", "cluster-admin", "edit", "extension-apiserver-authentication-reader", "view"})
-_OWN_NAMES = ("system:", "eks:")
-
 
 def cluster_role() -> dict[str, Any]:
     """What the audit may do in a cluster, to be bound to the group of its access entry."""
@@ -95,7 +100,7 @@ def cluster_role() -> dict[str, Any]:
     for kind in KINDS.values():
         groups.setdefault(kind.group, []).append(kind.plural)
     return {
-        "apiVersion": f"{_RBAC}/v1",
+        "apiVersion": f"{RBAC}/v1",
         "kind": "ClusterRole",
         "metadata": {"name": ROLE},
         "rules": [
@@ -265,65 +270,16 @@ def _found(cluster: _Cluster, type_: str, item: Mapping[str, Any], number: int) 
     )
 
 
-def owner(type_: str, item: Mapping[str, Any]) -> str:
-    """Name in the ownership table of what made an object; "" where that is somebody else."""
-    return next((name for name, made in _MADE.items() if made(type_, item)), "")
-
-
-def _by_controller(_type: str, item: Mapping[str, Any]) -> bool:
-    return any(one.get("controller") for one in item["metadata"].get("ownerReferences") or ())
-
-
-def _by_kubernetes(type_: str, item: Mapping[str, Any]) -> bool:
-    metadata = item["metadata"]
-    if type_ == "kubernetes:core/v1:Namespace":
-        return metadata["name"] in _NAMESPACES
-    if type_ == "kubernetes:core/v1:ConfigMap":
-        return metadata["name"] == "kube-root-ca.crt" or (
-            metadata["name"] in _CONFIG_MAPS and metadata.get("namespace") == "kube-system"
-        )
-    if (metadata.get("labels") or {}).get("kubernetes.io/bootstrapping") != "rbac-defaults":
-        return False
-    return (metadata["name"] in _DEFAULT_ROLES or metadata["name"].startswith("system:")) and _binds_own(item)
-
-
-def _by_eks(type_: str, item: Mapping[str, Any]) -> bool:
-    if _RBAC in type_ and item["metadata"]["name"].startswith("eks:"):
-        return _binds_own(item)
-    others = [name for name in item["managers"] if name != "eks" and not name.startswith("kube-")]
-    return "eks" in item["managers"] and not others and _binds_own(item)
-
-
-def _binds_own(item: Mapping[str, Any]) -> bool:
-    """Whether a binding gives its role to the cluster's own parts only; anything else is none of theirs any more."""
-    return all(
-        str(one.get("name", "")).startswith(_OWN_NAMES)
-        or (one.get("kind") == "ServiceAccount" and one.get("namespace") in ("kube-system", "amazon-cloudwatch"))
-        for one in item.get("subjects") or ()
-    )
-
-
-_MADE: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {
-    "object of a controller": _by_controller,
-    "object of Kubernetes": _by_kubernetes,
-    "object of EKS": _by_eks,
-}
-
-
 def _meta(answer: Answer | None) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    headers = answer.headers if answer else {}
-    said = headers.get("date", "")
-    try:
-        skew = (parsedate_to_datetime(said) - now.replace(microsecond=0)).total_seconds() if said else 0.0
-    except ValueError:
-        skew = 0.0
-    return {
-        "request_id": headers.get("audit-id", ""),
-        "server_date": said,
-        "at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "skew_s": skew,
-        "http_status": answer.status if answer else 0,
-        "retries": 0,
-        "body_sha256": hashlib.sha256(answer.body).hexdigest() if answer else "",
-    }
+    if answer is None:
+        return meta({})
+    return meta(
+        {
+            "ResponseMetadata": {
+                "RequestId": answer.headers.get("audit-id", ""),
+                "HTTPHeaders": answer.headers,
+                "HTTPStatusCode": answer.status,
+                "BodySha256": hashlib.sha256(answer.body).hexdigest(),
+            }
+        }
+    )
