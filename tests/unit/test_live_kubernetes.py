@@ -8,7 +8,7 @@ import pytest
 
 from operations.audit.live.collect import Account
 from operations.audit.live.kubernetes import KINDS, cluster_role, collect_cluster, shape
-from operations.audit.live.kubernetes_owners import MADE
+from operations.audit.live.kubernetes_owners import CONTROLLED, MADE
 from operations.audit.live.ownership import OWNED
 from operations.audit.live.region import Recorder
 from operations.upgrade.live import Answer, Unreachable
@@ -17,6 +17,7 @@ from policies.control import Status, answers
 from policies.controls.k8s_04 import VALUES
 from policies.resources import Stack
 
+REPLICA_SET = "kubernetes:apps/v1:ReplicaSet"
 POD, NAMESPACE = "kubernetes:core/v1:Pod", "kubernetes:core/v1:Namespace"
 DEPLOYMENT, CONFIG_MAP = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:ConfigMap"
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding"
@@ -184,10 +185,31 @@ def test_what_the_cluster_makes_itself_is_known() -> None:
     assert owner_of(ACCOUNT, named("job-controller", "payments", **accounts)) == ""
     assert owner_of("kubernetes:core/v1:Service", named("kubernetes", "default")) == "object of Kubernetes"
     assert owner_of("kubernetes:scheduling.k8s.io/v1:PriorityClass", named("critical")) == ""
-    controlled = {"ownerReferences": [{"kind": "ReplicaSet", "name": "a-1", "controller": True}]}
-    assert owner_of(POD, named("p", "payments", **controlled)) == "object of a controller"
     by_eks = {"managedFields": [{"manager": "eks"}, {"manager": "kube-controller-manager"}]}
     assert owner_of(DEPLOYMENT, named("coredns", "kube-system", **by_eks)) == "object of EKS"
+
+
+def pod_of_a_controller(uid: str = "u-1", **changed: Any) -> str:
+    """Who made a pod that says that a replica set did."""
+    spec = {"serviceAccountName": "payments", "containers": [{"name": "a", "image": "good@sha256:1"}]}
+    reference = {"kind": "ReplicaSet", "name": "a-1", "controller": True, "uid": uid}
+    controller = {**named("a-1", "payments", uid="u-1"), "spec": {"template": {"spec": spec}}}
+    pod = {**named("p", "payments", ownerReferences=[reference]), "spec": {**spec, **changed}}
+    account = read(Server({KINDS[REPLICA_SET].path: [[controller]], KINDS[POD].path: [[pod]]}), REPLICA_SET, POD)
+    assert sum(one.owned_by_aws for one in account.populations) == sum(bool(one.made_by_aws) for one in account.found)
+    return next(one.made_by_aws for one in account.found if one.resource.type == POD)
+
+
+def test_a_pod_is_its_controllers_only_while_it_is_what_the_template_says() -> None:
+    assert pod_of_a_controller() == "object of a controller"
+    assert pod_of_a_controller(containers=[{"name": "a", "image": "evil"}]) == ""
+    assert pod_of_a_controller(serviceAccountName="admin") == ""
+    assert pod_of_a_controller(hostNetwork=True) == ""
+    assert pod_of_a_controller(ephemeralContainers=[{"name": "debug", "image": "shell"}]) == ""
+
+
+def test_an_owner_that_is_not_there_made_nothing() -> None:
+    assert pod_of_a_controller(uid="u-2") == ""
 
 
 def test_an_add_on_that_somebody_edited_is_not_eks_own_any_more() -> None:
@@ -207,7 +229,7 @@ def test_a_default_binding_that_was_given_to_somebody_else_is_not_the_clusters_o
 
 
 def test_every_owner_is_in_the_ownership_table() -> None:
-    assert set(MADE) <= OWNED.keys()
+    assert {CONTROLLED, *MADE} <= OWNED.keys()
 
 
 def test_every_kubernetes_type_of_the_controls_is_read() -> None:

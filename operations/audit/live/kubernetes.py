@@ -116,10 +116,13 @@ def collect_cluster(
     """Reads the objects of these types (those that a cluster has) in one cluster."""
     asking = _Cluster(api=api, account=account, region=region, name=cluster, recorder=recorder)
     read = Account()
-    for type_ in sorted(set(types) & KINDS.keys()):
-        found, population = _read(asking, type_)
+    listed = {type_: _read(asking, type_) for type_ in sorted(set(types) & KINDS.keys())}
+    by_uid = {item["metadata"].get("uid"): item for items, _ in listed.values() for item, _ in items}
+    for type_, (items, population) in listed.items():
+        found = [_found(asking, type_, item, number, by_uid) for item, number in items]
         read.found.extend(found)
-        read.populations.append(population)
+        owned = sum(bool(one.made_by_aws) for one in found)
+        read.populations.append(population.model_copy(update={"owned_by_aws": owned}))
         if population.listed is None:
             read.unobserved[type_] = f"{cluster}: {population.reason}"
     read.found.sort(key=lambda one: one.key)
@@ -135,19 +138,18 @@ class _Cluster:
     recorder: Recorder
 
 
-def _read(cluster: _Cluster, type_: str) -> tuple[list[Found], Population]:
+def _read(cluster: _Cluster, type_: str) -> tuple[list[tuple[dict[str, Any], int]], Population]:
     about: dict[str, Any] = {"type": type_, "account": cluster.account, "region": cluster.region, "source": GET}
-    found: list[Found] = []
+    items: list[tuple[dict[str, Any], int]] = []
     numbers: list[int] = []
     try:
-        for item, number in _items(cluster, KINDS[type_], numbers):
-            found.append(_found(cluster, type_, item, number))
-            if len(found) > MAX_PER_TYPE:
+        for one in _items(cluster, KINDS[type_], numbers):
+            items.append(one)
+            if len(items) > MAX_PER_TYPE:
                 raise NotObservedError(f"more than {MAX_PER_TYPE:,} of them")
     except NotObservedError as error:
         return [], Population(**about, listed=None, reason=str(error), evidence=tuple(numbers))
-    owned = sum(bool(one.made_by_aws) for one in found)
-    return found, Population(**about, listed=len(found), owned_by_aws=owned, evidence=tuple(numbers))
+    return items, Population(**about, listed=len(items), evidence=tuple(numbers))
 
 
 def _items(cluster: _Cluster, kind: Kind, numbers: list[int]) -> Iterator[tuple[dict[str, Any], int]]:
@@ -253,7 +255,9 @@ def shape(value: Any) -> str:
     return found.group() if found.group().startswith("-----") else "://[user]:[secret]@"
 
 
-def _found(cluster: _Cluster, type_: str, item: Mapping[str, Any], number: int) -> Found:
+def _found(
+    cluster: _Cluster, type_: str, item: Mapping[str, Any], number: int, by_uid: Mapping[str, Mapping[str, Any]]
+) -> Found:
     metadata = item["metadata"]
     object_id = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
     key = "|".join((type_, cluster.account, cluster.name, object_id))
@@ -265,7 +269,7 @@ def _found(cluster: _Cluster, type_: str, item: Mapping[str, Any], number: int) 
             type=type_, name=metadata["name"], urn=key, props=LiveProps({"id": object_id, **kind, **body})
         ),
         identity=(object_id,),
-        made_by_aws=owner(type_, item),
+        made_by_aws=owner(type_, item, by_uid),
         evidence=(number,),
     )
 

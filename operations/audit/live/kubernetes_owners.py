@@ -1,7 +1,7 @@
 """Which objects of a cluster Kubernetes, its controllers and EKS make themselves: rules of the ownership table.
 
-Names and labels alone are no proof where they give rights: a binding counts as the cluster's own only while it gives its
-role to parts of the cluster.
+Names, labels and references alone are no proof, since who makes an object writes them: a binding is the cluster's own
+only while it gives its role to parts of the cluster, a pod its controller's only while it is what the template says.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,13 +15,37 @@ _DEFAULT_ROLES = frozenset({"admin", "cluster-admin", "edit", "extension-apiserv
 _OWN_NAMES = ("system:", "eks:")
 
 
-def owner(type_: str, item: Mapping[str, Any]) -> str:
-    """Name in the ownership table of what made an object; "" where that is somebody else."""
+def owner(type_: str, item: Mapping[str, Any], by_uid: Mapping[str, Mapping[str, Any]]) -> str:
+    """Name in the ownership table of what made an object; "" where that is somebody else. ``by_uid``: all that was read
+    of the cluster."""
+    if _by_controller(item, by_uid):
+        return CONTROLLED
     return next((name for name, made in MADE.items() if made(type_, item)), "")
 
 
-def _by_controller(_type: str, item: Mapping[str, Any]) -> bool:
-    return any(one.get("controller") for one in item["metadata"].get("ownerReferences") or ())
+def _by_controller(item: Mapping[str, Any], by_uid: Mapping[str, Mapping[str, Any]]) -> bool:
+    for reference in item["metadata"].get("ownerReferences") or ():
+        if reference.get("controller") and (controller := by_uid.get(str(reference.get("uid")))):
+            return "containers" not in (item.get("spec") or {}) or _is_templated(item["spec"], controller)
+    return False
+
+
+def _is_templated(pod: Mapping[str, Any], controller: Mapping[str, Any]) -> bool:
+    """Whether a pod runs what its controller's template says, with those rights. A debug container is not in it."""
+    template: Mapping[str, Any] = ((controller.get("spec") or {}).get("template") or {}).get("spec") or {}
+    wanted = _programs(template)
+    return _rights(pod) == _rights(template) and all(wanted.get(name) == its for name, its in _programs(pod).items())
+
+
+def _programs(pod: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    kinds = ("initContainers", "containers", "ephemeralContainers")
+    found = [container for kind in kinds for container in pod.get(kind) or ()]
+    return {str(one.get("name")): (one.get("image"), one.get("securityContext")) for one in found}
+
+
+def _rights(pod: Mapping[str, Any]) -> tuple[Any, ...]:
+    names = ("hostIPC", "hostNetwork", "hostPID", "securityContext")
+    return (pod.get("serviceAccountName") or "default", *(pod.get(name) or None for name in names))
 
 
 def _by_kubernetes(type_: str, item: Mapping[str, Any]) -> bool:
@@ -61,8 +85,9 @@ def _binds_own(item: Mapping[str, Any]) -> bool:
     )
 
 
+CONTROLLED = "object of a controller"
+
 MADE: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {
-    "object of a controller": _by_controller,
     "object of Kubernetes": _by_kubernetes,
     "object of EKS": _by_eks,
 }

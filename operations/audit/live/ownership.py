@@ -106,7 +106,8 @@ OWNED: dict[str, Owned] = {
         seen=date(2026, 11, 29),
     ),
     "object of a controller": Owned(
-        recognised="an owner reference with controller true",
+        recognised="an owner reference with controller true to an object that is there; a pod also runs the images "
+        "with the rights of that one's template",
         page="https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/",
         seen=date(2026, 11, 29),
     ),
