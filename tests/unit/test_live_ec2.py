@@ -68,14 +68,31 @@ def test_what_eks_copies_for_its_nodes_is_known() -> None:
     assert read(TEMPLATE, template(role)).found[0].made_by_aws == "launch template of a managed node group"
 
 
-def test_volumes_say_whether_they_are_encrypted_and_whether_a_launch_made_them() -> None:
+def test_a_machine_whose_metadata_options_were_changed_is_not_its_groups_any_more() -> None:
+    launched = {
+        "aws:autoscaling:groupName": "g",
+        "aws:ec2launchtemplate:id": "lt-1",
+        "aws:ec2launchtemplate:version": "3",
+    }
+    listed = [{"Key": key, "Value": value} for key, value in launched.items()]
+    changed = {**GOOD, "HttpTokens": "optional"}
+    same = read(INSTANCE, template(**GOOD) | instance(MetadataOptions=GOOD, Tags=listed)).found[0]
+    other = read(INSTANCE, template(**GOOD) | instance(MetadataOptions=changed, Tags=listed)).found[0]
+    assert (same.made_by_aws, other.made_by_aws) == ("instance of an Auto Scaling group", "")
+
+
+def test_volumes_say_whether_they_are_encrypted_and_what_made_them() -> None:
+    driver = [{"Key": "ebs.csi.aws.com/cluster", "Value": "true"}]
     volumes = [
         {"VolumeId": "vol-1", "Encrypted": True, "KmsKeyId": "arn:key"},
-        {"VolumeId": "vol-2", "Encrypted": False, "Attachments": [{"DeleteOnTermination": True}]},
+        {"VolumeId": "vol-2", "Encrypted": True, "Attachments": [{"DeleteOnTermination": True}]},
+        {"VolumeId": "vol-3", "Encrypted": False, "Attachments": [{"DeleteOnTermination": True}]},
+        {"VolumeId": "vol-4", "Encrypted": True, "Tags": driver},
     ]
-    own, launched = read(VOLUME, {"ec2.describe_volumes": {"Volumes": volumes}}).found
-    assert (own.resource.props["encrypted"], own.resource.props["kmsKeyId"], own.made_by_aws) == (True, "arn:key", "")
-    assert (launched.resource.props["encrypted"], launched.made_by_aws) == (False, "volume of an instance")
+    found = read(VOLUME, {"ec2.describe_volumes": {"Volumes": volumes}}).found
+    assert found[0].resource.props["kmsKeyId"] == "arn:key"
+    assert [one.resource.props["encrypted"] for one in found] == [True, True, False, True]
+    assert [one.made_by_aws for one in found] == ["", "volume of an instance", "", "volume of a cluster"]
 
 
 def test_every_region_has_an_answer_on_encryption_by_default() -> None:

@@ -44,10 +44,15 @@ def test_groups_are_read_with_their_rules_and_that_of_a_cluster_is_known() -> No
     assert (own.made_by_aws, of_eks.made_by_aws) == ("", "EKS cluster security group")
 
 
-def test_the_default_group_is_aws_own_as_long_as_it_holds_its_rules_only() -> None:
+def test_the_default_group_of_the_default_network_is_aws_own_while_it_holds_its_rules_only() -> None:
+    def owner(is_default: bool, *rules: dict[str, Any]) -> str:
+        vpcs = {"ec2.describe_vpcs": {"Vpcs": [{"VpcId": "vpc-1", "IsDefault": is_default}]}}
+        return read(DEFAULT, recorded(*rules) | vpcs).found[0].made_by_aws
+
     own_rules = (rule(1, "sg-3", MEMBERS, ReferencedGroupInfo={"GroupId": "sg-3"}), rule(2, "sg-3", OUT))
-    assert read(DEFAULT, recorded(*own_rules)).found[0].made_by_aws == "default security group"
-    assert read(DEFAULT, recorded(*own_rules, rule(3, "sg-3", OPEN))).found[0].made_by_aws == ""
+    assert owner(True, *own_rules) == "default security group"
+    assert owner(True, *own_rules, rule(3, "sg-3", OPEN)) == ""
+    assert owner(False, *own_rules) == ""
 
 
 def test_a_rule_that_somebody_adds_to_the_group_of_a_cluster_is_nobodys_of_aws() -> None:

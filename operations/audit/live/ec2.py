@@ -52,6 +52,12 @@ KEY = Question(service="ec2", operation="get_ebs_default_kms_key_id", keep=("Kms
 _GROUP_TAG = "aws:autoscaling:groupName"
 """On what an Auto Scaling group launched; nobody else may write tags that begin with ``aws:``."""
 
+_TEMPLATE_TAG = "aws:ec2launchtemplate"
+"""On what was launched from a template: its ``:id`` and ``:version``."""
+
+_CLUSTER_TAG = "ebs.csi.aws.com/cluster"
+"""On volumes that the EBS driver of a cluster made."""
+
 _NODE_GROUPS = "AWSServiceRoleForAmazonEKSNodegroup"
 """The role with which EKS copies the launch template of a managed node group."""
 
@@ -69,7 +75,9 @@ def _instance(region: Region, one: Mapping[str, Any]) -> Live:
     return Live(
         id=one["InstanceId"],
         name=tagged.get("Name", ""),
-        made_by_aws="instance of an Auto Scaling group" if _GROUP_TAG in tagged else "",
+        made_by_aws="instance of an Auto Scaling group"
+        if _GROUP_TAG in tagged and _is_as_launched(region, one)
+        else "",
         props={
             **given(ami=one.get("ImageId"), instanceType=one.get("InstanceType"), subnetId=one.get("SubnetId")),
             **given(publicIp=one.get("PublicIpAddress"), metadataOptions=_metadata(one)),
@@ -78,6 +86,18 @@ def _instance(region: Region, one: Mapping[str, Any]) -> Live:
             "tags": tagged,
         },
     )
+
+
+def _is_as_launched(region: Region, one: Mapping[str, Any]) -> bool:
+    """Whether nobody changed the metadata options that the machine's launch template gave it."""
+    tagged = tags(one.get("Tags"))
+    template, version = (tagged.get(f"{_TEMPLATE_TAG}:{name}") for name in ("id", "version"))
+    if not template or not version:
+        return True
+    found = region.pages(VERSIONS, LaunchTemplateId=template, Versions=[version])
+    launched = _metadata((found[0].get("LaunchTemplateData") or {}) if found else {}) or {}
+    has = _metadata(one) or {}
+    return all(has.get(name) == value for name, value in launched.items())
 
 
 def launch_configurations(region: Region) -> Iterator[Live]:
@@ -142,14 +162,18 @@ def metadata_defaults(region: Region) -> Iterator[Live]:
 
 
 def volumes(region: Region) -> Iterator[Live]:
-    """Volumes; one that goes with its machine was made when that was launched."""
+    """Volumes; one that goes with its machine was made when that was launched. One without encryption is somebody's
+    omission, whatever made it."""
     for volume in region.pages(VOLUMES):
         tagged = tags(volume.get("Tags"))
-        launched = any(one.get("DeleteOnTermination") for one in volume.get("Attachments") or ())
+        owners = {
+            "volume of an instance": any(one.get("DeleteOnTermination") for one in volume.get("Attachments") or ()),
+            "volume of a cluster": _CLUSTER_TAG in tagged,
+        }
         yield Live(
             id=volume["VolumeId"],
             name=tagged.get("Name", ""),
-            made_by_aws="volume of an instance" if launched else "",
+            made_by_aws=next((name for name, its in owners.items() if its and volume.get("Encrypted")), ""),
             props={
                 **given(kmsKeyId=volume.get("KmsKeyId"), size=volume.get("Size"), type=volume.get("VolumeType")),
                 **given(snapshotId=volume.get("SnapshotId"), availabilityZone=volume.get("AvailabilityZone")),

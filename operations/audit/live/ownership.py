@@ -52,8 +52,8 @@ OWNED: dict[str, Owned] = {
         seen=date(2026, 11, 29),
     ),
     "default security group": Owned(
-        recognised="the group's name is default, and it holds only rules without tags that let in the group "
-        "itself or let out everything",
+        recognised="the default group of the default VPC that holds only rules without tags that let in the "
+        "group itself or let out everything; of every VPC such rules in that group",
         page="https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
         seen=date(2026, 11, 29),
     ),
@@ -73,7 +73,7 @@ OWNED: dict[str, Owned] = {
         seen=date(2026, 11, 29),
     ),
     "instance of an Auto Scaling group": Owned(
-        recognised="the tag aws:autoscaling:groupName",
+        recognised="the tag aws:autoscaling:groupName, and the metadata options of its launch template",
         page="https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html",
         seen=date(2026, 11, 29),
     ),
@@ -137,8 +137,13 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html",
         seen=date(2026, 11, 29),
     ),
+    "volume of a cluster": Owned(
+        recognised="the tag ebs.csi.aws.com/cluster, and encrypted",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/ebs-csi.html",
+        seen=date(2026, 11, 29),
+    ),
     "volume of an instance": Owned(
-        recognised="an attachment with DeleteOnTermination true",
+        recognised="an attachment with DeleteOnTermination true, and encrypted",
         page="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/preserving-volumes-on-termination.html",
         seen=date(2026, 11, 29),
     ),

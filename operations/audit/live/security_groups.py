@@ -7,6 +7,7 @@ from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
 from operations.audit.live.tags import tags
+from operations.audit.live.vpc import VPCS
 from operations.audit.live.words import arn, given
 
 GROUPS = Question(service="ec2", operation="describe_security_groups", keep=("SecurityGroups",), items="SecurityGroups")
@@ -26,11 +27,14 @@ def groups(region: Region) -> Iterator[Live]:
 
 
 def default_groups(region: Region) -> Iterator[Live]:
-    """The group that AWS makes with each VPC: its own as long as it holds no other rules than AWS's."""
+    """The group that AWS makes with each VPC. In the default VPC it is AWS's own while it holds AWS's rules only; who
+    makes a VPC is asked to empty its group."""
+    default = {vpc["VpcId"] for vpc in region.pages(VPCS) if vpc.get("IsDefault")}
     for group in region.pages(GROUPS):
         if group["GroupName"] == "default":
             untouched = all(_from_aws(rule) for rule in _rules_of(region, group["GroupId"]))
-            yield _group(region, group, "default security group" if untouched else "")
+            ours = group.get("VpcId") not in default
+            yield _group(region, group, "default security group" if untouched and not ours else "")
 
 
 def _group(region: Region, group: Mapping[str, Any], made_by_aws: str) -> Live:
