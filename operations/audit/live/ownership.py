@@ -59,7 +59,7 @@ OWNED: dict[str, Owned] = {
     ),
     "default subnet": Owned(
         recognised="DefaultForAz is true",
-        page="https://docs.aws.amazon.com/vpc/latest/userguide/default-subnet.html",
+        page="https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html",
         seen=date(2026, 11, 29),
     ),
     "first records of a zone": Owned(
@@ -113,7 +113,7 @@ OWNED: dict[str, Owned] = {
     ),
     "pod identity of an add-on": Owned(
         recognised="OwnerArn is that of an add-on",
-        page="https://docs.aws.amazon.com/eks/latest/userguide/add-ons-iam.html",
+        page="https://docs.aws.amazon.com/eks/latest/APIReference/API_PodIdentityAssociation.html",
         seen=date(2026, 11, 29),
     ),
     "propagated route": Owned(
@@ -129,7 +129,7 @@ OWNED: dict[str, Owned] = {
     ),
     "requester-managed endpoint": Owned(
         recognised="RequesterManaged is true",
-        page="https://docs.aws.amazon.com/vpc/latest/privatelink/concepts.html",
+        page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html",
         seen=date(2026, 11, 29),
     ),
     "root user": Owned(
