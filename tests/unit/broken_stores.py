@@ -400,6 +400,19 @@ MUTATIONS = (
         change=setting("serviceRegion", ABROAD),
     ),
     Mutation(
+        sees="RET-02 can_forget_a_person",
+        stack=CELL,
+        type="aws:dynamodb/table:Table",
+        name="subject-keys",
+    ),
+    Mutation(
+        sees="ROPA-01 belongs_to_an_activity",
+        stack=CELL,
+        type=SECRET,
+        change=lambda props: (props.pop("tags"), props.pop("tagsAll")),
+        also=frozenset({"ROPA-01 has_an_accountable_owner"}),
+    ),
+    Mutation(
         sees="RES-11 set_leads_into_one_jurisdiction",
         stack=CELL,
         type="aws:route53/record:Record",

@@ -1,8 +1,14 @@
 from marks import EU, QUIET, forcing_tls
-from pulumi_aws import dynamodb, kinesis, rds, route53
+from pulumi_aws import backup, dynamodb, kinesis, kms, rds, route53, ssm
+
+PERSONAL = {**EU, "payment-cell:data-class": "personal"}
+LONELY = {**PERSONAL, "payment-cell:cell": "lonely"}
+"""Of a cell that has no table of subjects' keys."""
 
 
 def declare() -> None:
+    ssm.Parameter("ropa-01-bad", type="String", value="x", tags=PERSONAL)
+    _vault()
     zone = route53.Zone("res-11", name="example.com", tags=EU)
     for name, region in (("bad", "us-east-1"), ("good", "eu-central-1")):
         route53.Record(
@@ -41,3 +47,12 @@ def declare() -> None:
             replicas=[{"region_name": region}],
             tags=EU,
         )
+
+
+def _vault() -> None:
+    """Whole but for the keys of its subjects."""
+    key = kms.Key("ret-02", enable_key_rotation=True, deletion_window_in_days=30, tags=LONELY)
+    vault = backup.Vault("ret-02-bad", region="eu-west-1", kms_key_arn=key.arn, tags=LONELY)
+    backup.VaultLockConfiguration(
+        "ret-02", region="eu-west-1", backup_vault_name=vault.name, min_retention_days=1, max_retention_days=31
+    )
