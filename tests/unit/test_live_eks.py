@@ -113,3 +113,11 @@ def test_nodes_and_pod_identities_are_read_and_that_of_an_add_on_is_known() -> N
     assert (group.identity, group.resource.props["launchTemplate"]["id"]) == (("cell:system",), "lt-1")
     found = read("aws:eks/podIdentityAssociation:PodIdentityAssociation", recorded() | more).found
     assert {one.identity[0]: one.made_by_aws for one in found} == {"a-1": "", "a-2": "pod identity of an add-on"}
+
+
+def test_what_is_deleted_while_it_is_read_is_left_out() -> None:
+    gone = Refusal("ResourceNotFoundException")
+    assert read(CLUSTER, recorded() | {"eks.describe_cluster": gone}).populations[0].listed == 0
+    assert read(ASSOCIATION, recorded() | {"eks.describe_cluster": gone}).populations[0].listed == 0
+    assert read(ADDON, recorded() | {"eks.list_addons": gone}).populations[0].listed == 0
+    assert read(ENTRY, recorded() | {"eks.describe_access_entry": gone}).populations[0].listed == 0

@@ -92,3 +92,8 @@ def test_logging_that_cannot_be_listed_is_not_taken_for_none() -> None:
     stack = Stack(linked(account.found), account.unobserved)
     found = {one.clause: one.verdict.status for one in answers(control("NET-06"), stack, live=True)}
     assert found["acl_is_logged"] is Status.NOT_OBSERVED
+
+
+def test_an_acl_that_is_deleted_while_it_is_read_is_left_out() -> None:
+    gone = {"wafv2.get_web_acl": Refusal("WAFNonexistentItemException")}
+    assert read(ACL, recorded() | gone).populations[0].listed == 0

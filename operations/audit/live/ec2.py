@@ -39,6 +39,7 @@ VERSIONS = Question(
         )
     ),
     items="LaunchTemplateVersions",
+    absent=frozenset({"InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.VersionNotFound"}),
 )
 DEFAULTS = Question(
     service="ec2",

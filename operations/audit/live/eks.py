@@ -8,58 +8,50 @@ from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
 from operations.audit.live.words import given
 
+_GONE = frozenset({"ResourceNotFoundException"})
+"""What is deleted while it is being read is no longer there, and that is all."""
+
 
 def _list(operation: str, member: str) -> Question:
-    return Question(service="eks", operation=operation, keep=(member,), items=member)
+    return Question(service="eks", operation=operation, keep=(member,), items=member, absent=_GONE)
+
+
+def _described(operation: str, member: str, names: str) -> Question:
+    keep = tuple(f"{member}.{name}" for name in names.split())
+    return Question(service="eks", operation=operation, keep=keep, absent=_GONE)
 
 
 CLUSTERS = _list("list_clusters", "clusters")
-CLUSTER = Question(
-    service="eks",
-    operation="describe_cluster",
-    keep=tuple(
-        f"cluster.{name}"
-        for name in (
-            *("name", "arn", "version", "roleArn", "status", "resourcesVpcConfig", "logging", "encryptionConfig"),
-            *("accessConfig", "tags", "deletionProtection"),
-        )
-    ),
+CLUSTER = _described(
+    "describe_cluster",
+    "cluster",
+    "name arn version roleArn status resourcesVpcConfig logging encryptionConfig accessConfig tags deletionProtection",
 )
 ADDONS = _list("list_addons", "addons")
-ADDON = Question(
-    service="eks",
-    operation="describe_addon",
-    keep=tuple(
-        f"addon.{name}" for name in ("addonName", "addonVersion", "addonArn", "status", "configurationValues", "tags")
-    ),
+ADDON = _described(
+    "describe_addon",
+    "addon",
+    "addonName addonVersion addonArn status configurationValues tags",
 )
 ENTRIES = _list("list_access_entries", "accessEntries")
-ENTRY = Question(
-    service="eks",
-    operation="describe_access_entry",
-    keep=tuple(
-        f"accessEntry.{name}"
-        for name in ("principalArn", "accessEntryArn", "kubernetesGroups", "username", "type", "tags")
-    ),
+ENTRY = _described(
+    "describe_access_entry",
+    "accessEntry",
+    "principalArn accessEntryArn kubernetesGroups username type tags",
 )
 POLICIES = _list("list_associated_access_policies", "associatedAccessPolicies")
 NODE_GROUPS = _list("list_nodegroups", "nodegroups")
-NODE_GROUP = Question(
-    service="eks",
-    operation="describe_nodegroup",
-    keep=tuple(
-        f"nodegroup.{name}"
-        for name in (
-            *("nodegroupArn", "version", "releaseVersion", "status", "capacityType", "instanceTypes", "subnets"),
-            *("amiType", "nodeRole", "scalingConfig", "launchTemplate", "tags"),
-        )
-    ),
+NODE_GROUP = _described(
+    "describe_nodegroup",
+    "nodegroup",
+    "nodegroupArn version releaseVersion status capacityType instanceTypes subnets"
+    " amiType nodeRole scalingConfig launchTemplate tags",
 )
 IDENTITIES = _list("list_pod_identity_associations", "associations")
-IDENTITY = Question(
-    service="eks",
-    operation="describe_pod_identity_association",
-    keep=tuple(f"association.{name}" for name in ("namespace", "serviceAccount", "roleArn", "associationArn", "tags")),
+IDENTITY = _described(
+    "describe_pod_identity_association",
+    "association",
+    "namespace serviceAccount roleArn associationArn tags",
 )
 
 _OF_PEOPLE = "STANDARD"
@@ -68,8 +60,7 @@ _OF_PEOPLE = "STANDARD"
 
 def clusters(region: Region) -> Iterator[Live]:
     """Clusters of this account; connected ones of elsewhere are none of EKS's own."""
-    for name in region.pages(CLUSTERS):
-        cluster = (region.ask(CLUSTER, name=name) or {})["cluster"]
+    for name, cluster in _clusters(region):
         network = cluster.get("resourcesVpcConfig") or {}
         logs = (cluster.get("logging") or {}).get("clusterLogging") or ()
         yield Live(
@@ -95,11 +86,20 @@ def clusters(region: Region) -> Iterator[Live]:
         )
 
 
+def _clusters(region: Region) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in region.pages(CLUSTERS):
+        if answer := region.ask(CLUSTER, name=name):
+            yield name, answer["cluster"]
+
+
 def addons(region: Region) -> Iterator[Live]:
     """Add-ons of all clusters."""
     for cluster in region.pages(CLUSTERS):
         for name in region.pages(ADDONS, clusterName=cluster):
-            addon = (region.ask(ADDON, clusterName=cluster, addonName=name) or {})["addon"]
+            answer = region.ask(ADDON, clusterName=cluster, addonName=name)
+            if answer is None:
+                continue
+            addon = answer["addon"]
             yield Live(
                 id=f"{cluster}:{name}",
                 props={
@@ -115,7 +115,10 @@ def addons(region: Region) -> Iterator[Live]:
 def access_entries(region: Region) -> Iterator[Live]:
     """Who may enter a cluster; EKS makes the entries of its managed nodes."""
     for cluster, principal in _entries(region):
-        entry = (region.ask(ENTRY, clusterName=cluster, principalArn=principal) or {})["accessEntry"]
+        answer = region.ask(ENTRY, clusterName=cluster, principalArn=principal)
+        if answer is None:
+            continue
+        entry = answer["accessEntry"]
         kind = entry.get("type", _OF_PEOPLE)
         yield Live(
             id=f"{cluster}:{principal}",
@@ -151,7 +154,10 @@ def node_groups(region: Region) -> Iterator[Live]:
     """Managed node groups of all clusters."""
     for cluster in region.pages(CLUSTERS):
         for name in region.pages(NODE_GROUPS, clusterName=cluster):
-            group = (region.ask(NODE_GROUP, clusterName=cluster, nodegroupName=name) or {})["nodegroup"]
+            answer = region.ask(NODE_GROUP, clusterName=cluster, nodegroupName=name)
+            if answer is None:
+                continue
+            group = answer["nodegroup"]
             yield Live(
                 id=f"{cluster}:{name}",
                 props={
@@ -174,7 +180,10 @@ def pod_identities(region: Region) -> Iterator[Live]:
     for cluster in region.pages(CLUSTERS):
         for one in region.pages(IDENTITIES, clusterName=cluster):
             association_id = one["associationId"]
-            found = (region.ask(IDENTITY, clusterName=cluster, associationId=association_id) or {})["association"]
+            answer = region.ask(IDENTITY, clusterName=cluster, associationId=association_id)
+            if answer is None:
+                continue
+            found = answer["association"]
             yield Live(
                 id=association_id,
                 name=f"{found['namespace']}/{found['serviceAccount']}",
@@ -192,8 +201,7 @@ def pod_identities(region: Region) -> Iterator[Live]:
 
 def _entries(region: Region) -> Iterator[tuple[str, str]]:
     """(cluster, principal). A cluster in mode CONFIG_MAP has none, and AWS refuses to list them."""
-    for cluster in region.pages(CLUSTERS):
-        described = (region.ask(CLUSTER, name=cluster) or {})["cluster"]
+    for cluster, described in _clusters(region):
         if (described.get("accessConfig") or {}).get("authenticationMode") != "CONFIG_MAP":
             for principal in region.pages(ENTRIES, clusterName=cluster):
                 yield cluster, principal

@@ -10,6 +10,13 @@ from operations.audit.live.tags import tags
 from operations.audit.live.words import camel, given
 from policies.resources import NotObservedError
 
+_GONE = {
+    "describe_listeners": frozenset({"LoadBalancerNotFound"}),
+    "describe_rules": frozenset({"ListenerNotFound"}),
+    "describe_target_health": frozenset({"TargetGroupNotFound"}),
+}
+"""Where a list is asked of what may be deleted in the meantime."""
+
 
 def _question(operation: str, action: str, member: str, *names: str) -> Question:
     keep = tuple(f"{member}.{name}" for name in names) or (member,)
@@ -19,6 +26,7 @@ def _question(operation: str, action: str, member: str, *names: str) -> Question
         keep=keep,
         items=member,
         action=f"elasticloadbalancing:{action}",
+        absent=_GONE.get(operation, frozenset()),
     )
 
 

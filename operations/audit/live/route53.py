@@ -15,6 +15,7 @@ RECORDS = Question(
     operation="list_resource_record_sets",
     keep=("ResourceRecordSets",),
     items="ResourceRecordSets",
+    absent=frozenset({"NoSuchHostedZone"}),
 )
 CHECKS = Question(service="route53", operation="list_health_checks", keep=("HealthChecks",), items="HealthChecks")
 TAGS = Question(service="route53", operation="list_tags_for_resource", keep=("ResourceTagSet.Tags",))

@@ -18,6 +18,9 @@ _MAX_PAGES = 1_000
 _EDGE = "us-east-1"
 """Where WAF keeps the ACLs of CloudFront (https://docs.aws.amazon.com/waf/latest/developerguide/waf-chapter.html)."""
 
+_GONE = frozenset({"WAFNonexistentItemException"})
+"""What is deleted while it is being read is no longer there, and that is all."""
+
 ACLS = Question(service="wafv2", operation="list_web_acls", keep=("NextMarker", "WebACLs"), action="wafv2:ListWebACLs")
 _RULE = tuple(
     f"WebACL.Rules.{name}"
@@ -34,12 +37,14 @@ ACL = Question(
     service="wafv2",
     operation="get_web_acl",
     keep=("WebACL.Capacity", "WebACL.DefaultAction", "WebACL.ManagedByFirewallManager", *_RULE),
+    absent=_GONE,
     action="wafv2:GetWebACL",
 )
 RESOURCES = Question(
     service="wafv2",
     operation="list_resources_for_web_acl",
     keep=("ResourceArns",),
+    absent=_GONE,
     action="wafv2:ListResourcesForWebACL",
 )
 LOGGING = Question(
@@ -65,7 +70,10 @@ _GUARDED = (
 def acls(region: Region) -> Iterator[Live]:
     """ACLs with their rules, of the region and, where AWS keeps these, of CloudFront."""
     for scope, one in _acls(region):
-        acl = (region.ask(ACL, Name=one["Name"], Scope=scope, Id=one["Id"]) or {})["WebACL"]
+        answer = region.ask(ACL, Name=one["Name"], Scope=scope, Id=one["Id"])
+        if answer is None:
+            continue
+        acl = answer["WebACL"]
         yield Live(
             id=one["Id"],
             name=one["Name"],
