@@ -18,6 +18,14 @@ READERS: dict[str, "Reader"] = {}
 """Pulumi type -> its reader; filled when the modules of this package are imported."""
 
 READ_AS: dict[str, str] = {
+    "aws:alb/listener:Listener": "aws:lb/listener:Listener",
+    "aws:alb/listenerRule:ListenerRule": "aws:lb/listenerRule:ListenerRule",
+    "aws:alb/loadBalancer:LoadBalancer": "aws:lb/loadBalancer:LoadBalancer",
+    "aws:alb/targetGroup:TargetGroup": "aws:lb/targetGroup:TargetGroup",
+    "aws:alb/targetGroupAttachment:TargetGroupAttachment": "aws:lb/targetGroupAttachment:TargetGroupAttachment",
+    "aws:ec2/defaultRouteTable:DefaultRouteTable": "aws:ec2/routeTable:RouteTable",
+    "aws:ec2/defaultSubnet:DefaultSubnet": "aws:ec2/subnet:Subnet",
+    "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy": "aws:ec2/vpcEndpoint:VpcEndpoint",
     "aws:kms/keyPolicy:KeyPolicy": "aws:kms/key:Key",
 }
 """Types that only declare, in another way, what another type shows live, by name."""

@@ -205,15 +205,15 @@ class Region:
                 answer = kept(question, raw)
             except ClientError as error:
                 code = str(error.response.get("Error", {}).get("Code", ""))
-                call = self._recorder.add(**about, page=page, **_meta(error.response), error=code, answer={})
+                call = self._recorder.add(**about, page=page, **meta(error.response), error=code, answer={})
                 if code in question.absent:
                     yield None, call.number
                     return
                 raise NotObservedError(f"{question.name}: {code or 'refused'}") from None
             except (BotoCoreError, TooLarge) as error:
-                self._recorder.add(**about, page=page, **_meta({}), error=type(error).__name__, answer={})
+                self._recorder.add(**about, page=page, **meta({}), error=type(error).__name__, answer={})
                 raise NotObservedError(f"{question.name}: {error}") from None
-            yield answer, self._recorder.add(**about, page=page, **_meta(raw), error="", answer=answer).number
+            yield answer, self._recorder.add(**about, page=page, **meta(raw), error="", answer=answer).number
         raise NotObservedError(f"{question.name}: more than {MAX_PAGES:,} pages")
 
     def _made(self, service: str) -> Any:
@@ -230,7 +230,8 @@ def _method(client: Any, question: Question) -> Callable[..., Any]:
     return getattr(client, question.operation)  # type: ignore[no-any-return]
 
 
-def _meta(response: Mapping[str, Any]) -> dict[str, Any]:
+def meta(response: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record says of an answer's arrival, from botocore's ``ResponseMetadata``."""
     about = response.get("ResponseMetadata", {})
     headers = about.get("HTTPHeaders", {})
     now = datetime.now(UTC)
