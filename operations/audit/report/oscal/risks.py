@@ -1,0 +1,148 @@
+"""What may be wrong: open failures, accepted ones with their deadline, and what nobody could see."""
+
+from operations.audit.report.oscal.common import (
+    NAMESPACE,
+    Document,
+    hostile,
+    props,
+    stable_uuid,
+    words,
+)
+from operations.audit.report.oscal.observations import Alike, alike, origin, unlisted, unlisted_uuid
+from operations.audit.result import AcceptedException, Audit, Population
+from policies.control import Status
+
+_UNSEEN = {
+    Status.UNDETERMINED: "The value is not known, so that nobody knows whether this holds.",
+    Status.NOT_OBSERVED: "The question could not be asked, so that nobody knows whether this holds.",
+}
+
+
+def risk_uuid(audit: Audit, group: Alike) -> str | None:
+    """The risk that a group of answers belongs to: its exception's, its clause's, or none for a pass."""
+    if group.status is Status.FAIL and group.exception in {one.id for one in audit.exceptions}:
+        return exception_uuid(group.exception)
+    if group.status is Status.FAIL or group.status in _UNSEEN:
+        return stable_uuid("risk", _scope(audit), group.control, group.clause, group.status)
+    return None
+
+
+def exception_uuid(exception: str) -> str:
+    return stable_uuid("risk", "exception", exception)
+
+
+def risks(audit: Audit) -> list[Document]:
+    """A risk an exception, a clause that fails, a clause that nobody could see, and a population that is unknown."""
+    found = {exception_uuid(one.id): _accepted(audit, one) for one in audit.exceptions}
+    for group in alike(audit):
+        uuid = risk_uuid(audit, group)
+        if uuid is None:
+            continue
+        if uuid not in found:
+            found[uuid] = _failing(audit, uuid, group) if group.status is Status.FAIL else _unseen(audit, uuid, group)
+        found[uuid].setdefault("related-observations", []).append({"observation-uuid": group.uuid(audit)})
+    return [*found.values(), *(_unlisted(audit, population) for population in unlisted(audit))]
+
+
+def _scope(audit: Audit) -> str:
+    return ",".join(audit.scope.stacks or audit.scope.accounts)
+
+
+def _characterized(audit: Audit, control: str) -> list[Document]:
+    severity = {"name": "severity", "system": NAMESPACE, "value": audit.control(control).severity}
+    return [{"origin": origin(audit), "facets": [severity]}]
+
+
+def _failing(audit: Audit, uuid: str, group: Alike) -> Document:
+    entry = audit.control(group.control)
+    return {
+        "uuid": uuid,
+        "title": words(f"{group.control} {group.clause} fails"),
+        "description": words(entry.title),
+        "statement": words(entry.risk),
+        "props": props({"control": group.control, "clause": group.clause}),
+        "status": "open",
+        "origins": [origin(audit)],
+        "characterizations": _characterized(audit, group.control),
+        "remediations": [
+            {
+                "uuid": stable_uuid("remediation", uuid),
+                "lifecycle": "recommendation",
+                "title": words(f"Remediation of {group.control}"),
+                "description": words(entry.remediation),
+            }
+        ],
+    }
+
+
+def _unseen(audit: Audit, uuid: str, group: Alike) -> Document:
+    return {
+        "uuid": uuid,
+        "title": words(f"{group.control} {group.clause} is {group.status}"),
+        "description": _UNSEEN[group.status],
+        "statement": words(audit.control(group.control).risk),
+        "props": props({"control": group.control, "clause": group.clause, "answer": group.status}),
+        "status": "open",
+        "origins": [origin(audit)],
+        "characterizations": _characterized(audit, group.control),
+    }
+
+
+def _unlisted(audit: Audit, population: Population) -> Document:
+    observed = unlisted_uuid(audit, population)
+    return {
+        "uuid": stable_uuid("risk", observed),
+        "title": f"Not listed: {hostile(population.type)} in {hostile(population.region or 'no region')}",
+        "description": "The list call did not answer: resources of this type may exist that no clause was asked of.",
+        "statement": f"{hostile(population.source)}: {hostile(population.reason)}",
+        "status": "open",
+        "origins": [origin(audit)],
+        "related-observations": [{"observation-uuid": observed}],
+    }
+
+
+def _accepted(audit: Audit, exception: AcceptedException) -> Document:
+    uuid = exception_uuid(exception.id)
+    return {
+        "uuid": uuid,
+        "title": f"{hostile(exception.control)} fails and is accepted: {hostile(exception.id)}",
+        "description": hostile(exception.reason),
+        "statement": words(audit.control(exception.control).risk),
+        "props": props(
+            {
+                "exception": exception.id,
+                "control": exception.control,
+                "resource": exception.resource,
+                "requester": exception.requester,
+                "ticket": exception.ticket,
+                "granted": exception.granted,
+                "renewal": str(exception.renewal),
+                "emergency": "yes" if exception.emergency else "no",
+                "exception-sha256": exception.digest,
+            }
+        ),
+        "status": "deviation-approved",
+        "origins": [origin(audit)],
+        "characterizations": _characterized(audit, exception.control),
+        "mitigating-factors": [
+            {"uuid": stable_uuid("mitigation", uuid), "description": hostile(exception.compensating_control)}
+        ],
+        "deadline": exception.expires,
+        **({"risk-log": {"entries": _approvals(exception)}} if exception.approvals else {}),
+    }
+
+
+def _approvals(exception: AcceptedException) -> list[Document]:
+    return [
+        {
+            "uuid": stable_uuid("approval", exception.id, str(number), one.approver, one.signed),
+            "title": f"Approved by {hostile(one.approver)}",
+            "start": one.signed,
+            "props": [
+                {"name": "type", "value": "dr-approved"},
+                *props({"approver": one.approver, "role": one.role, "key-sha256": one.key}),
+            ],
+            "status-change": "deviation-approved",
+        }
+        for number, one in enumerate(exception.approvals)
+    ]
