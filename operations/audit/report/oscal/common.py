@@ -134,10 +134,11 @@ class Cell:
 
 
 def cells(audit: Audit) -> tuple[Cell, ...]:
-    """The stacks of an audit; its accounts where there is no stack."""
+    """The stacks of an audit; its accounts where there is no stack; what was declared where there is neither."""
     if audit.scope.stacks:
         return tuple(Cell(stack, stack=stack) for stack in audit.scope.stacks)
-    return tuple(Cell(f"account-{account}", account=account) for account in audit.scope.accounts)
+    accounts = tuple(Cell(f"account-{account}", account=account) for account in audit.scope.accounts)
+    return accounts or (Cell("declarations"),)
 
 
 def cell_component(cell: Cell) -> Document:
@@ -159,6 +160,12 @@ def asked(audit: Audit) -> tuple[ControlEntry, ...]:
 def clauses(entry: ControlEntry) -> Mapping[str, str]:
     """Name -> question of each clause. Clauses of one name ask the same of several types."""
     return {clause.name: clause.question for clause in reversed(entry.clauses)}
+
+
+def may_be_asked(entry: ControlEntry, place: Place, name: str) -> bool:
+    """Whether a place can show what the clauses of a name ask."""
+    named = [clause for clause in entry.clauses if clause.name == name]
+    return any(not (clause.not_live if place is Place.LIVE else clause.not_declared) for clause in named)
 
 
 def statement_id(control: str, clause: str = "") -> str:

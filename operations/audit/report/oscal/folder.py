@@ -55,9 +55,9 @@ def read_counts(folder: Path) -> Mapping[Status, int]:
     counted: Counter[Status] = Counter()
     for result in document["results"]:
         for observation in result.get("observations", []):
-            named = {one["name"]: one["value"] for one in observation.get("props", []) if one.get("ns")}
-            if ANSWER in named:
-                counted[Status(named[ANSWER])] += len(observation["subjects"])
+            for one in observation.get("props", []):
+                if (one.get("ns"), one["name"]) == (common.NAMESPACE, ANSWER):
+                    counted[Status(one["value"])] += len(observation["subjects"])
     return {status: counted[status] for status in Status}
 
 

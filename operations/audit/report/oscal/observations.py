@@ -10,8 +10,8 @@ from operations.audit.report.oscal.common import (
     clauses,
     filled,
     hostile,
+    may_be_asked,
     method,
-    objective_id,
     prop,
     props,
     stable_uuid,
@@ -19,7 +19,16 @@ from operations.audit.report.oscal.common import (
     tool_uuid,
     words,
 )
-from operations.audit.result import Answer, Audit, Place, Population, Reconciled, ResourceRef
+from operations.audit.result import (
+    AcceptedException,
+    Answer,
+    Audit,
+    ControlEntry,
+    Place,
+    Population,
+    Reconciled,
+    ResourceRef,
+)
 from policies.control import Status
 
 ANSWER = "answer"
@@ -35,24 +44,42 @@ class Alike:
     status: Status
     reconciled: Reconciled
     places: tuple[tuple[Place, Status], ...]
-    exception: str
+    exception: AcceptedException | None
     answers: tuple[Answer, ...]
 
     def uuid(self, audit: Audit) -> str:
         said = (f"{place}: {status}" for place, status in self.places)
-        key = (self.control, self.clause, self.status, self.reconciled, self.exception, *said)
+        accepted = exception_uuid(self.exception) if self.exception else ""
+        key = (self.control, self.clause, self.status, self.reconciled, accepted, *said)
         return stable_uuid("observation", audit.id, *key)
+
+
+_Key = tuple[str, str, Status, Reconciled, tuple[tuple[Place, Status], ...], AcceptedException | None]
+
+
+def exception_uuid(exception: AcceptedException) -> str:
+    """Of the risk that an exception accepts, the same after a renewal. Two stacks may both have an EX-1."""
+    return stable_uuid("risk", "exception", exception.id, exception.control, exception.resource)
+
+
+def _accepting(audit: Audit, answer: Answer) -> AcceptedException | None:
+    """The exception that accepts a failure: of several with its id the one that names the resource."""
+    if not answer.exception or answer.status is not Status.FAIL:
+        return None
+    named = [one for one in audit.exceptions if (one.id, one.control) == (answer.exception, answer.control)]
+    own = [one for one in named if one.resource in (answer.resource.urn, answer.resource.id)]
+    return next(iter(own or named), None)
 
 
 def alike(audit: Audit) -> tuple[Alike, ...]:
     """Every answer, with those like it. Raises ValueError for an answer to what the catalogue does not ask."""
     known = {entry.id: clauses(entry) for entry in audit.controls}
-    found: dict[tuple[str, str, Status, Reconciled, tuple[tuple[Place, Status], ...], str], list[Answer]] = {}
+    found: dict[_Key, list[Answer]] = {}
     for one in audit.answers:
         if one.clause not in known.get(one.control, ()):
             raise ValueError(f"{one.control}: {one.clause}: answered, and no clause of the audit's catalogue")
         said = tuple((observed.place, observed.status) for observed in one.observed)
-        key = (one.control, one.clause, one.status, one.reconciled, said, one.exception)
+        key = (one.control, one.clause, one.status, one.reconciled, said, _accepting(audit, one))
         found.setdefault(key, []).append(one)
     return tuple(Alike(*key, answers=tuple(answers)) for key, answers in found.items())
 
@@ -71,7 +98,7 @@ def observation(audit: Audit, group: Alike) -> Document:
                     "clause": group.clause,
                     ANSWER: group.status,
                     "reconciled": group.reconciled,
-                    "exception": group.exception,
+                    "exception": group.exception.id if group.exception else "",
                     **{f"answer-{place}": status for place, status in group.places},
                 }
             ),
@@ -104,25 +131,35 @@ def inventory(answers: Iterable[Answer]) -> list[Document]:
 def unanswered(audit: Audit) -> list[Document]:
     """An observation without subjects for each clause that no resource answered."""
     answered = {(answer.control, answer.clause) for answer in audit.answers}
-    asked_for = [(entry.id, name) for entry in asked(audit) for name in sorted(clauses(entry))]
-    silent = len(unlisted(audit))
-    doubt = f" {silent} lists of resources did not answer, so that there may be some." if silent else ""
     return [
-        {
-            "uuid": stable_uuid("unanswered", audit.id, control, name),
-            "title": words(f"{control} {name}: no resource"),
-            "description": "Zero rows: the audit found no resource that this is asked of. It is not applicable, and no "
-            "finding is drawn from it.",
-            "props": props({"control": control, "clause": name, "rows": "0", "objective": objective_id(control, name)}),
-            "methods": sorted({method(place) for place in audit.scope.places}) or ["EXAMINE"],
-            "types": ["control-objective"],
-            "origins": [origin(audit, audit.scope.places)],
-            "collected": audit.ended,
-            "remarks": f"Not applicable for want of resources.{doubt}",
-        }
-        for control, name in asked_for
-        if (control, name) not in answered
+        _zero_rows(audit, entry, name)
+        for entry in asked(audit)
+        for name in sorted(clauses(entry))
+        if (entry.id, name) not in answered
     ]
+
+
+def _zero_rows(audit: Audit, entry: ControlEntry, name: str) -> Document:
+    where = [place for place in audit.scope.places if may_be_asked(entry, place, name)]
+    if not where:
+        remarks = f"Not asked: none of {', '.join(audit.scope.places)} can show it."
+    elif silent := len(unlisted(audit)):
+        remarks = f"Resources may exist: lists that did not answer: {silent}."
+    else:
+        remarks = "Not applicable: every list answered, and none holds such a resource."
+    return filled(
+        {
+            "uuid": stable_uuid("unanswered", audit.id, entry.id, name),
+            "title": words(f"{entry.id} {name}: no resource"),
+            "description": "Zero rows: the audit has no resource that this was asked of. No finding is drawn from it.",
+            "props": props({"control": entry.id, "clause": name, "rows": "0"}),
+            "methods": sorted({method(place) for place in where}) or ["EXAMINE"],
+            "types": ["control-objective"],
+            "origins": [origin(audit, where)],
+            "collected": audit.ended,
+            "remarks": remarks,
+        }
+    )
 
 
 def unlisted(audit: Audit) -> tuple[Population, ...]:

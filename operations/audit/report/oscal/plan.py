@@ -10,6 +10,7 @@ from operations.audit.report.oscal.common import (
     filled,
     hostile,
     import_system,
+    may_be_asked,
     metadata,
     method,
     places,
@@ -93,9 +94,6 @@ def _not_asked(entry: ControlEntry, name: str) -> str:
 
 
 def _task(audit: Audit, place: Place) -> Document:
-    def is_asked(entry: ControlEntry) -> bool:
-        return any(not (one.not_live if place is Place.LIVE else one.not_declared) for one in entry.clauses)
-
     return filled(
         {
             "uuid": task_uuid(audit, place),
@@ -106,7 +104,7 @@ def _task(audit: Audit, place: Place) -> Document:
             "associated-activities": [
                 {"activity-uuid": _activity_uuid(entry), "subjects": _SUBJECTS}
                 for entry in asked(audit)
-                if is_asked(entry)
+                if any(may_be_asked(entry, place, name) for name in clauses(entry))
             ],
         }
     )

@@ -17,8 +17,8 @@ from operations.audit.report.oscal.common import (
     system_resource,
     words,
 )
-from operations.audit.report.oscal.observations import Alike, alike, inventory, observation, origin
-from operations.audit.report.oscal.risks import exception_uuid, risk_uuid, risks
+from operations.audit.report.oscal.observations import Alike, alike, exception_uuid, inventory, observation, origin
+from operations.audit.report.oscal.risks import risk_uuid, risks
 from operations.audit.result import AcceptedException, Answer, Audit, RefusedException
 from policies.control import Status
 
@@ -57,24 +57,23 @@ def plan_of_action(audit: Audit, version: str) -> Document | None:
 
 
 def _exception(audit: Audit, exception: AcceptedException, failing: list[Alike]) -> Document:
-    observed = [group.uuid(audit) for group in failing if group.exception == exception.id]
+    observed = [group.uuid(audit) for group in failing if group.exception == exception]
     return filled(
         {
-            "uuid": stable_uuid("poam-item", "exception", exception.id),
+            "uuid": stable_uuid("poam-item", exception_uuid(exception)),
             "title": f"{hostile(exception.control)} is accepted until {exception.expires}: {hostile(exception.id)}",
             "description": hostile(exception.reason),
             "props": props({"exception": exception.id, "resource": exception.resource, "deadline": exception.expires}),
             "related-observations": [{"observation-uuid": uuid} for uuid in observed],
-            "related-risks": [{"risk-uuid": exception_uuid(exception.id)}],
+            "related-risks": [{"risk-uuid": exception_uuid(exception)}],
         }
     )
 
 
 def _open(audit: Audit, failing: list[Alike]) -> list[Document]:
-    accepted = {one.id for one in audit.exceptions}
     items: dict[str, Document] = {}
     for group in failing:
-        if group.exception in accepted:
+        if group.exception is not None:
             continue
         for answer in group.answers:
             key = (answer.control, answer.clause, answer.stack, answer.resource.key)

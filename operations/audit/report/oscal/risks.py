@@ -3,13 +3,14 @@
 from operations.audit.report.oscal.common import (
     NAMESPACE,
     Document,
+    filled,
     hostile,
     props,
     stable_uuid,
     words,
 )
-from operations.audit.report.oscal.observations import Alike, alike, origin, unlisted, unlisted_uuid
-from operations.audit.result import AcceptedException, Audit, Population
+from operations.audit.report.oscal.observations import Alike, alike, exception_uuid, origin, unlisted, unlisted_uuid
+from operations.audit.result import AcceptedException, Audit, ControlEntry, Population
 from policies.control import Status
 
 _UNSEEN = {
@@ -20,20 +21,16 @@ _UNSEEN = {
 
 def risk_uuid(audit: Audit, group: Alike) -> str | None:
     """The risk that a group of answers belongs to: its exception's, its clause's, or none for a pass."""
-    if group.status is Status.FAIL and group.exception in {one.id for one in audit.exceptions}:
+    if group.exception is not None:
         return exception_uuid(group.exception)
     if group.status is Status.FAIL or group.status in _UNSEEN:
         return stable_uuid("risk", _scope(audit), group.control, group.clause, group.status)
     return None
 
 
-def exception_uuid(exception: str) -> str:
-    return stable_uuid("risk", "exception", exception)
-
-
 def risks(audit: Audit) -> list[Document]:
     """A risk an exception, a clause that fails, a clause that nobody could see, and a population that is unknown."""
-    found = {exception_uuid(one.id): _accepted(audit, one) for one in audit.exceptions}
+    found = {exception_uuid(one): _accepted(audit, one) for one in audit.exceptions}
     for group in alike(audit):
         uuid = risk_uuid(audit, group)
         if uuid is None:
@@ -48,8 +45,8 @@ def _scope(audit: Audit) -> str:
     return ",".join(audit.scope.stacks or audit.scope.accounts)
 
 
-def _characterized(audit: Audit, control: str) -> list[Document]:
-    severity = {"name": "severity", "system": NAMESPACE, "value": audit.control(control).severity}
+def _characterized(audit: Audit, entry: ControlEntry) -> list[Document]:
+    severity = {"name": "severity", "system": NAMESPACE, "value": entry.severity}
     return [{"origin": origin(audit), "facets": [severity]}]
 
 
@@ -63,7 +60,7 @@ def _failing(audit: Audit, uuid: str, group: Alike) -> Document:
         "props": props({"control": group.control, "clause": group.clause}),
         "status": "open",
         "origins": [origin(audit)],
-        "characterizations": _characterized(audit, group.control),
+        "characterizations": _characterized(audit, entry),
         "remediations": [
             {
                 "uuid": stable_uuid("remediation", uuid),
@@ -76,15 +73,16 @@ def _failing(audit: Audit, uuid: str, group: Alike) -> Document:
 
 
 def _unseen(audit: Audit, uuid: str, group: Alike) -> Document:
+    entry = audit.control(group.control)
     return {
         "uuid": uuid,
         "title": words(f"{group.control} {group.clause} is {group.status}"),
         "description": _UNSEEN[group.status],
-        "statement": words(audit.control(group.control).risk),
+        "statement": words(entry.risk),
         "props": props({"control": group.control, "clause": group.clause, "answer": group.status}),
         "status": "open",
         "origins": [origin(audit)],
-        "characterizations": _characterized(audit, group.control),
+        "characterizations": _characterized(audit, entry),
     }
 
 
@@ -102,12 +100,14 @@ def _unlisted(audit: Audit, population: Population) -> Document:
 
 
 def _accepted(audit: Audit, exception: AcceptedException) -> Document:
-    uuid = exception_uuid(exception.id)
-    return {
+    uuid = exception_uuid(exception)
+    # An audit of some controls still lists the exceptions of the others.
+    entry = next((one for one in audit.controls if one.id == exception.control), None)
+    accepted = {
         "uuid": uuid,
         "title": f"{hostile(exception.control)} fails and is accepted: {hostile(exception.id)}",
         "description": hostile(exception.reason),
-        "statement": words(audit.control(exception.control).risk),
+        "statement": words(entry.risk) if entry else "The control was not asked.",
         "props": props(
             {
                 "exception": exception.id,
@@ -123,19 +123,20 @@ def _accepted(audit: Audit, exception: AcceptedException) -> Document:
         ),
         "status": "deviation-approved",
         "origins": [origin(audit)],
-        "characterizations": _characterized(audit, exception.control),
+        "characterizations": _characterized(audit, entry) if entry else [],
         "mitigating-factors": [
             {"uuid": stable_uuid("mitigation", uuid), "description": hostile(exception.compensating_control)}
         ],
         "deadline": exception.expires,
-        **({"risk-log": {"entries": _approvals(exception)}} if exception.approvals else {}),
+        "risk-log": {"entries": _approvals(exception)} if exception.approvals else None,
     }
+    return filled(accepted)
 
 
 def _approvals(exception: AcceptedException) -> list[Document]:
     return [
         {
-            "uuid": stable_uuid("approval", exception.id, str(number), one.approver, one.signed),
+            "uuid": stable_uuid("approval", exception_uuid(exception), str(number), one.approver, one.signed),
             "title": f"Approved by {hostile(one.approver)}",
             "start": one.signed,
             "props": [
