@@ -35,7 +35,9 @@ def build(name: str, framework: Framework) -> PolicyPack:
     return PolicyPack(
         name=name,
         enforcement_level=EnforcementLevel.MANDATORY,
-        policies=[_policy(control, framework) for control in controls() if control.mapped(framework)],
+        policies=[
+            _policy(control, framework) for control in controls() if control.clauses and control.mapped(framework)
+        ],
     )
 
 

@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 import pytest
-from audit_samples import HOSTILE
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -81,4 +80,3 @@ def test_what_was_there_can_still_be_read() -> None:
     assert csv_cell("=1+1") == "'=1+1"
     assert csv_cell("\tone") == "'\\tone"
     assert markdown("a|b") == "a\\|b"
-    assert [name for name in HOSTILE if terminal(name) == name] != []

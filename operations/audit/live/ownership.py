@@ -20,5 +20,10 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk",
         seen=date(2026, 11, 29),
     ),
+    "root user": Owned(
+        recognised="every account has one",
+        page="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html",
+        seen=date(2026, 11, 29),
+    ),
 }
 """Name -> rule, by name."""

@@ -23,6 +23,11 @@ READ_AS: dict[str, str] = {
 """Types that only declare, in another way, what another type shows live, by name."""
 
 
+def shown_as(type_: str) -> str:
+    """The type that shows live what this type declares."""
+    return READ_AS.get(type_, type_)
+
+
 class LiveProps(Mapping[str, Any]):
     """Properties of a live resource. What could not be read raises ``NotObservedError`` for whoever looks at it."""
 

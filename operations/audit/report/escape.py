@@ -21,7 +21,8 @@ _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
 def terminal(text: str) -> str:
     """One line: each character that acts instead of showing is written as its escape, ESC as ``\\x1b``."""
-    return "".join(_shown(character) for character in text)
+    # What Python calls printable has no such character; nearly all texts are that.
+    return text if text.isprintable() else "".join(_shown(character) for character in text)
 
 
 def csv_cell(text: str) -> str:
