@@ -257,6 +257,7 @@ def test_files_that_count_otherwise_than_the_audit_are_refused(tmp_path: Path, m
     monkeypatch.setattr(folder, "assessment_results", lambda _audit, version: folder_results(less, version))
     with pytest.raises(ValueError, match="the files count"):
         write(audit(), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 folder_results = folder.assessment_results
@@ -268,19 +269,30 @@ def test_an_answer_to_what_nobody_asked_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_pass_is_satisfied_and_says_what_it_shows(tmp_path: Path) -> None:
-    where = written(audit(answers=(answer(Status.PASS, places={Place.STATE: Status.PASS}),)), tmp_path)
+    passed = answer(Status.PASS, places={Place.STATE: Status.PASS})
+    where = written(audit(answers=(passed,), populations=()), tmp_path)
     assert state(where, *CLAUSE) == "satisfied"
     (finding,) = result(where)["findings"]
     assert ours(finding) == {"shows": "design"}
 
 
-def test_a_pass_in_a_live_account_shows_operation(sample: Path) -> None:
-    (finding,) = [one for one in result(sample)["findings"] if "LOG-04" in one["target"]["target-id"]]
+def test_a_pass_in_a_live_account_shows_operation(tmp_path: Path) -> None:
+    (finding,) = result(written(audit(answers=(answer(Status.PASS),), populations=()), tmp_path))["findings"]
     assert ours(finding) == {"shows": "design and operation"}
 
 
+def test_passes_satisfy_nothing_while_a_list_of_their_type_did_not_answer(tmp_path: Path) -> None:
+    where = written(audit(answers=(answer(Status.PASS),)), tmp_path)
+    assert [one.region for one in audit().populations if one.listed is None] == ["eu-central-1"]
+    assert state(where, *CLAUSE) == "not-satisfied"
+    (finding,) = result(where)["findings"]
+    assert finding["target"]["status"]["remarks"] == "Answers: 1 pass. Lists that did not answer: 1."
+    assert len(finding["related-risks"]) == 1
+
+
 def test_an_exception_is_an_approved_risk_with_its_deadline_and_still_not_satisfied(tmp_path: Path) -> None:
-    where = written(audit(answers=(answer(Status.PASS), answer(Status.FAIL, "accepted", exception="EX-1"))), tmp_path)
+    answers = (answer(Status.PASS), answer(Status.FAIL, "accepted", exception="EX-1"))
+    where = written(audit(answers=answers, populations=()), tmp_path)
     assert state(where, *CLAUSE) == "not-satisfied"
     (risk,) = [one for one in result(where)["risks"] if one["status"] == "deviation-approved"]
     assert risk["deadline"] == "2026-12-31T00:00:00+00:00"
@@ -298,7 +310,7 @@ def test_a_failure_under_an_exception_that_is_not_there_stays_open(tmp_path: Pat
 
 @pytest.mark.parametrize("unseen", [Status.NOT_OBSERVED, Status.UNDETERMINED])
 def test_what_was_not_seen_is_an_observation_and_a_risk_and_never_satisfied(tmp_path: Path, unseen: Status) -> None:
-    where = written(audit(answers=(answer(Status.PASS), answer(unseen, "dark"))), tmp_path)
+    where = written(audit(answers=(answer(Status.PASS), answer(unseen, "dark")), populations=()), tmp_path)
     assert state(where, *CLAUSE) == "not-satisfied"
     (finding,) = result(where)["findings"]
     assert finding["target"]["status"]["reason"] == "other"
@@ -390,6 +402,10 @@ def test_a_mapping_has_its_strength_and_claims_no_equality(sample: Path) -> None
     assert claims["LOG-04", "CC7.2"] == ("direct", "subset-of")
     assert claims["KEY-03", "32(1)(a)"] == ("supports", "intersects-with")
     assert {relationship for _, relationship in claims.values()} == {"subset-of", "intersects-with"}
+
+
+def test_files_are_readable_by_their_owner_only(sample: Path) -> None:
+    assert {path.stat().st_mode & 0o777 for path in sample.iterdir()} == {0o600}
 
 
 def test_the_same_audit_gives_the_same_bytes(sample: Path, tmp_path: Path) -> None:

@@ -66,12 +66,14 @@ def _control(audit: Audit, entry: ControlEntry) -> Document:
             "params": [_parameter(name) for name in thresholds],
             "props": [{"name": "label", "value": entry.id}, prop("severity", entry.severity)],
             "parts": [
-                {
-                    "id": statement_id(entry.id),
-                    "name": "statement",
-                    "prose": words(entry.title),
-                    "parts": items + in_force,
-                },
+                filled(
+                    {
+                        "id": statement_id(entry.id),
+                        "name": "statement",
+                        "prose": words(entry.title),
+                        "parts": items + in_force,
+                    }
+                ),
                 {"id": token(f"{entry.id}_risk"), "name": "guidance", "title": "Risk", "prose": words(entry.risk)},
                 {
                     "id": token(f"{entry.id}_fix"),

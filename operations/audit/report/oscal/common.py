@@ -181,10 +181,12 @@ def reviewed(entries: Iterable[ControlEntry]) -> Document:
     """The controls and objectives that plan and results are about."""
     chosen = tuple(entries)
     objectives = [{"objective-id": objective_id(one.id, name)} for one in chosen for name in sorted(clauses(one))]
-    return {
-        "control-selections": [{"include-controls": [{"control-id": token(one.id)} for one in chosen]}],
-        "control-objective-selections": [{"include-objectives": objectives}],
-    }
+    return filled(
+        {
+            "control-selections": [{"include-controls": [{"control-id": token(one.id)} for one in chosen]}],
+            "control-objective-selections": [{"include-objectives": objectives}] if objectives else [],
+        }
+    )
 
 
 def places(audit: Audit) -> tuple[Place, ...]:

@@ -10,6 +10,7 @@ from operations.audit.report.oscal.common import (
     asked,
     cells,
     clauses,
+    filled,
     hostile,
     metadata,
     props,
@@ -63,19 +64,22 @@ def _component(audit: Audit, cell: Cell) -> Document:
 
 
 def _requirement(cell: Cell, entry: ControlEntry, found: Found) -> Document:
-    return {
-        "uuid": stable_uuid("requirement", cell.name, entry.id),
-        "control-id": token(entry.id),
-        "description": words(entry.title),
-        "statements": [
-            {
-                "statement-id": statement_id(entry.id, name),
-                "uuid": stable_uuid("statement", cell.name, entry.id, name),
-                "description": _counted(found.get((entry.id, name), Counter())),
-            }
-            for name in sorted(clauses(entry))
-        ],
-    }
+    statements = [
+        {
+            "statement-id": statement_id(entry.id, name),
+            "uuid": stable_uuid("statement", cell.name, entry.id, name),
+            "description": _counted(found.get((entry.id, name), Counter())),
+        }
+        for name in sorted(clauses(entry))
+    ]
+    return filled(
+        {
+            "uuid": stable_uuid("requirement", cell.name, entry.id),
+            "control-id": token(entry.id),
+            "description": words(entry.title),
+            "statements": statements,
+        }
+    )
 
 
 def _counted(answers: Counter[Status]) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +23,10 @@ from policies.control import Status
 
 
 def write(audit: Audit, folder: Path) -> None:
-    """Writes every document into ``folder``, made where it is missing; the same audit gives the same bytes.
+    """Writes every document into ``folder``, made where it is missing, readable by the owner only; the same audit gives
+    the same bytes. Nothing of an earlier audit's is changed before all documents are made, validated and counted.
 
-    Raises ValueError where a document is not OSCAL, or where the files do not count what the audit counts.
+    Raises ValueError where a document is not OSCAL, or where the files do not count what the audit counts; OSError.
     """
     # The library takes half a second to import and is in the extra "audit": other commands do without it.
     version = importlib.import_module("trestle.oscal").OSCAL_VERSION
@@ -41,12 +43,16 @@ def write(audit: Audit, folder: Path) -> None:
     if (actions := plan_of_action(audit, version)) is not None:
         documents[common.POAM] = ("poam", "PlanOfActionAndMilestones", actions)
     files = {name: _bytes(*document) for name, document in documents.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / common.POAM).unlink(missing_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    if (counted := read_counts(folder)) != audit.counts:
-        raise ValueError(f"{folder}: the files count {counted}, the audit {audit.counts}; a bug, please report it")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".oscal.", dir=folder) as made:
+        for name, content in files.items():
+            (Path(made) / name).write_bytes(content)
+            (Path(made) / name).chmod(0o600)
+        if (counted := read_counts(Path(made))) != audit.counts:
+            raise ValueError(f"{folder}: the files count {counted}, the audit {audit.counts}; a bug, please report it")
+        (folder / common.POAM).unlink(missing_ok=True)
+        for name in files:
+            (Path(made) / name).replace(folder / name)
 
 
 def read_counts(folder: Path) -> Mapping[Status, int]:

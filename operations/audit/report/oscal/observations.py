@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from operations.audit.report.oscal.common import (
     Document,
-    asked,
     clauses,
     filled,
     hostile,
-    may_be_asked,
     method,
     prop,
     props,
@@ -23,9 +21,7 @@ from operations.audit.result import (
     AcceptedException,
     Answer,
     Audit,
-    ControlEntry,
     Place,
-    Population,
     Reconciled,
     ResourceRef,
 )
@@ -126,81 +122,6 @@ def inventory(answers: Iterable[Answer]) -> list[Document]:
     """The resources that answers are about, each once."""
     first = {answer.resource.key: answer for answer in reversed(tuple(answers))}
     return [_item(answer.stack, answer.resource) for _, answer in sorted(first.items())]
-
-
-def unanswered(audit: Audit) -> list[Document]:
-    """An observation without subjects for each clause that no resource answered."""
-    answered = {(answer.control, answer.clause) for answer in audit.answers}
-    return [
-        _zero_rows(audit, entry, name)
-        for entry in asked(audit)
-        for name in sorted(clauses(entry))
-        if (entry.id, name) not in answered
-    ]
-
-
-def _zero_rows(audit: Audit, entry: ControlEntry, name: str) -> Document:
-    where = [place for place in audit.scope.places if may_be_asked(entry, place, name)]
-    if not where:
-        remarks = f"Not asked: none of {', '.join(audit.scope.places)} can show it."
-    elif silent := len(unlisted(audit)):
-        remarks = f"Resources may exist: lists that did not answer: {silent}."
-    else:
-        remarks = "Not applicable: every list answered, and none holds such a resource."
-    return filled(
-        {
-            "uuid": stable_uuid("unanswered", audit.id, entry.id, name),
-            "title": words(f"{entry.id} {name}: no resource"),
-            "description": "Zero rows: the audit has no resource that this was asked of. No finding is drawn from it.",
-            "props": props({"control": entry.id, "clause": name, "rows": "0"}),
-            "methods": sorted({method(place) for place in where}) or ["EXAMINE"],
-            "types": ["control-objective"],
-            "origins": [origin(audit, where)],
-            "collected": audit.ended,
-            "remarks": remarks,
-        }
-    )
-
-
-def unlisted(audit: Audit) -> tuple[Population, ...]:
-    """Populations that could not be listed: nobody knows what is in them."""
-    return tuple(population for population in audit.populations if population.listed is None)
-
-
-def unlisted_uuid(audit: Audit, population: Population) -> str:
-    return stable_uuid("population", audit.id, population.type, population.account, population.region)
-
-
-def populations(audit: Audit) -> list[Document]:
-    """An observation with every list that answered, and one for each that did not."""
-    listed = [population for population in audit.populations if population.listed is not None]
-    lines = "\n".join(f"- {_counted(population)}" for population in listed)
-    common = {"methods": ["TEST"], "origins": [origin(audit)], "collected": audit.ended}
-    known = {
-        "uuid": stable_uuid("populations", audit.id),
-        "title": "Populations",
-        "description": f"Resources by type, account and region, as the list call of the type counted them.\n\n{lines}",
-        **common,
-    }
-    missing = [
-        {
-            "uuid": unlisted_uuid(audit, population),
-            "title": f"Not listed: {hostile(population.type)} in {hostile(population.region or 'no region')}",
-            "description": f"{hostile(population.source)}: {hostile(population.reason)}",
-            "props": props({"type": population.type, "account": population.account, "region": population.region}),
-            "types": ["discovery"],
-            **common,
-        }
-        for population in unlisted(audit)
-    ]
-    return ([known] if listed else []) + missing
-
-
-def _counted(population: Population) -> str:
-    second = f"; {hostile(population.second_source)} counted {population.second}" if population.second_source else ""
-    where = " ".join(hostile(part) for part in (population.type, population.account, population.region) if part)
-    owned = f" ({population.owned_by_aws} of AWS itself)" if population.owned_by_aws else ""
-    return f"{where}: {population.listed}{owned} by {hostile(population.source)}{second}"
 
 
 def _subject(answer: Answer) -> Document:

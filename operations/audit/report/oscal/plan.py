@@ -27,8 +27,8 @@ _METHOD = """\
 A clause is one predicate, asked of each resource of its types in each place. Preview and state are declarations and \
 speak for design; only a live account speaks for operation. There are five answers: pass, fail, not applicable, \
 undetermined (the value is not known) and not observed (the question could not be asked). An objective is satisfied \
-where at least one answer is a pass and none is a fail, undetermined or not observed. An exception leaves it not \
-satisfied."""
+where at least one answer is a pass, none is a fail, undetermined or not observed, and every list of the resources \
+that it is asked of answered. An exception leaves it not satisfied."""
 
 _SUBJECTS = [{"type": "inventory-item", "include-all": {}}]
 
@@ -66,24 +66,28 @@ def _activity_uuid(entry: ControlEntry) -> str:
 
 
 def _activity(entry: ControlEntry) -> Document:
-    return {
-        "uuid": _activity_uuid(entry),
-        "title": words(f"{entry.id}: {entry.title}"),
-        "description": words(entry.title),
-        "props": [{"name": "method", "value": "TEST"}],
-        "steps": [
-            filled(
-                {
-                    "uuid": stable_uuid("step", entry.id, name),
-                    "title": words(name),
-                    "description": words(question),
-                    "remarks": _not_asked(entry, name),
-                }
-            )
-            for name, question in sorted(clauses(entry).items())
-        ],
-        "related-controls": {"control-selections": [{"include-controls": [{"control-id": token(entry.id)}]}]},
-    }
+    control = [{"include-controls": [{"control-id": token(entry.id)}]}]
+    return filled(
+        {
+            "uuid": _activity_uuid(entry),
+            "title": words(f"{entry.id}: {entry.title}"),
+            "description": words(entry.title),
+            "props": [{"name": "method", "value": "TEST"}],
+            "steps": [_step(entry, name, question) for name, question in sorted(clauses(entry).items())],
+            "related-controls": {"control-selections": control},
+        }
+    )
+
+
+def _step(entry: ControlEntry, name: str, question: str) -> Document:
+    return filled(
+        {
+            "uuid": stable_uuid("step", entry.id, name),
+            "title": words(name),
+            "description": words(question),
+            "remarks": _not_asked(entry, name),
+        }
+    )
 
 
 def _not_asked(entry: ControlEntry, name: str) -> str:

@@ -18,16 +18,9 @@ from operations.audit.report.oscal.common import (
     stable_uuid,
     words,
 )
-from operations.audit.report.oscal.observations import (
-    Alike,
-    alike,
-    inventory,
-    observation,
-    origin,
-    populations,
-    unanswered,
-)
-from operations.audit.report.oscal.risks import risk_uuid, risks
+from operations.audit.report.oscal.gaps import populations, unlisted_of, unlisted_uuid, without_answer
+from operations.audit.report.oscal.observations import Alike, alike, inventory, observation, origin
+from operations.audit.report.oscal.risks import risk_uuid, risks, unlisted_risk_uuid
 from operations.audit.result import Attestation, Audit, Place
 from policies.control import Status
 
@@ -51,7 +44,7 @@ def assessment_results(audit: Audit, version: str) -> Document:
         ),
         "reviewed-controls": reviewed(asked(audit)),
         "attestations": [_attestation(one) for one in audit.attestations],
-        "observations": [*(observation(audit, one) for one in groups), *unanswered(audit), *populations(audit)],
+        "observations": [*(observation(audit, one) for one in groups), *without_answer(audit), *populations(audit)],
         "risks": risks(audit),
         "findings": _findings(audit, groups),
         "remarks": "\n\n".join(map(hostile, audit.unaccounted)),
@@ -76,14 +69,18 @@ def _findings(audit: Audit, groups: Sequence[Alike]) -> list[Document]:
 
 
 def _finding(audit: Audit, control: str, clause: str, groups: Sequence[Alike]) -> Document:
-    """Satisfied where something passes and nothing fails, is undetermined or is not observed. An exception changes
-    nothing here: it is a risk that somebody accepted."""
+    """Satisfied where something passes, nothing fails, is undetermined or is not observed, and every list of what is
+    asked answered. An exception changes nothing here: it is a risk that somebody accepted."""
     statuses = {group.status for group in groups}
-    satisfied = statuses <= {Status.PASS, Status.NOT_APPLICABLE}
+    silent = unlisted_of(audit, groups)
+    satisfied = statuses <= {Status.PASS, Status.NOT_APPLICABLE} and not silent
     reason = "pass" if satisfied else "fail" if Status.FAIL in statuses else "other"
     counted = {one: sum(len(group.answers) for group in groups if group.status is one) for one in Status}
     said = ", ".join(f"{number} {status}" for status, number in counted.items() if number)
+    unknown = f" Lists that did not answer: {len(silent)}." if silent else ""
+    observed = [group.uuid(audit) for group in groups] + [unlisted_uuid(audit, one) for one in silent]
     linked = dict.fromkeys(uuid for group in groups if (uuid := risk_uuid(audit, group)))
+    linked |= dict.fromkeys(unlisted_risk_uuid(audit, one) for one in silent)
     passed_at = {place for group in groups for place, status in group.places if status is Status.PASS}
     shows = (["design"] if passed_at - {Place.LIVE} else []) + (["operation"] if Place.LIVE in passed_at else [])
     return filled(
@@ -99,10 +96,10 @@ def _finding(audit: Audit, control: str, clause: str, groups: Sequence[Alike]) -
                 "status": {
                     "state": "satisfied" if satisfied else "not-satisfied",
                     "reason": reason,
-                    "remarks": f"Answers: {said}.",
+                    "remarks": f"Answers: {said}.{unknown}",
                 },
             },
-            "related-observations": [{"observation-uuid": group.uuid(audit)} for group in groups],
+            "related-observations": [{"observation-uuid": uuid} for uuid in observed],
             "related-risks": [{"risk-uuid": uuid} for uuid in linked],
         }
     )

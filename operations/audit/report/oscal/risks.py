@@ -9,7 +9,8 @@ from operations.audit.report.oscal.common import (
     stable_uuid,
     words,
 )
-from operations.audit.report.oscal.observations import Alike, alike, exception_uuid, origin, unlisted, unlisted_uuid
+from operations.audit.report.oscal.gaps import unanswered_uuid, unlisted, unlisted_uuid, unseen
+from operations.audit.report.oscal.observations import Alike, alike, exception_uuid, origin
 from operations.audit.result import AcceptedException, Audit, ControlEntry, Population
 from policies.control import Status
 
@@ -24,8 +25,12 @@ def risk_uuid(audit: Audit, group: Alike) -> str | None:
     if group.exception is not None:
         return exception_uuid(group.exception)
     if group.status is Status.FAIL or group.status in _UNSEEN:
-        return stable_uuid("risk", _scope(audit), group.control, group.clause, group.status)
+        return _clause_uuid(audit, group.control, group.clause, group.status)
     return None
+
+
+def _clause_uuid(audit: Audit, control: str, clause: str, status: Status) -> str:
+    return stable_uuid("risk", _scope(audit), control, clause, status)
 
 
 def risks(audit: Audit) -> list[Document]:
@@ -36,8 +41,17 @@ def risks(audit: Audit) -> list[Document]:
         if uuid is None:
             continue
         if uuid not in found:
-            found[uuid] = _failing(audit, uuid, group) if group.status is Status.FAIL else _unseen(audit, uuid, group)
+            entry = audit.control(group.control)
+            found[uuid] = (
+                _failing(audit, uuid, entry, group.clause)
+                if group.status is Status.FAIL
+                else _unseen(audit, uuid, entry, group.clause, group.status)
+            )
         found[uuid].setdefault("related-observations", []).append({"observation-uuid": group.uuid(audit)})
+    for gap in unseen(audit):
+        uuid = _clause_uuid(audit, gap[0].id, gap[1], Status.NOT_OBSERVED)
+        found[uuid] = _unseen(audit, uuid, *gap, Status.NOT_OBSERVED)
+        found[uuid]["related-observations"] = [{"observation-uuid": unanswered_uuid(audit, gap)}]
     return [*found.values(), *(_unlisted(audit, population) for population in unlisted(audit))]
 
 
@@ -50,14 +64,13 @@ def _characterized(audit: Audit, entry: ControlEntry) -> list[Document]:
     return [{"origin": origin(audit), "facets": [severity]}]
 
 
-def _failing(audit: Audit, uuid: str, group: Alike) -> Document:
-    entry = audit.control(group.control)
+def _failing(audit: Audit, uuid: str, entry: ControlEntry, clause: str) -> Document:
     return {
         "uuid": uuid,
-        "title": words(f"{group.control} {group.clause} fails"),
+        "title": words(f"{entry.id} {clause} fails"),
         "description": words(entry.title),
         "statement": words(entry.risk),
-        "props": props({"control": group.control, "clause": group.clause}),
+        "props": props({"control": entry.id, "clause": clause}),
         "status": "open",
         "origins": [origin(audit)],
         "characterizations": _characterized(audit, entry),
@@ -65,37 +78,39 @@ def _failing(audit: Audit, uuid: str, group: Alike) -> Document:
             {
                 "uuid": stable_uuid("remediation", uuid),
                 "lifecycle": "recommendation",
-                "title": words(f"Remediation of {group.control}"),
+                "title": words(f"Remediation of {entry.id}"),
                 "description": words(entry.remediation),
             }
         ],
     }
 
 
-def _unseen(audit: Audit, uuid: str, group: Alike) -> Document:
-    entry = audit.control(group.control)
+def _unseen(audit: Audit, uuid: str, entry: ControlEntry, clause: str, status: Status) -> Document:
     return {
         "uuid": uuid,
-        "title": words(f"{group.control} {group.clause} is {group.status}"),
-        "description": _UNSEEN[group.status],
+        "title": words(f"{entry.id} {clause} is {status}"),
+        "description": _UNSEEN[status],
         "statement": words(entry.risk),
-        "props": props({"control": group.control, "clause": group.clause, "answer": group.status}),
+        "props": props({"control": entry.id, "clause": clause, "answer": status}),
         "status": "open",
         "origins": [origin(audit)],
         "characterizations": _characterized(audit, entry),
     }
 
 
+def unlisted_risk_uuid(audit: Audit, population: Population) -> str:
+    return stable_uuid("risk", _scope(audit), population.type, population.account, population.region)
+
+
 def _unlisted(audit: Audit, population: Population) -> Document:
-    observed = unlisted_uuid(audit, population)
     return {
-        "uuid": stable_uuid("risk", observed),
+        "uuid": unlisted_risk_uuid(audit, population),
         "title": f"Not listed: {hostile(population.type)} in {hostile(population.region or 'no region')}",
         "description": "The list call did not answer: resources of this type may exist that no clause was asked of.",
         "statement": f"{hostile(population.source)}: {hostile(population.reason)}",
         "status": "open",
         "origins": [origin(audit)],
-        "related-observations": [{"observation-uuid": observed}],
+        "related-observations": [{"observation-uuid": unlisted_uuid(audit, population)}],
     }
 
 
