@@ -23,6 +23,8 @@ from operations.audit.report.escape import markdown
 from operations.audit.report.oscal import folder, read_counts, write
 from operations.audit.report.oscal.common import NAMESPACE, stable_uuid, string, token
 from operations.audit.result import Audit, Place, Population, Reconciled
+from operations.audit.run import entries
+from policies.catalogue import controls
 from policies.control import Status
 from policies.criteria import CRITERIA
 
@@ -140,11 +142,18 @@ def test_an_audit_of_some_controls_is_valid_too(tmp_path: Path) -> None:
     some = ("KEY-05", "NET-01")
     found = audit()
     scope = found.scope.model_copy(update={"partial": True, "controls": some})
-    controls = tuple(one for one in found.controls if one.id in some)
+    chosen = tuple(one for one in found.controls if one.id in some)
     answers = tuple(one for one in found.answers if one.control in some)
-    for path in written(audit(scope=scope, controls=controls, answers=answers), tmp_path).iterdir():
+    for path in written(audit(scope=scope, controls=chosen, answers=answers), tmp_path).iterdir():
         assert_valid(path)
     assert set(values(document(tmp_path, "assessment-plan.json"), "control-id")) == set(some)
+
+
+def test_the_catalogue_as_an_audit_lists_it_is_valid(tmp_path: Path) -> None:
+    for path in written(audit(controls=entries(controls())), tmp_path).iterdir():
+        assert_valid(path)
+    catalog = document(tmp_path, "catalog.json")
+    assert {one["id"] for found in values(catalog, "controls") for one in found} == {one.id for one in controls()}
 
 
 def test_exceptions_of_two_stacks_with_one_id_stay_two(tmp_path: Path) -> None:
@@ -340,8 +349,31 @@ def test_a_clause_without_resources_has_an_observation_and_no_finding(tmp_path: 
     assert "findings" not in result(where)
     observed = result(where)["observations"]
     assert {ours(one)["rows"] for one in observed} == {"0"}
-    assert {ours(one)["control"] for one in observed} == set(audit().scope.controls)
+    assert {ours(one)["control"] for one in observed} == {one.id for one in audit().controls if one.clauses}
     assert {one["remarks"].partition(":")[0] for one in observed} == {"Not applicable"}
+
+
+def test_a_question_that_neither_audit_nor_attestation_answered_is_a_risk_and_not_inapplicable(tmp_path: Path) -> None:
+    where = written(audit(controls=entries(controls()), answers=(), populations=(), exceptions=()), tmp_path)
+    asked = {(one.id, question.name) for one in controls() for question in one.asked}
+    rows = {(ours(one)["control"], ours(one)["clause"]): one for one in result(where)["observations"]}
+    assert asked
+    assert {key for key, one in rows.items() if one["remarks"].startswith("Not observed: an attestation")} == asked
+    assert {(ours(one)["control"], ours(one)["clause"]) for one in result(where)["risks"]} == asked
+
+
+def test_what_no_place_of_the_audit_can_show_is_a_risk_and_not_inapplicable(tmp_path: Path) -> None:
+    key_03 = audit().control("KEY-03")
+    hidden = tuple(clause.model_copy(update={"not_live": "only a state has it"}) for clause in key_03.clauses)
+    asked = (key_03.model_copy(update={"clauses": hidden}), audit().control("NET-01"))
+    scope = audit().scope.model_copy(update={"places": (Place.LIVE,)})
+    where = written(audit(controls=asked, answers=(), populations=(), exceptions=(), scope=scope), tmp_path)
+    said = {ours(one)["control"]: one["remarks"].partition(":")[0] for one in result(where)["observations"]}
+    assert said == {"KEY-03": "Not observed", "NET-01": "Not applicable"}
+    (risk,) = result(where)["risks"]
+    assert ours(risk) == {"control": "KEY-03", "clause": "rotates_within_a_year", "answer": "not observed"}
+    step, _ = (one for found in values(document(where, "assessment-plan.json"), "steps") for one in found)
+    assert step["remarks"] == "Not asked live: only a state has it"
 
 
 def test_without_every_list_zero_rows_are_not_taken_for_not_applicable(sample: Path) -> None:
