@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from operations.audit.report.oscal.common import (
+    NAMESPACE,
     PLAN,
     Document,
     asked,
@@ -112,6 +113,7 @@ def _attestation(attestation: Attestation) -> Document:
             {
                 "uuid": stable_uuid("attestation", one.file, one.control, one.artefact_sha256),
                 "name": "attestation",
+                "ns": NAMESPACE,
                 "title": f"{hostile(one.control)}: {hostile(one.file)}",
                 "props": props(
                     {
