@@ -52,7 +52,7 @@ def _control(audit: Audit, entry: ControlEntry) -> Document:
     ]
     in_force = [
         {
-            "id": token(f"{entry.id}_prm.{name}"),
+            "id": token(f"{entry.id}_prm.{name.partition('.')[2]}"),
             "name": "item",
             "prose": f"{words(name.rpartition('.')[2])} is {{{{ insert: param, {token(name)} }}}}.",
         }

@@ -31,6 +31,7 @@ POAM = "poam.json"
 
 _UUIDS = uuid.uuid5(uuid.NAMESPACE_URL, NAMESPACE)
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_ENDS = re.compile(r"^\s+|\s+$")
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>&^~|#]")
 _METHODS = {Place.PREVIEW: "EXAMINE", Place.STATE: "EXAMINE", Place.LIVE: "TEST"}
 
@@ -49,8 +50,7 @@ def token(text: str) -> str:
 
 def string(text: str) -> str:
     """OSCAL's type "string": one line that neither starts nor ends with white space. Not markup."""
-    ends = re.compile(r"^\s+|\s+$")
-    return ends.sub(lambda found: "".join(f"\\x{ord(one):02x}" for one in found[0]), terminal(text)) or "(empty)"
+    return _ENDS.sub(lambda found: "".join(f"\\u{ord(one):04x}" for one in found[0]), terminal(text)) or "(empty)"
 
 
 def hostile(text: str) -> str:
