@@ -18,15 +18,20 @@ FORMATS: Mapping[str, Callable[[Audit], bytes]] = {
 }
 """Word on the command line -> what the file holds."""
 
+OSCAL = "oscal"
+"""Writes a folder: seven documents that import each other."""
+
+NAMES = (*FORMATS, OSCAL)
+
 
 def parse(spec: str) -> tuple[str, Path]:
     """Format and file of ``FORMAT=FILE``, before an audit is run for nothing. Raises CellError (configuration)."""
     name, separator, file = spec.partition("=")
     if not separator or not file:
-        raise _refused(spec, f"give FORMAT=FILE with one of {', '.join(FORMATS)}")
-    if name not in FORMATS:
-        raise _refused(spec, f"{name} is no format; give one of {', '.join(FORMATS)}")
-    if os.path.exists(file) and not os.path.isfile(file):
+        raise _refused(spec, f"give FORMAT=FILE with one of {', '.join(NAMES)}")
+    if name not in NAMES:
+        raise _refused(spec, f"{name} is no format; give one of {', '.join(NAMES)}")
+    if name != OSCAL and os.path.exists(file) and not os.path.isfile(file):
         raise _refused(spec, f"{file} is no file; give another name")
     # Where the file is a link, what it names is replaced and the link stays.
     path = Path(os.path.realpath(file))
@@ -38,9 +43,13 @@ def parse(spec: str) -> tuple[str, Path]:
 def write(audit: Audit, spec: str) -> Path:
     """Writes one report, whole or not at all, readable by its owner only. Raises CellError."""
     name, path = parse(spec)
-    content = FORMATS[name](audit)
     try:
-        _replace(path, content)
+        if name == OSCAL:
+            from operations.audit.report import oscal  # trestle takes a second to import
+
+            oscal.write(audit, path)
+        else:
+            _replace(path, FORMATS[name](audit))
     except OSError as error:
         raise CellError(terminal(f"--report {spec}: {error.strerror or error}; nothing was written there")) from None
     return path
