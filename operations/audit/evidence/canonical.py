@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -31,7 +30,7 @@ def digest_of(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: times, decimals and integers beyond 2^53 are text, bytes their text or
+    """A value as JSON has it: times, decimals and numbers beyond 2^53 are text, bytes their text or
     ``{"base64": ...}``. Raises TypeError for what has no such form."""
     if isinstance(value, Mapping):
         return {_text(name if isinstance(name, str) else str(plain(name))): plain(one) for name, one in value.items()}
@@ -52,7 +51,8 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, int):
         return value if abs(value) <= SAFE_INTEGER else str(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        # A whole number without its point reads as an integer again.
+        return value if abs(value) <= SAFE_INTEGER else str(value)
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime):
