@@ -17,8 +17,9 @@ import boto3
 import pytest
 import typer
 from audit_samples import answer, audit
-from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -431,6 +432,13 @@ def _forged(folder: Path, about: dict[str, Any]) -> None:
         last = link(last, digest(line))
         lines.append(canonical({"number": number, "sha256": digest(line), "link": last.hex()}))
     (folder / CHAIN).write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def test_the_signature_is_that_of_the_head_for_any_other_tool(made: Path, signer: LocalSigner) -> None:
+    key = load_pem_public_key(signer.public_key())
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    signature = bytes.fromhex(json.loads((made / SIGNATURE).read_bytes())["signature"])
+    key.verify(signature, (made / HEAD).read_bytes(), ec.ECDSA(SHA256()))
 
 
 def test_retired_keys_verify_old_bundles(made: Path, signer: LocalSigner, tmp_path: Path) -> None:
