@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
-from moto.kms import urls
+from moto.kms import models, urls
 from typer.testing import CliRunner
 
 from operations.audit.evidence import bundle
@@ -656,6 +657,7 @@ def kms_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setattr(urls, "url_paths", dict(urls.url_paths))
+    monkeypatch.setattr(models, "generate_key_id", models.generate_key_id)
     kms.install()
     with mock_aws():
         yield boto3.client("kms", region_name="eu-west-1")
@@ -753,7 +755,14 @@ def test_any_change_of_a_file_changes_the_digest_of_its_folder(tmp_path: Path) -
     assert len({before, renamed, tree(tmp_path, ["a"])}) == 3
 
 
-# The command
+# The document and the command
+
+
+def test_the_document_names_tests_that_exist() -> None:
+    text = (Path(bundle.__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\w+)`", text)
+    assert len(named) >= 10
+    assert [name for name in named if name not in globals()] == []
 
 
 @pytest.fixture
