@@ -1,7 +1,7 @@
 """``cell policy run``: what each control answers about a state file, another program, or a stack as it is declared.
 
-The packs run in the engine as they do in ``up``, with the same exceptions; nothing is changed. Answers come from the packs themselves
-(``policies.record``), passes included: the engine's own events tell violations only.
+The packs run in the engine as they do in ``up``, with the same exceptions; nothing is changed. Answers come from the
+packs themselves (``policies.record``), passes included: the engine's own events tell violations only.
 """
 
 import json
@@ -54,7 +54,7 @@ def run(
     ],
     output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
 ) -> None:
-    """Run the policies only: every answer of every clause, no update. Exit code 5 where one fails and is not accepted."""
+    """Run the policies only: every answer of every clause, no update. Exit code 5 where one fails, unaccepted."""
     given = [option for option in (file, program, preview) if option is not None]
     if len(given) != 1:
         raise CellError("give one of --file, --program, --preview", ExitCode.CONFIGURATION)

@@ -30,7 +30,6 @@ from policies.exceptions import Exceptions, from_environment
 from policies.record import record
 from policies.resources import Resource, Stack
 
-
 Tell = Callable[[Control, Sequence[Finding], ReportViolation], None]
 
 

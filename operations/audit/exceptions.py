@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from operations.audit.result import AcceptedException, Answer, Approval, RefusedException
 from operations.project import Project
@@ -17,34 +18,28 @@ def exceptions_of(project: Project, stacks: Iterable[str], now: datetime) -> Exc
 
 
 def applied(
-    answers: Sequence[Answer], exceptions: Exceptions
+    answers: Sequence[Answer], exceptions: Exceptions, asked: Collection[str]
 ) -> tuple[tuple[Answer, ...], tuple[AcceptedException, ...], tuple[RefusedException, ...]]:
     """Answers with the exception that accepts them, exceptions in use, and entries that accept nothing.
 
-    An exception is named ``<stack>/<id>``: several stacks may number theirs alike. One for a resource in no state names
-    it by the provider's id, which must be that of one resource only.
+    ``asked``: ids of the controls of this audit; it says nothing of exceptions of others. An exception is named
+    ``<stack>/<id>``: several stacks may number theirs alike. One for a resource in no state names it by the provider's
+    id, which must be that of one resource only.
     """
-    used: dict[str, Accepted] = {}
+    holding = {_name(one): one for one in exceptions.accepted if one.terms.control in asked}
+    meant = _meant(answers)
     refused = [_refused(one) for one in exceptions.refused]
-    by_id = _unmanaged(answers)
-    unclear = {
-        _name(one): one
-        for one in exceptions.accepted
-        if len(by_id.get((one.terms.control, one.terms.resource), ())) > 1
-    }
-    marked: list[Answer] = []
-    for answer in answers:
-        found = _of(answer, exceptions) if answer.status is Status.FAIL else None
-        if found is not None and _name(found) not in unclear:
-            used[_name(found)] = found
-            answer = answer.model_copy(update={"exception": _name(found)})
-        marked.append(answer)
-    for one in exceptions.accepted:
-        if _name(one) in unclear:
-            refused.append(_nothing(one, "resource: is the id of several resources; name its URN"))
-        elif _name(one) not in used:
-            refused.append(_nothing(one, "resource: matches nothing that fails; remove the entry"))
-    return tuple(marked), tuple(map(_accepted, used.values())), tuple(refused)
+    for name, one in list(holding.items()):
+        resources = meant.get((one.terms.control, one.terms.resource), set())
+        if len(resources) != 1:
+            problem = "is the id of several resources" if resources else "matches nothing that fails"
+            refused.append(_nothing(one, f"resource: {problem}; remove the entry, or name the URN that it is about"))
+            del holding[name]
+    return (
+        tuple(_marked(answer, exceptions, holding) for answer in answers),
+        tuple(map(_accepted, holding.values())),
+        tuple(refused),
+    )
 
 
 def emergencies(accepted: Iterable[AcceptedException]) -> frozenset[str]:
@@ -52,17 +47,24 @@ def emergencies(accepted: Iterable[AcceptedException]) -> frozenset[str]:
     return frozenset(one.id for one in accepted if one.emergency)
 
 
-def _of(answer: Answer, exceptions: Exceptions) -> Accepted | None:
-    return exceptions.of(answer.control, answer.resource.urn or answer.resource.id)
+def _marked(answer: Answer, exceptions: Exceptions, holding: Collection[str]) -> Answer:
+    found = exceptions.of(answer.control, _subject(answer)) if answer.status is Status.FAIL else None
+    if found is None or _name(found) not in holding:
+        return answer
+    return answer.model_copy(update={"exception": _name(found)})
 
 
-def _unmanaged(answers: Iterable[Answer]) -> dict[tuple[str, str], set[str]]:
-    """(control, id) -> the resources in no state that fail and have this id."""
+def _meant(answers: Iterable[Answer]) -> dict[tuple[str, str], set[str]]:
+    """(control, what an entry may name) -> the resources behind it that fail, or may: not known is not repaired."""
     found: dict[tuple[str, str], set[str]] = {}
     for answer in answers:
-        if answer.status is Status.FAIL and not answer.resource.urn:
-            found.setdefault((answer.control, answer.resource.id), set()).add(answer.resource.key)
+        if answer.status not in (Status.PASS, Status.NOT_APPLICABLE):
+            found.setdefault((answer.control, _subject(answer)), set()).add(answer.resource.urn or answer.resource.key)
     return found
+
+
+def _subject(answer: Answer) -> str:
+    return answer.resource.urn or answer.resource.id
 
 
 def _name(exception: Accepted) -> str:
@@ -74,7 +76,8 @@ def _nothing(exception: Accepted, problem: str) -> RefusedException:
 
 
 def _refused(refused: Refused) -> RefusedException:
-    return RefusedException(file=refused.file, line=refused.line, id=refused.id, problem=refused.problem)
+    name = f"{Path(refused.file).stem}/{refused.id}" if refused.id else ""
+    return RefusedException(file=refused.file, line=refused.line, id=name, problem=refused.problem)
 
 
 def _accepted(exception: Accepted) -> AcceptedException:
