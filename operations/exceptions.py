@@ -96,13 +96,17 @@ def rows(found: Exceptions) -> list[dict[str, Any]]:
 
 
 def add_approval(path: Path, draft: Draft, approval: dict[str, str]) -> None:
-    """Adds an approval to an entry of a file, keeping its comments and order."""
+    """Adds an approval to an entry of a file, in place of one of the same person; comments and order stay."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096  # Nothing is folded that a person wrote on one line.
     document = yaml.load(path.read_text(encoding="utf-8"))
     [entry] = [one for one in document if str(one.get("id")) == draft.terms.id]
-    entry.setdefault("approvals", []).append(approval)
+    approvals = entry.setdefault("approvals", [])
+    for position in reversed(range(len(approvals))):
+        if _is(str(approvals[position].get("approver")), approval["approver"]):
+            del approvals[position]
+    approvals.append(approval)
     with path.open("w", encoding="utf-8") as target:
         yaml.dump(document, target)
 
@@ -132,6 +136,13 @@ def _person(written: str) -> str:
         return person(written)
     except ValueError as problem:
         raise CellError(f"--as {written}: {problem}", ExitCode.CONFIGURATION) from None
+
+
+def _is(written: str, who: str) -> bool:
+    try:
+        return person(written) == who
+    except ValueError:
+        return False
 
 
 def _private_key(path: Path) -> Ed25519PrivateKey:

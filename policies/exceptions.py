@@ -318,7 +318,9 @@ def _approvals(
         wrong.append(("approvals", "one person has approved twice; keep one"))
     needed = EMERGENCY_APPROVERS if draft.terms.emergency else 1
     if not wrong and len(people) < needed:
-        wrong.append(("approvals", f"{len(people)} of {needed}; `cell exception sign {draft.terms.stack}` adds one"))
+        wrong.append(
+            ("approvals", f"{len(people)} of {needed} needed; `cell exception sign {draft.terms.stack}` adds one")
+        )
     if (
         not wrong
         and draft.terms.renewal >= RENEWAL_OF_HIGHER_ROLE
@@ -340,12 +342,13 @@ def _approval(terms: Terms, entry: Entry, approvers: list[Approver], now: dateti
     if not keys:
         raise ValueError(f"{who} is not in {APPROVERS}")
     said = message(terms.digest, who, entry.texts["signed"])
-    key = next((one for one in keys if verifies(one, entry.texts["signature"], said)), None)
-    if key is None:
+    keys = [one for one in keys if verifies(one, entry.texts["signature"], said)]
+    if not keys:
         raise ValueError(f"the signature is not {who}'s over this entry; something was changed, or sign again")
     if signed > now:
         raise ValueError(f"signed {entry.texts['signed']}, which is still to come")
-    if not key.valid_from <= signed < key.valid_until or now >= key.valid_until:
+    key = next((one for one in keys if one.valid_from <= signed < one.valid_until and now < one.valid_until), None)
+    if key is None:
         raise ValueError(f"the key of {who} was or is not valid: retired, or not yet in force; sign with the new one")
     return Signed(approver=who, role=key.role, key=key.fingerprint, signed=entry.texts["signed"])
 

@@ -1,6 +1,8 @@
 """Exceptions: who may accept that a control fails, for how long, and what makes an entry accept nothing."""
 
 import json
+import re
+import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 
 from operations.audit.exceptions import applied, emergencies
 from operations.engine import Engine
+from operations.errors import ExitCode
 from operations.exceptions import app
 from operations.project import Project
 from policies.approvers import person
@@ -28,6 +31,7 @@ from policies.exceptions import (
     WORDS,
     Exceptions,
     Terms,
+    drafts,
     from_environment,
     load,
     protected,
@@ -438,6 +442,34 @@ def test_an_entry_is_signed_listed_and_keeps_its_comments(project: Path) -> None
     assert listed.exit_code == 0
     [row] = json.loads(listed.stdout)
     assert (row["status"], row["approved"]) == ("holds", "grace@example.com")
+
+
+def test_a_table_shows_a_urn_as_it_is(project: Path) -> None:
+    assert words()["resource"] in sign(project).read_text()
+    assert words()["resource"] in runner.invoke(app, ["list", "eu-west-1"]).stdout
+
+
+def test_who_signs_again_replaces_the_own_approval(project: Path) -> None:
+    project.write_text(sign(project).read_text().replace("SEC-12", "SEC-13"))
+    assert runner.invoke(app, ["list", "eu-west-1"]).exit_code == ExitCode.CONFIGURATION
+    sign(project)
+    [accepted] = load([project], datetime.now(UTC)).accepted
+    assert (accepted.terms.ticket, len(accepted.approvals)) == ("SEC-13", 1)
+
+
+def test_the_documented_example_is_an_entry_with_the_documented_digest(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "exceptions.md").read_text()
+    blocks = [textwrap.dedent(block) for block in re.findall(r"(?m)(?:^    .*\n)+", page)]
+    [entry] = [block for block in blocks if block.startswith("- id:")]
+    path = write(tmp_path)
+    path.write_text(entry)
+    [draft], _, refused = drafts(path)
+    assert refused == []
+    assert draft.terms.digest in page
+    [approver] = [block for block in blocks if block.startswith("- name:")]
+    path.with_name("approvers.yaml").write_text(approver)
+    [known] = drafts(path)[1]
+    assert known.person == GRACE.name
 
 
 def test_digest_shows_what_is_signed(project: Path) -> None:
