@@ -93,7 +93,8 @@ def _no_consumer(resource: Resource, stack: Stack) -> str | None:
 
 
 def _own_bus(target: Resource) -> bool:
-    bus = target.references.get("eventBusName") or target.props.get("eventBusName")
+    known = target.maybe("eventBusName")
+    bus = known or target.references.get("eventBusName") or target.props.get("eventBusName")
     return bool(bus) and bus != "default"
 
 

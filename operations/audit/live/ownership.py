@@ -25,6 +25,11 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus.html",
         seen=date(2026, 11, 29),
     ),
+    "default topic policy": Owned(
+        recognised="its Id is __default_policy_ID",
+        page="https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html",
+        seen=date(2026, 11, 29),
+    ),
     "recorder linked to a service": Owned(
         recognised="its name begins with AWSConfigurationRecorderFor",
         page="https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationRecorder.html",

@@ -18,7 +18,23 @@ READERS: dict[str, "Reader"] = {}
 """Pulumi type -> its reader; filled when the modules of this package are imported."""
 
 READ_AS: dict[str, str] = {
+    "aws:cloudwatch/eventPermission:EventPermission": "aws:cloudwatch/eventBusPolicy:EventBusPolicy",
+    "aws:iam/groupPoliciesExclusive:GroupPoliciesExclusive": "aws:iam/groupPolicy:GroupPolicy",
+    "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": (
+        "aws:iam/groupPolicyAttachment:GroupPolicyAttachment"
+    ),
+    "aws:iam/policyAttachment:PolicyAttachment": "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": (
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    ),
+    "aws:iam/userPoliciesExclusive:UserPoliciesExclusive": "aws:iam/userPolicy:UserPolicy",
+    "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive": (
+        "aws:iam/userPolicyAttachment:UserPolicyAttachment"
+    ),
     "aws:kms/keyPolicy:KeyPolicy": "aws:kms/key:Key",
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": "aws:sqs/queue:Queue",
+    "aws:sqs/redrivePolicy:RedrivePolicy": "aws:sqs/queue:Queue",
 }
 """Types that only declare, in another way, what another type shows live, by name."""
 
