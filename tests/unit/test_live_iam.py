@@ -52,7 +52,7 @@ def test_a_role_without_a_boundary_has_none() -> None:
 
 
 def test_roles_of_services_and_of_the_identity_center_are_made_by_aws_with_what_they_hold() -> None:
-    held = {"AttachedManagedPolicies": [{"PolicyName": "p", "PolicyArn": "arn:aws:iam::aws:policy/p"}]}
+    held: dict[str, Any] = {"AttachedManagedPolicies": [{"PolicyName": "p", "PolicyArn": "arn:aws:iam::aws:policy/p"}]}
     answers_ = recorded(
         role("s", "/aws-service-role/x.amazonaws.com/", **held),
         role("i", "/aws-reserved/sso.amazonaws.com/eu-west-1/", **held),
