@@ -486,3 +486,14 @@ def test_what_a_multi_region_key_wraps_can_be_unwrapped(sandbox: Sandbox) -> Non
     assert unwrapped["Plaintext"] == made["Plaintext"]
     with pytest.raises(ClientError, match="NotFound"):
         kms.describe_key(KeyId="mrk-" + "0" * 32)
+
+
+def test_nobody_sees_the_telemetry_of_the_account(sandbox: Sandbox) -> None:
+    oam = sandbox.client("oam")
+    assert (oam.list_links()["Items"], oam.list_sinks()["Items"]) == ([], [])
+
+
+def test_the_newer_security_hub_is_off(sandbox: Sandbox) -> None:
+    with pytest.raises(ClientError) as error:
+        sandbox.client("securityhub").describe_security_hub_v2()
+    assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"

@@ -7,9 +7,9 @@ from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
 from operations.audit.live.shape import picked
 
-_NOT_SERVED = "the emulator has no links and sinks of observability"
+_NOT_SERVED = "the emulator has no links and sinks"
 
-LINKS = Question(service="oam", operation="list_links", keep=("Items.Arn",), items="Items", recorded=_NOT_SERVED)
+LINKS = Question(service="oam", operation="list_links", keep=("Items.Arn",), items="Items")
 LINK = Question(
     service="oam",
     operation="get_link",
@@ -17,7 +17,7 @@ LINK = Question(
     absent=frozenset({"ResourceNotFoundException"}),
     recorded=_NOT_SERVED,
 )
-SINKS = Question(service="oam", operation="list_sinks", keep=("Items.Arn",), items="Items", recorded=_NOT_SERVED)
+SINKS = Question(service="oam", operation="list_sinks", keep=("Items.Arn",), items="Items")
 SINK = Question(
     service="oam",
     operation="get_sink",
