@@ -497,3 +497,17 @@ def test_the_newer_security_hub_is_off(sandbox: Sandbox) -> None:
     with pytest.raises(ClientError) as error:
         sandbox.client("securityhub").describe_security_hub_v2()
     assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def test_the_tagging_api_shows_a_bucket_in_its_own_region_only(sandbox: Sandbox) -> None:
+    where = {"CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}}
+    s3 = sandbox.client("s3", "eu-central-1")
+    s3.create_bucket(Bucket="tagged-far-away", **where)
+    s3.put_bucket_tagging(Bucket="tagged-far-away", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+
+    def shown(region: str) -> set[str]:
+        pages = sandbox.client("resourcegroupstaggingapi", region).get_paginator("get_resources").paginate()
+        return {one["ResourceARN"] for page in pages for one in page["ResourceTagMappingList"]}
+
+    assert "arn:aws:s3:::tagged-far-away" in shown("eu-central-1")
+    assert "arn:aws:s3:::tagged-far-away" not in shown("eu-west-1")

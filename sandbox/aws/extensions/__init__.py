@@ -30,6 +30,7 @@ from sandbox.aws.extensions import (
     sqs,
     ssm,
     sts,
+    tagging,
     wafv2,
 )
 from sandbox.aws.kubernetes import Kubernetes
@@ -60,6 +61,7 @@ EXTENSIONS = (
     sqs,
     ssm,
     sts,
+    tagging,
     wafv2,
 )
 
