@@ -51,6 +51,11 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html",
         seen=date(2026, 11, 29),
     ),
+    "default event bus": Owned(
+        recognised="its name is default",
+        page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus.html",
+        seen=date(2026, 11, 29),
+    ),
     "default security group": Owned(
         recognised="the default group of the default VPC that holds only rules without tags that let in the "
         "group itself or let out everything; of every VPC such rules in that group",
@@ -60,6 +65,11 @@ OWNED: dict[str, Owned] = {
     "default subnet": Owned(
         recognised="DefaultForAz is true",
         page="https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html",
+        seen=date(2026, 11, 29),
+    ),
+    "default topic policy": Owned(
+        recognised="its Id is __default_policy_ID",
+        page="https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html",
         seen=date(2026, 11, 29),
     ),
     "first records of a zone": Owned(
@@ -121,6 +131,11 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html",
         seen=date(2026, 11, 29),
     ),
+    "recorder linked to a service": Owned(
+        recognised="its name begins with AWSConfigurationRecorderFor",
+        page="https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationRecorder.html",
+        seen=date(2026, 11, 29),
+    ),
     "registered target": Owned(
         recognised="a target of a group whose targets are instances or addresses, which Auto Scaling and the "
         "load balancer controller of a cluster register",
@@ -132,9 +147,24 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html",
         seen=date(2026, 11, 29),
     ),
+    "role of IAM Identity Center": Owned(
+        recognised="its path begins with /aws-reserved/sso.amazonaws.com/",
+        page="https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html",
+        seen=date(2026, 11, 29),
+    ),
     "root user": Owned(
         recognised="every account has one",
         page="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html",
+        seen=date(2026, 11, 29),
+    ),
+    "rule managed by a service": Owned(
+        recognised="ManagedBy names the service",
+        page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rules.html",
+        seen=date(2026, 11, 29),
+    ),
+    "service-linked role": Owned(
+        recognised="its path begins with /aws-service-role/",
+        page="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html",
         seen=date(2026, 11, 29),
     ),
     "volume of a cluster": Owned(

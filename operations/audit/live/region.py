@@ -123,7 +123,8 @@ class Region:
         return self._once((question.name, _key(parameters)), lambda: self._call(question, parameters))  # type: ignore[no-any-return]
 
     def pages(self, question: Question, **parameters: Any) -> list[Any]:
-        """All items of a list over all its pages; none where AWS says that there is none. Raises NotObservedError."""
+        """All items of a list over all its pages, or the pages where the question names no ``items``; none where AWS
+        says that there is none. Raises NotObservedError."""
         key = (question.name, "pages", _key(parameters))
         return self._once(key, lambda: self._all_pages(question, parameters))  # type: ignore[no-any-return]
 
@@ -180,7 +181,8 @@ class Region:
             ),
         ):
             numbers.append(number)
-            found += (answer or {}).get(question.items) or []
+            if answer is not None:
+                found += (answer.get(question.items) or []) if question.items else [answer]
         return found, tuple(numbers)
 
     def _answers(
