@@ -154,9 +154,9 @@ def run(
     control: Annotated[list[str] | None, typer.Option(help="Only this control; may repeat.")] = None,
     framework: Annotated[Framework | None, typer.Option(help="Only controls that claim one of its criteria.")] = None,
     severity: Annotated[Severity | None, typer.Option(help="Only controls of this severity and above.")] = None,
-    fail_on: Annotated[
-        Severity, typer.Option(help="Least severity of a failure that makes the exit code 5.")
-    ] = LEVELS[0],
+    fail_on: Annotated[Severity, typer.Option(help="Least severity of a failure that makes the exit code 5.")] = LEVELS[
+        0
+    ],
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 5 for what was not observed, too.")] = False,
     report: Annotated[list[str] | None, typer.Option(help="FORMAT=FILE; may repeat.")] = None,
     evidence: Annotated[Path | None, typer.Option(help="Folder of the evidence bundles. Left out: .audit")] = None,

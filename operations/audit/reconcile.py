@@ -40,6 +40,8 @@ class Sight:
     """Whose state has the resource."""
     unobserved: Mapping[str, str] = field(default_factory=dict)
     """Live only: type -> why it could not be listed everywhere."""
+    listed: frozenset[str] = frozenset()
+    """Live only: types that were asked for."""
     made_by_aws: frozenset[Key] = frozenset()
     evidence: Mapping[Key, tuple[int, ...]] = field(default_factory=dict)
 
@@ -88,6 +90,8 @@ def changes(sights: Sequence[Sight], answers: Iterable[Answer]) -> Iterator[Answ
     seen = set()
     for key, ref in sorted(state.refs.items(), key=lambda item: str(item[0])):
         stack = state.stacks.get(key, "")
+        if key[0] not in live.listed:
+            continue
         if key[0] in live.unobserved:
             reason = f"{key[0]}: {live.unobserved[key[0]]}"
             yield _change("nothing_is_missing", ref, stack, Status.NOT_OBSERVED, reason, Reconciled.NOT_OBSERVED, ())

@@ -1,13 +1,16 @@
 """One audit from start to end: states, preview and live accounts are seen, asked, reconciled."""
 
 import inspect
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from operations.audit.access import Access, reachable_regions
-from operations.audit.live.collect import collect, readers
+from operations.audit.live.collect import Account, collect, readers
+from operations.audit.live.kubernetes import GET, KINDS, collect_cluster
 from operations.audit.live.region import Call, Recorder
 from operations.audit.reconcile import CHANGE, Sight, changes, reconcile
 from operations.audit.result import (
@@ -22,14 +25,18 @@ from operations.audit.result import (
 )
 from operations.audit.sights import StateOf, keys_of, live_sight, preview_sight, state_sight
 from operations.audit.state import Row
+from operations.connect import Cluster
 from operations.deploy import Session
 from operations.errors import CellError, ExitCode
 from operations.plan import Kind, known_stack
 from operations.policy import of_stack
 from operations.preflight_checks import ALWAYS_ON
+from operations.upgrade.live import Unreachable, enter
 from operations.upgrade.running import CLUSTER
 from policies.control import Clause, Control, StackClause
+from policies.resources import NotObservedError, Resource
 from stacks.fleet import Fleet, load_fleet
+from stacks.providers import TUNNEL_VARIABLE
 
 MAX_SKEW_S = 5
 """Seconds between a server's clock and ours over which the times of an audit are not to be trusted."""
@@ -186,8 +193,37 @@ def _live(
     seen.unaccounted.extend(unaccounted)
     seen.regions.update(regions)
     account = collect([access.region(name) for name in regions], readers(), lambda done, all_: tell("live", done, all_))
-    seen.populations.extend(account.populations)
-    return live_sight(account, request.controls)
+    role = request.role if request.role.startswith("arn:") else cluster_role
+    objects = [
+        _objects(access, one.resource, role, seen.recorder)
+        for one in account.found
+        if one.resource.type == CLUSTER and (clusters is None or one.resource.props["name"] in clusters)
+    ]
+    for read in (account, *objects):
+        seen.populations.extend(read.populations)
+    return live_sight(account, objects, request.controls)
+
+
+def _objects(access: Access, cluster: Resource, role: str | None, recorder: Recorder) -> Account:
+    """What a cluster holds; nothing but the reason where it cannot be entered."""
+    name, region = str(cluster.props["name"]), str(cluster.props["region"])
+    try:
+        found = Cluster(
+            name=name,
+            region=region,
+            endpoint=str(cluster.props["endpoint"]),
+            certificate_authority=str(cluster.props["certificateAuthority"]["data"]),
+            role_arn=role,
+        )
+        api = enter(found, os.environ.get(TUNNEL_VARIABLE))
+    except (Unreachable, NotObservedError, KeyError) as error:
+        reason = f"{name}: {error}"
+        about: dict[str, Any] = {"account": access.account, "region": region, "source": GET, "listed": None}
+        return Account(
+            populations=[Population(type=type_, reason=reason, **about) for type_ in KINDS],
+            unobserved=dict.fromkeys(KINDS, reason),
+        )
+    return collect_cluster(api, access.account, region, name, KINDS, recorder)
 
 
 def _states(session: Session, fleet: Fleet, account: str, stacks: Sequence[str], seen: Seen) -> list[StateOf]:

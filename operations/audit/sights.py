@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from operations.audit.live.collect import Account, Found, linked, readers
+from operations.audit.live.kubernetes import KINDS
 from operations.audit.live.reader import shown_as
 from operations.audit.reconcile import Key, Said, Sight
 from operations.audit.result import Place, ResourceRef
@@ -92,12 +93,14 @@ def preview_sight(found: Iterable[Mapping[str, Any]], keys: Keys, stack: str, ac
     return Sight(place=Place.PREVIEW, refs=refs, said=said, stacks=dict.fromkeys(refs, stack))
 
 
-def live_sight(account: Account, controls: Iterable[Control]) -> Sight:
-    """What the account and its clusters say. A type without a reader is one that could not be listed."""
-    known = readers()
-    by_urn = {one.key: _live_key(one) for one in account.found}
-    evidence = {one.key: one.evidence for one in account.found}
-    stack = Stack(linked(account.found), account.unobserved)
+def live_sight(account: Account, clusters: Sequence[Account], controls: Iterable[Control]) -> Sight:
+    """What the account and its clusters say, each cluster by itself: two of them may have namespaces of one name. A type
+    without a reader is one that could not be listed."""
+    controls = tuple(controls)
+    known = readers().keys() | KINDS.keys()
+    found = [one for asked in (account, *clusters) for one in asked.found]
+    by_urn = {one.key: _live_key(one) for one in found}
+    evidence = {one.key: one.evidence for one in found}
     said = [
         Said(
             control=one.control,
@@ -107,23 +110,27 @@ def live_sight(account: Account, controls: Iterable[Control]) -> Sight:
             reason=one.verdict.reason,
             evidence=evidence[one.urn],
         )
+        for asked in (account, *clusters)
+        for stack in [Stack(linked(asked.found), asked.unobserved)]
         for control in controls
         for one in answers(control, stack, live=True)
     ]
     unread = {
-        type_: "an audit has no reader for this type"
+        shown_as(type_): "an audit has no reader for this type"
         for control in controls
         for clause in control.clauses
         for type_ in clause.resource_types
-        if shown_as(type_) not in known and not type_.startswith(KUBERNETES)
+        if shown_as(type_) not in known
     }
+    unobserved = {type_: reason for asked in (account, *clusters) for type_, reason in asked.unobserved.items()}
     return Sight(
         place=Place.LIVE,
-        refs={by_urn[one.key]: _live_ref(one) for one in account.found},
+        refs={by_urn[one.key]: _live_ref(one) for one in found},
         said=said,
-        unobserved={**unread, **account.unobserved},
-        made_by_aws=frozenset(by_urn[one.key] for one in account.found if one.made_by_aws),
-        evidence={by_urn[one.key]: one.evidence for one in account.found},
+        unobserved={**unread, **unobserved},
+        listed=frozenset(readers()) | (KINDS.keys() if clusters else frozenset()),
+        made_by_aws=frozenset(by_urn[one.key] for one in found if one.made_by_aws),
+        evidence={by_urn[one.key]: one.evidence for one in found},
     )
 
 

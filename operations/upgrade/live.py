@@ -103,7 +103,12 @@ def cluster_api(cell: str, outputs: Mapping[str, Any], role_arn: str | None, tun
     `tunnel`: `HOST:PORT` of the near end of a way there, as `cell connect` sets it. Raises Unreachable where no token
     is to be had, CellError where the cell is not up.
     """
-    entered = config(Cluster.of(cell, outputs, role_arn), tunnel)
+    return enter(Cluster.of(cell, outputs, role_arn), tunnel)
+
+
+def enter(found: Cluster, tunnel: str | None = None) -> ClusterApi:
+    """The API server of a cluster. Raises Unreachable where no token is to be had."""
+    entered = config(found, tunnel)
     login, cluster = entered["users"][0]["user"]["exec"], entered["clusters"][0]["cluster"]
     program = shutil.which(login["command"])
     if program is None:

@@ -29,6 +29,7 @@ def sight(
         said=[Said(control="KEY-03", clause="rotates", key=key, status=status) for key, status in said.items()],
         stacks={} if place is Place.LIVE else dict.fromkeys(keys, "eu-west-1"),
         unobserved=unobserved or {},
+        listed=frozenset({KEY[0]}),
         made_by_aws=made_by_aws,
     )
 
@@ -124,3 +125,9 @@ def test_drift_of_a_clause_is_drift_of_its_resource() -> None:
 
 def test_nothing_is_said_of_changes_without_both_places() -> None:
     assert list(changes([sight(Place.STATE, {KEY: PASS})], [])) == []
+
+
+def test_types_that_an_audit_does_not_list_are_not_missing() -> None:
+    key: Key = ("aws:cloudwatch/dashboard:Dashboard", "123456789012", "eu-west-1", ("d",))
+    state, live = sight(Place.STATE, {key: PASS}), sight(Place.LIVE, {})
+    assert list(changes([state, live], [])) == []
