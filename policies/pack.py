@@ -81,6 +81,7 @@ class _Told:
         for finding in found:
             exception = self.exceptions.of(control.id, finding.urn)
             if exception is not None and finding.verdict.status is Status.FAIL:
+                self.open.add((control.id, finding.urn))  # The control itself may be switched off.
                 report(f"{_words(control, finding)}. {exception}", finding.urn)
 
 
