@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from typer.core import TyperGroup
 
+from operations.audit.compare import compare
+from operations.audit.conduct import audited, note_audit, signer_of
+from operations.audit.evidence.bundle import write as write_bundle
+from operations.audit.evidence.command import verify_command
+from operations.audit.exceptions import emergencies
+from operations.audit.live.kubernetes import cluster_role as audit_cluster_role
+from operations.audit.report import compared, formats, table
+from operations.audit.report.json_ import load
 from operations.audit.result import Audit, Place
+from operations.audit.rights import audit_policy
 from operations.audit.run import Request, Tell
+from operations.declared import declared_stacks
 from operations.deploy import Session
+from operations.engine import Engine
 from operations.errors import CellError, ExitCode
-from operations.output import talk
+from operations.output import Format, show, talk
+from operations.project import Project
 from policies.catalogue import controls
 from policies.control import Control, Framework, Severity, Status
+
+EVIDENCE = ".audit"
+"""Folder of the project with its evidence bundles, unless another is given."""
 
 LEVELS = tuple(Severity)
 """In rising order."""
@@ -71,35 +88,35 @@ def chosen(
     )
 
 
-def listing() -> list[dict[str, Any]]:
-    """The catalogue as `cell audit --list` prints it."""
+def listing(chosen_: Sequence[Control]) -> list[dict[str, Any]]:
+    """Every question of these controls, where it is asked, and why not elsewhere."""
+    rows = []
+    for one in chosen_:
+        claims = ", ".join(map(str, one.maps_to))
+        for clause in one.clauses:
+            where = "live only" if clause.not_declared else "not live" if clause.not_live else "preview, state, live"
+            reason = clause.not_declared or clause.not_live
+            rows.append((one, clause.check.__name__, where, reason, claims))
+        rows += [(one, asked.name, asked.source, asked.statement, claims) for asked in one.asked]
     return [
         {
-            "control": control.id,
-            "severity": control.severity.value,
-            "title": control.title,
-            "claims": ", ".join(map(str, control.maps_to)),
+            "control": one.id,
+            "severity": one.severity.value,
+            "question": name,
+            "asked": where,
+            "why": why,
+            "claims": said,
         }
-        for control in controls()
-    ]
-
-
-def unobservable(places: frozenset[Place]) -> list[dict[str, str]]:
-    """Clauses that cannot be asked in a place, each with its reason."""
-    return [
-        {"control": control.id, "clause": clause.check.__name__, "place": place, "reason": reason}
-        for control in controls()
-        for clause in control.clauses
-        for place, reason in ((Place.LIVE, clause.not_live), (Place.STATE, clause.not_declared))
-        if reason and place in places
+        for one, name, where, why, said in rows
     ]
 
 
 def exit_code(audit: Audit, fail_on: Severity, *, strict: bool) -> ExitCode:
-    """5 where a control at or above ``fail_on`` fails and nobody accepted it, or with ``strict`` where anything was not
-    observed or is not known."""
+    """5 where a control at or above ``fail_on`` fails and nobody accepted it (an emergency lets ``up`` go on and keeps
+    the audit red), or with ``strict`` where anything was not observed or is not known."""
     severe = {entry.id for entry in audit.controls if LEVELS.index(entry.severity) >= LEVELS.index(fail_on)}
-    failing = any(answer.control in severe and not answer.exception for answer in audit.of(Status.FAIL))
+    red = emergencies(audit.exceptions) | {""}
+    failing = any(answer.control in severe and answer.exception in red for answer in audit.of(Status.FAIL))
     blind = strict and any(answer.status in (Status.NOT_OBSERVED, Status.UNDETERMINED) for answer in audit.answers)
     blind = blind or (strict and any(population.listed is None for population in audit.populations))
     return ExitCode.POLICY_VIOLATION if failing or blind else ExitCode.OK
@@ -139,6 +156,17 @@ def request_of(
     if not wanted:
         raise CellError("no stack is up: `cell up STACK`, or --account without a state", ExitCode.STACK_NOT_FOUND)
     return Request(stacks=wanted, places=places(observe or "state,live"), controls=controls, role=role)
+
+
+def _session() -> Session:
+    project = Project.find()
+    return Session(
+        project=project,
+        engine=Engine(project),
+        console=console,
+        declared=declared_stacks(project, check_quotas=False),
+        policy_packs=project.policy_packs,
+    )
 
 
 @app.command(hidden=True)
@@ -181,7 +209,7 @@ def run(
         return
     for spec in report or ():
         formats.parse(spec)
-    session = session_of()
+    session = _session()
     request = request_of(session, stacks or (), observe, controls_, account=account, role=role)
     folder = evidence or session.project.root / EVIDENCE
     with progress(console) as tell:
@@ -197,3 +225,21 @@ def run(
     if record:
         note_audit(session, audit)
     raise typer.Exit(exit_code(audit, fail_on, strict=strict))
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="JSON report, or the folder of a bundle.", show_default=False)],
+    after: Annotated[Path, typer.Argument(help="Another, later or of another cell.", show_default=False)],
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """What two audits say differently: new, fixed and still open failures, by control and resource."""
+    one, other = (load(path / "audit.json" if path.is_dir() else path) for path in (before, after))
+    found = compare(one, other)
+    if output is Format.TABLE:
+        typer.echo(compared.render(found), nl=False)
+    else:
+        show(json.loads(compared.render_json(found)), output)
+
+
+app.command(name="verify")(verify_command)

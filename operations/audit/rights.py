@@ -23,7 +23,6 @@ NEVER = (
     "kms:DeriveSharedSecret",
     "kms:GenerateDataKey*",
     "kms:ReEncrypt*",
-    "kms:Sign",
     "lambda:GetFunction",
     "logs:FilterLogEvents",
     "logs:GetLogEvents",

@@ -94,7 +94,7 @@ def preview_sight(found: Iterable[Mapping[str, Any]], keys: Keys, stack: str, ac
 
 
 def live_sight(account: Account, clusters: Sequence[Account], controls: Iterable[Control]) -> Sight:
-    """What the account and its clusters say, each cluster by itself: two of them may have namespaces of one name. A type
+    """What account and clusters say, each cluster by itself: two of them may have namespaces of one name. A type
     without a reader is one that could not be listed."""
     controls = tuple(controls)
     known = readers().keys() | KINDS.keys()

@@ -17,10 +17,17 @@ class _Link:
     previous: str
 
 
-def latest_head(folder: Path) -> str:
-    """Digest of the head of the newest bundle in a folder, for the next audit's ``previous``; "" without one."""
+def latest(folder: Path) -> tuple[str, str]:
+    """Digest of the head of the newest bundle in a folder, for the next audit's ``previous``, and when that audit
+    ended; "" both without one."""
     heads, _ = _heads(folder)
-    return max(heads, key=lambda sha256: (heads[sha256].ended, sha256), default="")
+    newest = max(heads, key=lambda sha256: (heads[sha256].ended, sha256), default="")
+    return newest, heads[newest].ended if newest else ""
+
+
+def latest_head(folder: Path) -> str:
+    """The first of ``latest``."""
+    return latest(folder)[0]
 
 
 def gaps(folder: Path) -> tuple[str, ...]:

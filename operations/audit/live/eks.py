@@ -25,7 +25,8 @@ CLUSTERS = _list("list_clusters", "clusters")
 CLUSTER = _described(
     "describe_cluster",
     "cluster",
-    "name arn version roleArn status resourcesVpcConfig logging encryptionConfig accessConfig tags deletionProtection",
+    "name arn version roleArn status resourcesVpcConfig logging encryptionConfig accessConfig tags deletionProtection"
+    " endpoint certificateAuthority",
 )
 ADDONS = _list("list_addons", "addons")
 ADDON = _described(
@@ -68,7 +69,8 @@ def clusters(region: Region) -> Iterator[Live]:
             props={
                 **given(version=cluster.get("version"), roleArn=cluster.get("roleArn"), status=cluster.get("status")),
                 **given(encryptionConfig=(cluster.get("encryptionConfig") or [None])[0]),
-                **given(accessConfig=cluster.get("accessConfig")),
+                **given(accessConfig=cluster.get("accessConfig"), endpoint=cluster.get("endpoint")),
+                **given(certificateAuthority=cluster.get("certificateAuthority")),
                 "arn": cluster["arn"],
                 "name": name,
                 "deletionProtection": cluster.get("deletionProtection", False),
