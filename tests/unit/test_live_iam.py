@@ -134,3 +134,14 @@ def test_an_account_without_a_password_policy_has_none() -> None:
     policy = {"MinimumPasswordLength": 14, "RequireSymbols": True}
     (found,) = read(type_, {"iam.get_account_password_policy": {"PasswordPolicy": policy}}).found
     assert found.resource.props["minimumPasswordLength"] == 14
+
+
+def test_access_keys_of_users_are_found_without_their_secrets() -> None:
+    type_ = "aws:iam/accessKey:AccessKey"
+    users = recorded(UserDetailList=[{"UserName": "u", "Arn": "arn:aws:iam::1:user/u"}])
+    listed = {"AccessKeyMetadata": [{"AccessKeyId": "AKIAXXXXXXXXXXXXXXXX", "UserName": "u", "Status": "Active"}]}
+    (found,) = read(type_, users | {"iam.list_access_keys": listed}).found
+    assert (found.identity, found.resource.props["user"]) == (("AKIAXXXXXXXXXXXXXXXX",), "u")
+    (answer,) = answers(control("IAM-02"), Stack((found.resource,)), live=True)
+    assert answer.verdict.status is Status.FAIL
+    assert list(read(type_, users | {"iam.list_access_keys": Refusal("AccessDenied")}).unobserved) == [type_]

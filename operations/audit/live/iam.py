@@ -7,8 +7,8 @@ from typing import Any
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region, Unread
-from operations.audit.live.shape import picked
 from operations.audit.live.tags import tags
+from operations.audit.live.words import picked
 from policies.resources import NotObservedError
 
 _HELD = ("AttachedManagedPolicies", "Path", "Arn")
@@ -36,6 +36,13 @@ ROLES = Question(
     items="Roles",
 )
 POLICY_TAGS = Question(service="iam", operation="list_policy_tags", keep=("Tags",), items="Tags")
+ACCESS_KEYS = Question(
+    service="iam",
+    operation="list_access_keys",
+    keep=tuple(f"AccessKeyMetadata.{name}" for name in ("AccessKeyId", "UserName", "Status")),
+    items="AccessKeyMetadata",
+    absent=frozenset({"NoSuchEntity"}),
+)
 PASSWORDS = Question(
     service="iam",
     operation="get_account_password_policy",
@@ -107,6 +114,17 @@ def users(region: Region) -> Iterator[Live]:
     for raw in _details(region, "User"):
         name = raw["UserName"]
         yield Live(id=name, props={**_principal(raw), "name": name, "tags": tags(raw.get("Tags"))})
+
+
+def access_keys(region: Region) -> Iterator[Live]:
+    """Access keys of users, without their secret halves, which IAM tells once only. Those of root are counted by
+    ``root``."""
+    for user in _details(region, "User"):
+        for raw in region.pages(ACCESS_KEYS, UserName=user["UserName"]):
+            yield Live(
+                id=raw["AccessKeyId"],
+                props=picked(raw, user="UserName", status="Status"),
+            )
 
 
 def groups(region: Region) -> Iterator[Live]:
@@ -197,6 +215,7 @@ def _once(type_: str, read: Any, source: Question = DETAILS, identity: tuple[str
     Reader(type=type_, read=read, source=source, everywhere=False, identity=identity)
 
 
+_once("aws:iam/accessKey:AccessKey", access_keys)
 _once("aws:iam/accountPasswordPolicy:AccountPasswordPolicy", password_policy, PASSWORDS)
 _once("aws:iam/group:Group", groups)
 _once("aws:iam/policy:Policy", policies)
