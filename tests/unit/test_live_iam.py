@@ -32,6 +32,8 @@ def recorded(*roles: dict[str, Any], **lists: Any) -> dict[str, Any]:
     return {
         "iam.get_account_authorization_details": answer,
         "iam.list_roles": {"Roles": [{"RoleName": "app", "MaxSessionDuration": 7200}]},
+        "iam.get_policy": {"Policy": {"DefaultVersionId": "v2"}},
+        "iam.get_policy_version": {"PolicyVersion": {"Document": "{}"}},
         "iam.list_policy_tags": {"Tags": [{"Key": "a", "Value": "b"}]},
     }
 
@@ -96,6 +98,24 @@ def test_what_a_live_role_is_granted_reaches_the_clauses() -> None:
     assert found[ROLE, "cannot_raise_its_own_rights"] is Status.FAIL
     assert found[INLINE, "grants_no_star_on_star"] is Status.FAIL
     assert found[POLICY, "grants_no_star_on_star"] is Status.FAIL
+
+
+def test_what_a_policy_of_aws_grants_is_read_and_counts() -> None:
+    arn = "arn:aws:iam::aws:policy/IAMFullAccess"
+    raises = {"Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}}
+    recordings = recorded(role(AttachedManagedPolicies=[{"PolicyName": "IAMFullAccess", "PolicyArn": arn}])) | {
+        "iam.get_policy": {"Policy": {"Arn": arn, "DefaultVersionId": "v2"}},
+        "iam.get_policy_version": {"PolicyVersion": {"VersionId": "v2", "Document": json.dumps(raises)}},
+    }
+
+    def judged(recordings: dict[str, Any]) -> dict[str, Status]:
+        found = linked([*read(ROLE, recordings).found, *read(ATTACHED, recordings).found])
+        return {one.clause: one.verdict.status for one in answers(control("IAM-01"), Stack(found), live=True)}
+
+    assert judged(recordings)["cannot_raise_its_own_rights"] is Status.FAIL
+    for call in ("iam.get_policy", "iam.get_policy_version"):
+        refused = judged(recordings | {call: Refusal("AccessDenied")})
+        assert refused["cannot_raise_its_own_rights"] is Status.NOT_OBSERVED
 
 
 def test_users_and_groups_are_read_with_what_they_hold() -> None:

@@ -36,6 +36,8 @@ ROLES = Question(
     items="Roles",
 )
 POLICY_TAGS = Question(service="iam", operation="list_policy_tags", keep=("Tags",), items="Tags")
+POLICY = Question(service="iam", operation="get_policy", keep=("Policy.DefaultVersionId",))
+VERSION = Question(service="iam", operation="get_policy_version", keep=("PolicyVersion.Document",))
 ACCESS_KEYS = Question(
     service="iam",
     operation="list_access_keys",
@@ -58,6 +60,8 @@ BY_PATH: Mapping[str, str] = {
     "/aws-reserved/sso.amazonaws.com/": "role of IAM Identity Center",
 }
 """Paths at which nobody but AWS makes roles -> name in the ownership table."""
+
+_OF_AWS = ":iam::aws:policy/"
 
 _KINDS = {"role": "Role", "user": "User", "group": "Group"}
 
@@ -180,13 +184,23 @@ def _attached(kind: str) -> Any:
             holder = raw[f"{word}Name"]
             for policy in raw.get("AttachedManagedPolicies") or ():
                 arn = policy["PolicyArn"]
-                yield Live(
-                    id=f"{holder}/{arn}",
-                    made_by_aws=_made_by_aws(raw) if kind == "role" else "",
-                    props={kind: holder, "policyArn": arn},
-                )
+                made_by_aws = _made_by_aws(raw) if kind == "role" else ""
+                props = {kind: holder, "policyArn": arn}
+                if _OF_AWS in arn and not made_by_aws:
+                    props["policyDocument"] = _document(region, arn)
+                yield Live(id=f"{holder}/{arn}", made_by_aws=made_by_aws, props=props)
 
     return read
+
+
+def _document(region: Region, arn: str) -> Any:
+    """What a policy that AWS manages grants now: no declaration has it."""
+    version = region.field(POLICY, lambda answer: answer["Policy"]["DefaultVersionId"], PolicyArn=arn)
+    if isinstance(version, Unread):
+        return version
+    return region.field(
+        VERSION, lambda answer: text(answer["PolicyVersion"]["Document"]), PolicyArn=arn, VersionId=version
+    )
 
 
 def password_policy(region: Region) -> Iterator[Live]:
