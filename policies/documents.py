@@ -160,9 +160,9 @@ def _documents(principal: Resource, stack: Stack) -> Iterator[tuple[str, Any]]:
     for own in _of_principal(principal, stack, inline, name):
         yield own.name, own.maybe("policy")
     for link in _links(principal, stack):
-        own = [source for source in stack.sources(link, "policyArn") if source.type == POLICY]
-        yield from ((source.name, source.maybe("policy")) for source in own)
-        if not own and (document := link.maybe("policyDocument")):
+        declared = [source for source in stack.sources(link, "policyArn") if source.type == POLICY]
+        yield from ((source.name, source.maybe("policy")) for source in declared)
+        if not declared and (document := link.maybe("policyDocument")):
             yield link.name, document
 
 

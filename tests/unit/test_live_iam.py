@@ -165,3 +165,10 @@ def test_access_keys_of_users_are_found_without_their_secrets() -> None:
     (answer,) = answers(control("IAM-02"), Stack((found.resource,)), live=True)
     assert answer.verdict.status is Status.FAIL
     assert list(read(type_, users | {"iam.list_access_keys": Refusal("AccessDenied")}).unobserved) == [type_]
+
+
+def test_an_answer_of_another_shape_ends_one_type_only() -> None:
+    odd = {"iam.get_account_authorization_details": {"RoleDetailList": [{"Path": "/"}]}}
+    account = collect([region(odd)], [ROLE, POLICY])
+    assert "KeyError 'RoleName'" in account.unobserved[ROLE]
+    assert [one.listed for one in account.populations if one.type == POLICY] == [0]
