@@ -68,7 +68,7 @@ OWNED: dict[str, Owned] = {
         seen=date(2026, 11, 29),
     ),
     "default topic policy": Owned(
-        recognised="its Id is __default_policy_ID",
+        recognised="its one statement is __default_statement_ID and holds everyone to SourceOwner, this account",
         page="https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html",
         seen=date(2026, 11, 29),
     ),
@@ -132,7 +132,7 @@ OWNED: dict[str, Owned] = {
         seen=date(2026, 11, 29),
     ),
     "recorder linked to a service": Owned(
-        recognised="its name begins with AWSConfigurationRecorderFor",
+        recognised="servicePrincipal names the service",
         page="https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationRecorder.html",
         seen=date(2026, 11, 29),
     ),
