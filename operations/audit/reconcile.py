@@ -43,6 +43,8 @@ class Sight:
     listed: frozenset[str] = frozenset()
     """Live only: types that were asked for."""
     made_by_aws: frozenset[Key] = frozenset()
+    expected: frozenset[Key] = frozenset()
+    """Live only: what a stack file says is there before any stack: the role that deploys."""
     evidence: Mapping[Key, tuple[int, ...]] = field(default_factory=dict)
 
 
@@ -78,7 +80,7 @@ def changes(sights: Sequence[Sight], answers: Iterable[Answer]) -> Iterator[Answ
     if live is None or state is None:
         return
     for key, ref in sorted(live.refs.items(), key=lambda item: str(item[0])):
-        if key not in state.refs and key not in live.made_by_aws:
+        if key not in state.refs and key not in live.made_by_aws | live.expected:
             reason = "the account has it and no state does"
             yield _change(
                 "nothing_is_unmanaged", ref, "", Status.FAIL, reason, Reconciled.UNMANAGED, live.evidence.get(key, ())

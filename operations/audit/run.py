@@ -11,7 +11,7 @@ from typing import Any
 from operations.audit.access import Access, reachable_regions
 from operations.audit.live.collect import Account, collect, readers
 from operations.audit.live.kubernetes import GET, KINDS, collect_cluster
-from operations.audit.live.region import Call, Recorder
+from operations.audit.live.region import DENIED, Call, Recorder
 from operations.audit.reconcile import CHANGE, Sight, changes, reconcile
 from operations.audit.result import (
     Answer,
@@ -145,7 +145,7 @@ def calls_of(calls: Iterable[Call]) -> Calls:
     return Calls(
         by_operation=dict(sorted(Counter(call.operation for call in calls).items())),
         throttled=sum(call.retries for call in calls),
-        denied=dict(sorted(Counter(call.operation for call in calls if call.error).items())),
+        denied=dict(sorted(Counter(call.operation for call in calls if call.error in DENIED).items())),
         clock_skew_s=max((call.skew_s for call in calls), key=abs, default=0.0),
     )
 
@@ -201,7 +201,7 @@ def _live(
     ]
     for read in (account, *objects):
         seen.populations.extend(read.populations)
-    return live_sight(account, objects, request.controls)
+    return live_sight(account, objects, request.controls, deploy_role=cluster_role or "")
 
 
 def _objects(access: Access, cluster: Resource, role: str | None, recorder: Recorder) -> Account:

@@ -15,6 +15,14 @@ from policies.resources import Stack
 
 KUBERNETES = "kubernetes:"
 
+ROLE_TYPES = frozenset(
+    {
+        "aws:iam/role:Role",
+        "aws:iam/rolePolicy:RolePolicy",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    }
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StateOf:
@@ -93,7 +101,9 @@ def preview_sight(found: Iterable[Mapping[str, Any]], keys: Keys, stack: str, ac
     return Sight(place=Place.PREVIEW, refs=refs, said=said, stacks=dict.fromkeys(refs, stack))
 
 
-def live_sight(account: Account, clusters: Sequence[Account], controls: Iterable[Control]) -> Sight:
+def live_sight(
+    account: Account, clusters: Sequence[Account], controls: Iterable[Control], *, deploy_role: str = ""
+) -> Sight:
     """What account and clusters say, each cluster by itself: two of them may have namespaces of one name. A type
     without a reader is one that could not be listed."""
     controls = tuple(controls)
@@ -130,8 +140,15 @@ def live_sight(account: Account, clusters: Sequence[Account], controls: Iterable
         unobserved={**unread, **unobserved},
         listed=frozenset(readers()) | (KINDS.keys() if clusters else frozenset()),
         made_by_aws=frozenset(by_urn[one.key] for one in found if one.made_by_aws),
+        expected=frozenset(by_urn[one.key] for one in found if _is_of_role(one, deploy_role)),
         evidence={by_urn[one.key]: one.evidence for one in found},
     )
+
+
+def _is_of_role(one: Found, role: str) -> bool:
+    """Whether it is the role with this ARN, or one of its policies."""
+    name = role.rpartition("/")[2]
+    return bool(name) and one.resource.type in ROLE_TYPES and name in (one.identity[0], one.resource.name)
 
 
 def _state_key(state: StateOf, row: Row) -> Key:

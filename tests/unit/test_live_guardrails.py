@@ -43,7 +43,7 @@ def test_a_recorder_is_read_and_one_of_a_service_known() -> None:
         "config.describe_configuration_recorders": {
             "ConfigurationRecorders": [
                 {"name": "default", "roleARN": "arn:role", "recordingGroup": group},
-                {"name": "AWSConfigurationRecorderForX", "roleARN": "arn:slr"},
+                {"name": "AWSConfigurationRecorderForX", "roleARN": "arn:slr", "servicePrincipal": "x.amazonaws.com"},
             ]
         }
     }

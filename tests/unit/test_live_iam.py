@@ -32,6 +32,8 @@ def recorded(*roles: dict[str, Any], **lists: Any) -> dict[str, Any]:
     return {
         "iam.get_account_authorization_details": answer,
         "iam.list_roles": {"Roles": [{"RoleName": "app", "MaxSessionDuration": 7200}]},
+        "iam.get_policy": {"Policy": {"DefaultVersionId": "v2"}},
+        "iam.get_policy_version": {"PolicyVersion": {"Document": "{}"}},
         "iam.list_policy_tags": {"Tags": [{"Key": "a", "Value": "b"}]},
     }
 
@@ -98,6 +100,24 @@ def test_what_a_live_role_is_granted_reaches_the_clauses() -> None:
     assert found[POLICY, "grants_no_star_on_star"] is Status.FAIL
 
 
+def test_what_a_policy_of_aws_grants_is_read_and_counts() -> None:
+    arn = "arn:aws:iam::aws:policy/IAMFullAccess"
+    raises = {"Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}}
+    recordings = recorded(role(AttachedManagedPolicies=[{"PolicyName": "IAMFullAccess", "PolicyArn": arn}])) | {
+        "iam.get_policy": {"Policy": {"Arn": arn, "DefaultVersionId": "v2"}},
+        "iam.get_policy_version": {"PolicyVersion": {"VersionId": "v2", "Document": json.dumps(raises)}},
+    }
+
+    def judged(recordings: dict[str, Any]) -> dict[str, Status]:
+        found = linked([*read(ROLE, recordings).found, *read(ATTACHED, recordings).found])
+        return {one.clause: one.verdict.status for one in answers(control("IAM-01"), Stack(found), live=True)}
+
+    assert judged(recordings)["cannot_raise_its_own_rights"] is Status.FAIL
+    for call in ("iam.get_policy", "iam.get_policy_version"):
+        refused = judged(recordings | {call: Refusal("AccessDenied")})
+        assert refused["cannot_raise_its_own_rights"] is Status.NOT_OBSERVED
+
+
 def test_users_and_groups_are_read_with_what_they_hold() -> None:
     held = {"Path": "/", "AttachedManagedPolicies": [{"PolicyName": "own", "PolicyArn": OWN}]}
     policy = [{"PolicyName": "in", "PolicyDocument": "{}"}]
@@ -134,3 +154,21 @@ def test_an_account_without_a_password_policy_has_none() -> None:
     policy = {"MinimumPasswordLength": 14, "RequireSymbols": True}
     (found,) = read(type_, {"iam.get_account_password_policy": {"PasswordPolicy": policy}}).found
     assert found.resource.props["minimumPasswordLength"] == 14
+
+
+def test_access_keys_of_users_are_found_without_their_secrets() -> None:
+    type_ = "aws:iam/accessKey:AccessKey"
+    users = recorded(UserDetailList=[{"UserName": "u", "Arn": "arn:aws:iam::1:user/u"}])
+    listed = {"AccessKeyMetadata": [{"AccessKeyId": "AKIAXXXXXXXXXXXXXXXX", "UserName": "u", "Status": "Active"}]}
+    (found,) = read(type_, users | {"iam.list_access_keys": listed}).found
+    assert (found.identity, found.resource.props["user"]) == (("AKIAXXXXXXXXXXXXXXXX",), "u")
+    (answer,) = answers(control("IAM-02"), Stack((found.resource,)), live=True)
+    assert answer.verdict.status is Status.FAIL
+    assert list(read(type_, users | {"iam.list_access_keys": Refusal("AccessDenied")}).unobserved) == [type_]
+
+
+def test_an_answer_of_another_shape_ends_one_type_only() -> None:
+    odd = {"iam.get_account_authorization_details": {"RoleDetailList": [{"Path": "/"}]}}
+    account = collect([region(odd)], [ROLE, POLICY])
+    assert "KeyError 'RoleName'" in account.unobserved[ROLE]
+    assert [one.listed for one in account.populations if one.type == POLICY] == [0]

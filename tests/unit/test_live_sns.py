@@ -1,8 +1,9 @@
 """Live topics and subscriptions in the words of the provider."""
 
+import json
 from typing import Any
 
-from recorded import Refusal, read
+from recorded import ACCOUNT, Refusal, read
 
 from policies.catalogue import control
 from policies.control import Status, answers
@@ -48,10 +49,21 @@ def test_a_topic_without_a_key_has_none() -> None:
     assert "kmsMasterKeyId" not in found.resource.props
 
 
-def test_the_policy_that_aws_gives_each_topic_is_known() -> None:
+def test_the_policy_that_aws_gives_each_topic_is_known_until_somebody_opens_it() -> None:
+    def owner(account: str | None) -> str:
+        condition = {"Condition": {"StringEquals": {"AWS:SourceOwner": account}}} if account else {}
+        statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "SNS:Publish", "Resource": ARN}
+        named = {
+            "Id": "__default_policy_ID",
+            "Statement": [{"Sid": "__default_statement_ID", **statement, **condition}],
+        }
+        (found,) = read(POLICY, recorded(Policy=json.dumps(named))).found
+        return found.made_by_aws
+
+    assert owner(ACCOUNT) == "default topic policy"
+    assert owner("210987654321") == owner(None) == ""
     (set_by_us,) = read(POLICY, recorded()).found
-    (given,) = read(POLICY, recorded(Policy='{"Id":"__default_policy_ID","Statement":[]}')).found
-    assert (set_by_us.made_by_aws, given.made_by_aws) == ("", "default topic policy")
+    assert set_by_us.made_by_aws == ""
 
 
 def test_subscriptions_that_wait_are_each_read_and_found() -> None:

@@ -1,11 +1,12 @@
 """AWS Config: recorders, whether they record, and where they deliver to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
-from operations.audit.live.shape import picked
+from operations.audit.live.words import picked
 
 RECORDERS = Question(
     service="config",
@@ -26,13 +27,9 @@ CHANNELS = Question(
     items="DeliveryChannels",
 )
 
-OF_A_SERVICE = "AWSConfigurationRecorderFor"
-"""How AWS begins the name of a recorder that belongs to a service
-(https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationRecorder.html)."""
 
-
-def _owner(name: str) -> str:
-    return "recorder linked to a service" if name.startswith(OF_A_SERVICE) else ""
+def _owner(raw: Mapping[str, Any]) -> str:
+    return "recorder linked to a service" if raw.get("servicePrincipal") else ""
 
 
 def recorders(region: Region) -> Iterator[Live]:
@@ -44,7 +41,7 @@ def recorders(region: Region) -> Iterator[Live]:
         group |= {"recordingStrategies": [strategy]} if strategy else {}
         yield Live(
             id=raw["name"],
-            made_by_aws=_owner(raw["name"]),
+            made_by_aws=_owner(raw),
             props={**picked(raw, name="name", roleArn="roleARN"), "recordingGroup": group},
         )
 
@@ -54,7 +51,7 @@ def statuses(region: Region) -> Iterator[Live]:
     for raw in region.pages(STATUSES):
         yield Live(
             id=raw["name"],
-            made_by_aws=_owner(raw["name"]),
+            made_by_aws=_owner(raw),
             props={
                 "name": raw["name"],
                 "isEnabled": bool(raw.get("recording")),

@@ -6,8 +6,8 @@ from typing import Any
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region, Unread
-from operations.audit.live.shape import picked
 from operations.audit.live.tags import tags
+from operations.audit.live.words import picked
 from policies.resources import NotObservedError
 
 LIST = Question(service="cloudtrail", operation="describe_trails", keep=("trailList",), items="trailList")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
-from operations.audit.live.shape import picked
 from operations.audit.live.tags import tags
+from operations.audit.live.words import picked
 
 _ACTIONS = ("ActionsEnabled", "AlarmActions", "OKActions", "InsufficientDataActions")
 _METRIC = (

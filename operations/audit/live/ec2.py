@@ -188,7 +188,8 @@ def volumes(region: Region) -> Iterator[Live]:
 def encryption_by_default(region: Region) -> Iterator[Live]:
     """Whether new volumes of the region are encrypted. There is always an answer, also where nobody has set it."""
     enabled = (region.ask(ENCRYPTION) or {}).get("EbsEncryptionByDefault", False)
-    yield Live(id=f"ebs-encryption-by-default-{region.name}", props={"enabled": enabled})
+    name = f"ebs-encryption-by-default-{region.name}"
+    yield Live(id=name, props={"enabled": enabled}, made_by_aws="" if enabled else "setting that nobody has made")
 
 
 def default_key(region: Region) -> Iterator[Live]:

@@ -6,8 +6,8 @@ from typing import Any
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
-from operations.audit.live.shape import picked
 from operations.audit.live.tags import tags_of
+from operations.audit.live.words import picked
 
 BUSES = Question(
     service="events", operation="list_event_buses", keep=("EventBuses.Name", "EventBuses.Arn"), items="EventBuses"

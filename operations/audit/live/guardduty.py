@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
-from operations.audit.live.shape import picked
+from operations.audit.live.words import arn, picked
 
 LIST = Question(service="guardduty", operation="list_detectors", keep=("DetectorIds",), items="DetectorIds")
 GET = Question(service="guardduty", operation="get_detector", keep=("Status", "FindingPublishingFrequency", "Tags"))
@@ -21,6 +21,7 @@ def detectors(region: Region) -> Iterator[Live]:
                 props={
                     **picked(raw, findingPublishingFrequency="FindingPublishingFrequency"),
                     "accountId": region.account,
+                    "arn": arn(region, "guardduty", f"detector/{detector}"),
                     "enable": raw["Status"] == "ENABLED",
                     "tags": dict(raw.get("Tags") or {}),
                 },

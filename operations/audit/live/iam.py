@@ -7,8 +7,8 @@ from typing import Any
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region, Unread
-from operations.audit.live.shape import picked
 from operations.audit.live.tags import tags
+from operations.audit.live.words import picked
 from policies.resources import NotObservedError
 
 _HELD = ("AttachedManagedPolicies", "Path", "Arn")
@@ -36,6 +36,15 @@ ROLES = Question(
     items="Roles",
 )
 POLICY_TAGS = Question(service="iam", operation="list_policy_tags", keep=("Tags",), items="Tags")
+POLICY = Question(service="iam", operation="get_policy", keep=("Policy.DefaultVersionId",))
+VERSION = Question(service="iam", operation="get_policy_version", keep=("PolicyVersion.Document",))
+ACCESS_KEYS = Question(
+    service="iam",
+    operation="list_access_keys",
+    keep=tuple(f"AccessKeyMetadata.{name}" for name in ("AccessKeyId", "UserName", "Status")),
+    items="AccessKeyMetadata",
+    absent=frozenset({"NoSuchEntity"}),
+)
 PASSWORDS = Question(
     service="iam",
     operation="get_account_password_policy",
@@ -51,6 +60,8 @@ BY_PATH: Mapping[str, str] = {
     "/aws-reserved/sso.amazonaws.com/": "role of IAM Identity Center",
 }
 """Paths at which nobody but AWS makes roles -> name in the ownership table."""
+
+_OF_AWS = ":iam::aws:policy/"
 
 _KINDS = {"role": "Role", "user": "User", "group": "Group"}
 
@@ -109,6 +120,17 @@ def users(region: Region) -> Iterator[Live]:
         yield Live(id=name, props={**_principal(raw), "name": name, "tags": tags(raw.get("Tags"))})
 
 
+def access_keys(region: Region) -> Iterator[Live]:
+    """Access keys of users, without their secret halves, which IAM tells once only. Those of root are counted by
+    ``root``."""
+    for user in _details(region, "User"):
+        for raw in region.pages(ACCESS_KEYS, UserName=user["UserName"]):
+            yield Live(
+                id=raw["AccessKeyId"],
+                props=picked(raw, user="UserName", status="Status"),
+            )
+
+
 def groups(region: Region) -> Iterator[Live]:
     """Groups."""
     for raw in _details(region, "Group"):
@@ -162,13 +184,23 @@ def _attached(kind: str) -> Any:
             holder = raw[f"{word}Name"]
             for policy in raw.get("AttachedManagedPolicies") or ():
                 arn = policy["PolicyArn"]
-                yield Live(
-                    id=f"{holder}/{arn}",
-                    made_by_aws=_made_by_aws(raw) if kind == "role" else "",
-                    props={kind: holder, "policyArn": arn},
-                )
+                made_by_aws = _made_by_aws(raw) if kind == "role" else ""
+                props = {kind: holder, "policyArn": arn}
+                if _OF_AWS in arn and not made_by_aws:
+                    props["policyDocument"] = _document(region, arn)
+                yield Live(id=f"{holder}/{arn}", made_by_aws=made_by_aws, props=props)
 
     return read
+
+
+def _document(region: Region, arn: str) -> Any:
+    """What a policy that AWS manages grants now: no declaration has it."""
+    version = region.field(POLICY, lambda answer: answer["Policy"]["DefaultVersionId"], PolicyArn=arn)
+    if isinstance(version, Unread):
+        return version
+    return region.field(
+        VERSION, lambda answer: text(answer["PolicyVersion"]["Document"]), PolicyArn=arn, VersionId=version
+    )
 
 
 def password_policy(region: Region) -> Iterator[Live]:
@@ -197,6 +229,7 @@ def _once(type_: str, read: Any, source: Question = DETAILS, identity: tuple[str
     Reader(type=type_, read=read, source=source, everywhere=False, identity=identity)
 
 
+_once("aws:iam/accessKey:AccessKey", access_keys)
 _once("aws:iam/accountPasswordPolicy:AccountPasswordPolicy", password_policy, PASSWORDS)
 _once("aws:iam/group:Group", groups)
 _once("aws:iam/policy:Policy", policies)

@@ -6,7 +6,7 @@ from typing import Any
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
-from operations.audit.live.shape import picked
+from operations.audit.live.words import picked
 
 GROUPS = Question(service="logs", operation="describe_log_groups", keep=("logGroups",), items="logGroups")
 TAGS = Question(service="logs", operation="list_tags_for_resource", keep=("tags",))

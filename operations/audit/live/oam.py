@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
-from operations.audit.live.shape import picked
+from operations.audit.live.words import picked
 
 _NOT_SERVED = "the emulator has no links and sinks"
 

@@ -68,7 +68,7 @@ OWNED: dict[str, Owned] = {
         seen=date(2026, 11, 29),
     ),
     "default topic policy": Owned(
-        recognised="its Id is __default_policy_ID",
+        recognised="its one statement is __default_statement_ID and holds everyone to SourceOwner, this account",
         page="https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html",
         seen=date(2026, 11, 29),
     ),
@@ -132,7 +132,7 @@ OWNED: dict[str, Owned] = {
         seen=date(2026, 11, 29),
     ),
     "recorder linked to a service": Owned(
-        recognised="its name begins with AWSConfigurationRecorderFor",
+        recognised="servicePrincipal names the service",
         page="https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationRecorder.html",
         seen=date(2026, 11, 29),
     ),
@@ -165,6 +165,11 @@ OWNED: dict[str, Owned] = {
     "service-linked role": Owned(
         recognised="its path begins with /aws-service-role/",
         page="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html",
+        seen=date(2026, 11, 29),
+    ),
+    "setting that nobody has made": Owned(
+        recognised="it has the value that it has in a new account",
+        page="https://docs.aws.amazon.com/ebs/latest/userguide/encryption-by-default.html",
         seen=date(2026, 11, 29),
     ),
     "volume of a cluster": Owned(

@@ -6,8 +6,9 @@ from typing import Any
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
-from operations.audit.live.shape import picked
 from operations.audit.live.tags import tags_of
+from operations.audit.live.words import picked
+from policies.documents import statements
 
 TOPICS = Question(service="sns", operation="list_topics", keep=("Topics",), items="Topics")
 TOPIC = Question(
@@ -75,13 +76,19 @@ def topic_policies(region: Region) -> Iterator[Live]:
     """Who may publish and subscribe: SNS gives each topic a policy, for its own account, until somebody sets one."""
     for arn, raw in _attributes(region):
         if raw.get("Policy"):
-            made_by_aws = "default topic policy" if '"__default_policy_ID"' in raw["Policy"] else ""
             yield Live(
                 id=arn,
                 name=arn.rpartition(":")[2],
-                made_by_aws=made_by_aws,
+                made_by_aws="default topic policy" if _is_as_made(raw["Policy"], region.account) else "",
                 props={"arn": arn, **picked(raw, owner="Owner", policy="Policy")},
             )
+
+
+def _is_as_made(policy: str, account: str) -> bool:
+    """Whoever opens a topic may keep the names of AWS's statement, but not its condition."""
+    return [(one.sid, one.conditions) for one in statements(policy)] == [
+        ("__default_statement_ID", {"StringEquals": {"AWS:SourceOwner": (account,)}})
+    ]
 
 
 def subscriptions(region: Region) -> Iterator[Live]:

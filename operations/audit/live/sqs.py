@@ -6,7 +6,7 @@ from typing import Any
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
-from operations.audit.live.shape import picked
+from operations.audit.live.words import picked
 
 _GONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 

@@ -13,6 +13,11 @@ def camel(value: Any) -> Any:
     return [camel(member) for member in value] if isinstance(value, list) else value
 
 
+def picked(raw: Mapping[str, Any], **names: str) -> dict[str, Any]:
+    """``name="Name"``: these members of an answer under the provider's names; what AWS leaves out is left out."""
+    return {ours: camel(raw[theirs]) for ours, theirs in names.items() if raw.get(theirs) is not None}
+
+
 def given(**values: Any) -> dict[str, Any]:
     """The values that there are: AWS leaves out, or says "", where a state has nothing."""
     return {name: value for name, value in values.items() if value not in (None, "")}

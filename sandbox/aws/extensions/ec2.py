@@ -9,16 +9,19 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 from moto.ec2.models.flow_logs import FlowLogs, FlowLogsBackend
 from moto.ec2.models.nat_gateways import NatGateway, NatGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.vpcs import VPC, VPCBackend
 from moto.logs.models import logs_backends
+from moto.utilities.utils import get_partition
 
 
 def install() -> None:
     _describe_rules()
     _deliver_flow_logs()
+    _list_regions()
     delete_gateway: Callable[..., NatGateway] = NatGatewayBackend.delete_nat_gateway
     delete_vpc: Callable[..., VPC] = VPCBackend.delete_vpc
 
@@ -35,6 +38,17 @@ def install() -> None:
 
     NatGatewayBackend.delete_nat_gateway = with_interface
     VPCBackend.delete_vpc = with_acl
+
+
+def _list_regions() -> None:
+    """An account has the regions of its own partition (EC2 API reference, DescribeRegions); moto has all."""
+    describe: Callable[..., Any] = RegionsAndZonesBackend.describe_regions
+
+    def of_partition(self: Any, *args: Any, **kwargs: Any) -> Any:
+        own = get_partition(self.region_name)
+        return [region for region in describe(self, *args, **kwargs) if get_partition(region.name) == own]
+
+    RegionsAndZonesBackend.describe_regions = of_partition
 
 
 def _describe_rules() -> None:
