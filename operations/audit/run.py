@@ -11,7 +11,8 @@ from typing import Any
 from operations.audit.access import Access, reachable_regions
 from operations.audit.live.collect import Account, collect, readers
 from operations.audit.live.kubernetes import GET, KINDS, collect_cluster
-from operations.audit.live.region import DENIED, Call, Recorder
+from operations.audit.live.region import DENIED, Call, Recorder, Region
+from operations.audit.live.second import RESOURCES, TYPES, second_counts
 from operations.audit.reconcile import CHANGE, Sight, changes, reconcile
 from operations.audit.result import (
     Answer,
@@ -199,9 +200,26 @@ def _live(
         for one in account.found
         if one.resource.type == CLUSTER and (clusters is None or one.resource.props["name"] in clusters)
     ]
-    for read in (account, *objects):
+    counts = {name: _second(access.region(name), seen) for name in regions}
+    seen.populations.extend(_with_second(one, counts[one.region]) for one in account.populations)
+    for read in objects:
         seen.populations.extend(read.populations)
     return live_sight(account, objects, request.controls, deploy_role=cluster_role or "")
+
+
+def _second(region: Region, seen: Seen) -> Mapping[str, int] | None:
+    try:
+        return second_counts(region)
+    except NotObservedError as error:
+        seen.unaccounted.append(f"{region.account} {region.name}: no second source of populations ({error})")
+        return None
+
+
+def _with_second(population: Population, counts: Mapping[str, int] | None) -> Population:
+    if counts is None or population.type not in TYPES.values():
+        return population
+    given = {"second_source": RESOURCES.name, "second": counts.get(population.type, 0)}
+    return population.model_copy(update=given)
 
 
 def _objects(access: Access, cluster: Resource, role: str | None, recorder: Recorder) -> Account:
