@@ -70,7 +70,7 @@ class Canaries:
             if "image" in value and "name" in value:
                 variable = {"name": "DB_PASSWORD", "value": self.new(resource, "env")}
                 changed["env"] = [*(changed.get("env") or ()), variable]
-            if "userData" in value or "launchTemplateName" in value:
+            if "metadataOptions" in value:
                 script = f"#!/bin/sh\nexport DB_PASSWORD={self.new(resource, 'userData')}\n"
                 changed["userData"] = base64.b64encode(script.encode()).decode()
             return changed
@@ -145,6 +145,8 @@ def test_a_secret_of_a_cell_is_in_no_answer_and_no_bundle(registered: Registered
 
     result = audited(list(answered(stack_of(rows))), calls)
     assert len(result.answers) > 20
+    if any(one.type == "aws:ec2/launchTemplate:LaunchTemplate" for one in registered):
+        assert any(where.endswith(" userData") for where in canaries.put.values())
     assert canaries.found_in(result.model_dump_json()) == []
 
     folder = write(tmp_path / "evidence", result, calls, LocalSigner(tmp_path / "key.pem"))
