@@ -612,8 +612,23 @@ def test_a_line_without_end_is_not_read_to_its_end(made: Path) -> None:
 
 
 def test_a_file_that_is_too_long_is_not_read(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operations.audit.evidence.files.MAX_FILE_BYTES", 10)
-    assert broken(made) == "head.json: more than 10 bytes"
+    monkeypatch.setattr("operations.audit.evidence.verify.MAX_AUDIT_BYTES", 10)
+    assert broken(made) == "audit.json: more than 10 bytes"
+    with (made / HEAD).open("ab") as head:
+        head.truncate(2**30)
+    assert broken(made) == "head.json: more than 16,777,216 bytes"
+
+
+def test_what_could_not_be_verified_is_not_written(
+    tmp_path: Path, signer: LocalSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operations.audit.evidence.bundle.MAX_AUDIT_BYTES", 10)
+    with pytest.raises(ValueError, match="more than 10 that can be verified"):
+        write(tmp_path, of(CALLS), CALLS, signer)
+    monkeypatch.setattr("operations.audit.evidence.records.MAX_RECORD_BYTES", 10)
+    with pytest.raises(ValueError, match=r"record 0: .* bytes, more than 10"):
+        write(tmp_path, of(CALLS), CALLS, signer)
+    assert list(tmp_path.iterdir()) == []
 
 
 # Keys

@@ -11,7 +11,7 @@ from typing import Any
 
 from operations.audit.evidence.bundle import AUDIT, CHAIN, FILES, FORMAT, HEAD, RECORDS, SIGNATURE, misfit, summary
 from operations.audit.evidence.canonical import canonical, digest
-from operations.audit.evidence.files import BrokenError, document, lines, listed, opened, parsed
+from operations.audit.evidence.files import MAX_AUDIT_BYTES, BrokenError, document, lines, listed, opened, parsed
 from operations.audit.evidence.records import MAX_RECORD_BYTES, MAX_SKEW_S, first_link, link
 from operations.audit.evidence.signing import ALGORITHM, fingerprint, signed_by
 
@@ -181,7 +181,7 @@ def _record(line: bytes | None, read: _Read, sha256: str) -> None:
 
 
 def _audit(folder: Path, head: Mapping[str, Any], read: _Read | None) -> Mapping[str, Any]:
-    audit, data = document(folder, AUDIT)
+    audit, data = document(folder, AUDIT, MAX_AUDIT_BYTES)
     if digest(data) != head["audit_sha256"]:
         raise BrokenError(f"{AUDIT}: is not the one in {HEAD}")
     for name, value in summary(audit).items():
