@@ -98,6 +98,9 @@ def _read(reader: Reader, region: Region) -> tuple[list[Found], Population]:
                 raise NotObservedError(f"more than {MAX_PER_TYPE:,} of them")
     except NotObservedError as error:
         return [], Population(**about, listed=None, reason=str(error), evidence=tuple(sorted(set(region.trace()))))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"an answer is not of its shape: {type(error).__name__} {error}"
+        return [], Population(**about, listed=None, reason=reason, evidence=tuple(sorted(set(region.trace()))))
     evidence = tuple(sorted({*listing, *region.trace()}))
     owned = sum(bool(one.made_by_aws) for one in found)
     return found, Population(**about, listed=len(found), owned_by_aws=owned, evidence=evidence)
