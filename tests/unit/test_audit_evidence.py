@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 import typer
 from audit_samples import answer, audit
@@ -37,6 +38,8 @@ from operations.audit.evidence.records import link, records
 from operations.audit.evidence.redaction import REDACTED, Redaction
 from operations.audit.evidence.signing import KmsSigner, LocalSigner, fingerprint, public_keys
 from operations.audit.evidence.verify import verify
+from operations.audit.live.collect import readers
+from operations.audit.live.question import QUESTIONS, kept
 from operations.audit.live.region import Call
 from operations.audit.result import Audit, Calls
 from operations.errors import CellError, ExitCode
@@ -244,6 +247,7 @@ NO_SECRETS = {
     "number": {"MinimumPasswordLength": 14, "ManageMasterUserPassword": True},
     "hex": {"Thumbprint": "9e99a48a9960b14926bb7f3b02e22da2b0ab7280"},
     "tag": [{"Key": "payment-cell:use", "Value": "subject-keys"}],
+    "what a reader left": {"a": "-----BEGIN RSA PRIVATE KEY-----", "b": "://[user]:[secret]@"},
 }
 
 
@@ -252,6 +256,38 @@ def test_what_clauses_read_is_not_taken_for_a_secret(value: Any) -> None:
     redaction = Redaction(b"key")
     assert redaction.of(value) == value
     assert redaction.taken == []
+
+
+def test_no_field_that_clauses_read_is_taken_for_a_secret_by_its_name() -> None:
+    readers()
+    session = botocore.session.get_session()
+    taken = set()
+    for question in QUESTIONS.values():
+        model = session.get_service_model(question.service)
+        name = next(one for one in model.operation_names if botocore.xform_name(one) == question.operation)
+        answer = kept(question, example(model.operation_model(name).output_shape))
+        redaction = Redaction(b"key")
+        redaction.of(answer)
+        taken |= {(question.name, one["path"].rpartition("/")[2]) for one in redaction.taken}
+    # Of a web ACL: a token that a change of it must show; no reader looks at it.
+    assert taken == {("wafv2:ListWebAcls", "LockToken")}
+
+
+def example(shape: Any, above: tuple[str, ...] = ()) -> Any:
+    """An answer of a shape, in which each text is one."""
+    if shape.name in above:
+        return None
+    above = (*above, shape.name)
+    match shape.type_name:
+        case "structure":
+            return {name: example(member, above) for name, member in shape.members.items()}
+        case "list":
+            return [example(shape.member, above)]
+        case "map":
+            return {"name": example(shape.value, above)}
+        case "string":
+            return "text"
+    return 1
 
 
 @given(VALUES, st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=12), VALUES)
