@@ -15,12 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 import typer
 from audit_samples import answer, audit
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_public_key,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -37,6 +44,8 @@ from operations.audit.evidence.records import link, records
 from operations.audit.evidence.redaction import REDACTED, Redaction
 from operations.audit.evidence.signing import KmsSigner, LocalSigner, fingerprint, public_keys
 from operations.audit.evidence.verify import verify
+from operations.audit.live.collect import readers
+from operations.audit.live.question import QUESTIONS, kept
 from operations.audit.live.region import Call
 from operations.audit.result import Audit, Calls
 from operations.errors import CellError, ExitCode
@@ -244,6 +253,7 @@ NO_SECRETS = {
     "number": {"MinimumPasswordLength": 14, "ManageMasterUserPassword": True},
     "hex": {"Thumbprint": "9e99a48a9960b14926bb7f3b02e22da2b0ab7280"},
     "tag": [{"Key": "payment-cell:use", "Value": "subject-keys"}],
+    "what a reader left": {"a": "-----BEGIN RSA PRIVATE KEY-----", "b": "://[user]:[secret]@"},
 }
 
 
@@ -252,6 +262,38 @@ def test_what_clauses_read_is_not_taken_for_a_secret(value: Any) -> None:
     redaction = Redaction(b"key")
     assert redaction.of(value) == value
     assert redaction.taken == []
+
+
+def test_no_field_that_clauses_read_is_taken_for_a_secret_by_its_name() -> None:
+    readers()
+    session = botocore.session.get_session()
+    taken = set()
+    for question in QUESTIONS.values():
+        model = session.get_service_model(question.service)
+        name = next(one for one in model.operation_names if botocore.xform_name(one) == question.operation)
+        answer = kept(question, example(model.operation_model(name).output_shape))
+        redaction = Redaction(b"key")
+        redaction.of(answer)
+        taken |= {(question.name, one["path"].rpartition("/")[2]) for one in redaction.taken}
+    # Of a web ACL: a token that a change of it must show; no reader looks at it.
+    assert taken == {("wafv2:ListWebAcls", "LockToken")}
+
+
+def example(shape: Any, above: tuple[str, ...] = ()) -> Any:
+    """An answer of a shape, in which each text is one."""
+    if shape.name in above:
+        return None
+    above = (*above, shape.name)
+    match shape.type_name:
+        case "structure":
+            return {name: example(member, above) for name, member in shape.members.items()}
+        case "list":
+            return [example(shape.member, above)]
+        case "map":
+            return {"name": example(shape.value, above)}
+        case "string":
+            return "text"
+    return 1
 
 
 @given(VALUES, st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=12), VALUES)
@@ -538,7 +580,8 @@ def test_an_emulated_bundle_says_so(made: Path, signer: LocalSigner, tmp_path: P
     assert found.findings[0].startswith("emulated:")
     scope = of(CALLS).scope.model_copy(update={"emulated": False})
     real = verify(write(tmp_path, of(CALLS, id="real", scope=scope), CALLS, signer))
-    assert (real.emulated, real.findings) == (False, ())
+    assert not real.emulated
+    assert [one.split(":")[0] for one in real.findings] == ["signing key"]
 
 
 # Bundles made by an enemy
@@ -612,8 +655,23 @@ def test_a_line_without_end_is_not_read_to_its_end(made: Path) -> None:
 
 
 def test_a_file_that_is_too_long_is_not_read(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operations.audit.evidence.files.MAX_FILE_BYTES", 10)
-    assert broken(made) == "head.json: more than 10 bytes"
+    monkeypatch.setattr("operations.audit.evidence.verify.MAX_AUDIT_BYTES", 10)
+    assert broken(made) == "audit.json: more than 10 bytes"
+    with (made / HEAD).open("ab") as head:
+        head.truncate(2**30)
+    assert broken(made) == "head.json: more than 16,777,216 bytes"
+
+
+def test_what_could_not_be_verified_is_not_written(
+    tmp_path: Path, signer: LocalSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operations.audit.evidence.bundle.MAX_AUDIT_BYTES", 10)
+    with pytest.raises(ValueError, match="more than 10 that can be verified"):
+        write(tmp_path, of(CALLS), CALLS, signer)
+    monkeypatch.setattr("operations.audit.evidence.records.MAX_RECORD_BYTES", 10)
+    with pytest.raises(ValueError, match=r"record 0: .* bytes, more than 10"):
+        write(tmp_path, of(CALLS), CALLS, signer)
+    assert list(tmp_path.iterdir()) == []
 
 
 # Keys
@@ -673,6 +731,20 @@ def test_a_key_of_kms_signs_by_arn_and_by_alias(kms_client: Any, tmp_path: Path,
         assert broken(folder, signer).startswith("head.sig: made by none")
         head = json.loads((folder / HEAD).read_bytes())
         assert head["key"]["fingerprint"] == fingerprint(by_kms.public_key())
+
+
+def test_the_emulator_signs_a_digest_as_it_is_and_refuses_one_of_another_length(kms_client: Any) -> None:
+    about = {
+        "KeyId": kms_client.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"],
+        "SigningAlgorithm": "ECDSA_SHA_256",
+    }
+    key = load_der_public_key(kms_client.get_public_key(KeyId=about["KeyId"])["PublicKey"])
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    for type_, message in (("RAW", b"head"), ("DIGEST", bytes.fromhex(digest(b"head")))):
+        signed = kms_client.sign(Message=message, MessageType=type_, **about)["Signature"]
+        key.verify(signed, b"head", ec.ECDSA(SHA256()))
+    with pytest.raises(ClientError, match="Digest is invalid length for algorithm ECDSA_SHA_256"):
+        kms_client.sign(Message=b"head", MessageType="DIGEST", **about)
 
 
 def test_another_kind_of_kms_key_is_refused(kms_client: Any) -> None:

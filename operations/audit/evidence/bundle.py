@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from operations.audit.evidence.canonical import canonical, digest, digest_of
+from operations.audit.evidence.files import MAX_AUDIT_BYTES
 from operations.audit.evidence.records import chain, first_link, records
 from operations.audit.evidence.signing import ALGORITHM, Signer, fingerprint
 from operations.audit.live.region import Call
@@ -114,6 +115,8 @@ def _fill(folder: Path, audit: Audit, calls: tuple[Call, ...], signer: Signer, r
         lines.append(canonical(line))
         last = line["link"]
     written = canonical(data)
+    if len(written) > MAX_AUDIT_BYTES:
+        raise ValueError(f"{audit.id}: {len(written):,} bytes, more than {MAX_AUDIT_BYTES:,} that can be verified")
     public = signer.public_key()
     head = canonical(
         {

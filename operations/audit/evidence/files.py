@@ -5,13 +5,20 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from operations.audit.evidence.canonical import canonical
 
-MAX_FILE_BYTES = 512 * 2**20
+MAX_AUDIT_BYTES = 256 * 2**20
 """Of ``audit.json``: ten cells have some tens of MiB."""
+
+MAX_HEAD_BYTES = 16 * 2**20
+"""Of the head, which is read before its signature is known; it has a line for each exception and attestation."""
+
+MAX_ENTRIES = 1000
+"""Of a folder."""
 
 MAX_DEPTH = 100
 """Levels of a document: an answer has at most 32 (``question.py``), a policy inside one about as many."""
@@ -25,7 +32,7 @@ def listed(folder: Path, required: Iterable[str], optional: Iterable[str]) -> fr
     """Names of the files there. Raises BrokenError for one that is missing, too many, or no plain file."""
     try:
         with os.scandir(folder) as entries:
-            found = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
+            found = {entry.name: entry.is_file(follow_symlinks=False) for entry in islice(entries, MAX_ENTRIES)}
     except OSError as error:
         raise BrokenError(f"{str(folder)!a}: {error.strerror}") from None
     required = set(required)
@@ -52,12 +59,12 @@ def opened(folder: Path, name: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def document(folder: Path, name: str) -> tuple[Any, bytes]:
-    """A file that is one canonical document, and its bytes. Raises BrokenError."""
+def document(folder: Path, name: str, limit: int = MAX_HEAD_BYTES) -> tuple[Any, bytes]:
+    """A file that is one canonical document, and its bytes. Raises BrokenError, for one longer than ``limit`` too."""
     with opened(folder, name) as file:
-        data = file.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise BrokenError(f"{name}: more than {MAX_FILE_BYTES:,} bytes")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise BrokenError(f"{name}: more than {limit:,} bytes")
     return parsed(data, name), data
 
 

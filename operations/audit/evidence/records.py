@@ -12,7 +12,7 @@ from operations.audit.live.region import Call
 MAX_SKEW_S = 5
 """Seconds between a server's clock and ours over which the times of a record are not to be trusted."""
 
-MAX_RECORD_BYTES = 64 * 2**20
+MAX_RECORD_BYTES = 32 * 2**20
 """Of one record: the longest pages of AWS have some MiB."""
 
 

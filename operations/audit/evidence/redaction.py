@@ -23,13 +23,14 @@ _NAME = re.compile(r"passw(or)?d|secret|token|credential|private[_.-]?key", re.I
 _REFERENCE = re.compile(r"(arn|id|ids|name|names|time|date|status|type)$", re.IGNORECASE)
 """Ends of names whose text points to a secret and is none: ``SecretArn``, ``aws:TokenIssueTime``."""
 
-_PLAIN = frozenset({"HttpTokens", "httpTokens"})
-"""``required`` or ``optional``, of IMDSv2."""
+_PLAIN = frozenset({"HttpTokens", "httpTokens", "HttpTokensEnforced"})
+"""Words about the metadata service of machines: ``required``, ``optional``, ``enabled``."""
 
 _SHAPE = re.compile(
-    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----"
+    # Without what follows, the head of a key and a URL like this are what a reader leaves of one (kubernetes.py).
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\s*\S"
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
-    r"|://[^/\s:@]+:[^/\s@]+@"
+    r"|://(?!\[user\]:\[secret\]@)[^/\s:@]+:[^/\s@]+@"
     r"|(?i:passw(?:or)?d|secret\w*|token)=[^\s,;&]+"
     # Secret access keys are 40 characters of both cases with digits; a SHA-1 in hex is not.
     r"|(?<![A-Za-z0-9/+=])(?=[^a-z]{0,39}[a-z])(?=[^A-Z]{0,39}[A-Z])(?=[^0-9]{0,39}[0-9])[A-Za-z0-9/+]{40}"

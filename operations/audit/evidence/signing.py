@@ -35,6 +35,9 @@ ALGORITHM = "ECDSA_SHA_256"
 
 KEY_SPEC = "ECC_NIST_P256"
 
+IN_A_FILE = "file"
+"""Name of any key that is not in KMS."""
+
 _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
 _ECDSA = ec.ECDSA(Prehashed(SHA256()))
@@ -45,7 +48,7 @@ class Signer(Protocol):
 
     @property
     def key_id(self) -> str:
-        """Where the key is: an ARN, or ``file``."""
+        """Where the key is: an ARN, or ``IN_A_FILE``."""
 
     def public_key(self) -> bytes:
         """PEM, for whoever verifies."""
@@ -102,7 +105,7 @@ class LocalSigner:
             _make(path)
         self._private = _load(path)
 
-    key_id = "file"
+    key_id = IN_A_FILE
 
     def public_key(self) -> bytes:
         return _pem(self._private.public_key())

@@ -11,9 +11,9 @@ from typing import Any
 
 from operations.audit.evidence.bundle import AUDIT, CHAIN, FILES, FORMAT, HEAD, RECORDS, SIGNATURE, misfit, summary
 from operations.audit.evidence.canonical import canonical, digest
-from operations.audit.evidence.files import BrokenError, document, lines, listed, opened, parsed
+from operations.audit.evidence.files import MAX_AUDIT_BYTES, BrokenError, document, lines, listed, opened, parsed
 from operations.audit.evidence.records import MAX_RECORD_BYTES, MAX_SKEW_S, first_link, link
-from operations.audit.evidence.signing import ALGORITHM, fingerprint, signed_by
+from operations.audit.evidence.signing import ALGORITHM, IN_A_FILE, fingerprint, signed_by
 
 MAX_LINE_BYTES = 1024
 """Of the chain: a number and two digests."""
@@ -181,7 +181,7 @@ def _record(line: bytes | None, read: _Read, sha256: str) -> None:
 
 
 def _audit(folder: Path, head: Mapping[str, Any], read: _Read | None) -> Mapping[str, Any]:
-    audit, data = document(folder, AUDIT)
+    audit, data = document(folder, AUDIT, MAX_AUDIT_BYTES)
     if digest(data) != head["audit_sha256"]:
         raise BrokenError(f"{AUDIT}: is not the one in {HEAD}")
     for name, value in summary(audit).items():
@@ -195,6 +195,8 @@ def _audit(folder: Path, head: Mapping[str, Any], read: _Read | None) -> Mapping
 def _findings(head: Mapping[str, Any], read: _Read, kept: bool) -> Iterator[str]:
     if head["emulated"]:
         yield "emulated: the endpoint was not AWS, nothing here speaks of an account of AWS"
+    elif head["key"]["id"] == IN_A_FILE:
+        yield "signing key: was in a file, whoever could read that could sign as the audit"
     skew = max(read.skew_s, abs(head["clock_skew_s"]))
     if skew > MAX_SKEW_S:
         yield f"clock skew: {skew:g} s between AWS and the auditor, more than {MAX_SKEW_S} s: times are doubtful"
