@@ -39,9 +39,6 @@ from policies.resources import NotObservedError, Resource
 from stacks.fleet import Fleet, load_fleet
 from stacks.providers import TUNNEL_VARIABLE
 
-MAX_SKEW_S = 5
-"""Seconds between a server's clock and ours over which the times of an audit are not to be trusted."""
-
 Tell = Callable[[str, int, int], None]
 """Told of progress: what, how many are done, of how many."""
 
