@@ -34,14 +34,15 @@ def vault_is_locked(vault: Resource, stack: Stack) -> Verdict:
 
 
 def lock_cannot_be_lifted(vault: Resource, stack: Stack) -> Verdict:
-    """A lock with changeableForDays cannot be changed by anybody once these days are over; one without always can
+    """A lock with changeableForDays cannot be changed by anybody once these days are over; one without always can. A
+    live account says the day, lockDate
     (https://docs.aws.amazon.com/aws-backup/latest/devguide/vault-lock.html)."""
     locks = _locks(vault, stack)
     if not locks:
         return _no_lock(vault, stack)
     return (
         passed()
-        if any(lock.props.get("changeableForDays") for lock in locks)
+        if any(lock.props.get("changeableForDays") or lock.props.get("lockDate") for lock in locks)
         else failed("changeableForDays is not set: the lock can be lifted at any time")
     )
 

@@ -25,6 +25,31 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html",
         seen=date(2026, 11, 29),
     ),
+    "Backup vault of the console": Owned(
+        recognised="the name is Default",
+        page="https://docs.aws.amazon.com/aws-backup/latest/devguide/create-a-vault.html",
+        seen=date(2026, 11, 29),
+    ),
+    "Backups of EFS": Owned(
+        recognised="the name begins with aws/efs/automatic-backup-",
+        page="https://docs.aws.amazon.com/efs/latest/ug/awsbackup.html",
+        seen=date(2026, 11, 29),
+    ),
+    "Default encryption of a bucket": Owned(
+        recognised="sseAlgorithm is AES256, AWS's own key",
+        page="https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-encryption-faq.html",
+        seen=date(2026, 11, 29),
+    ),
+    "Default parameter group": Owned(
+        recognised="the name begins with default.",
+        page="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/parameter-groups-overview.html",
+        seen=date(2026, 11, 29),
+    ),
+    "Default settings of a bucket": Owned(
+        recognised="all public access is blocked, objects belong to the bucket's owner",
+        page="https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html",
+        seen=date(2026, 11, 29),
+    ),
     "EKS cluster security group": Owned(
         recognised="the tag aws:eks:cluster-name; of its rules those without tags that let in the group "
         "itself or let out everything",
@@ -34,6 +59,21 @@ OWNED: dict[str, Owned] = {
     "Firewall Manager web ACL": Owned(
         recognised="ManagedByFirewallManager is true",
         page="https://docs.aws.amazon.com/waf/latest/developerguide/waf-policies.html",
+        seen=date(2026, 11, 29),
+    ),
+    "Instance of a Multi-AZ cluster": Owned(
+        recognised="in a cluster whose engine is none of Aurora's",
+        page="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/multi-az-db-clusters-concepts.html",
+        seen=date(2026, 11, 29),
+    ),
+    "Replica of a secret": Owned(
+        recognised="PrimaryRegion is another region",
+        page="https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html",
+        seen=date(2026, 11, 29),
+    ),
+    "Secret of a service": Owned(
+        recognised="OwningService is set",
+        page="https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html",
         seen=date(2026, 11, 29),
     ),
     "access entry of nodes": Owned(

@@ -1,21 +1,33 @@
 """From the words of AWS's APIs to those of the provider."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from operations.audit.live.region import Region
 
+NO_WORDS: Mapping[str, str] = {}
 
-def camel(value: Any) -> Any:
-    """``{"HttpTokens": ...}`` as ``{"httpTokens": ...}``, all levels; ``ARN`` is ``arn``."""
+
+def camel(value: Any, other: Mapping[str, str] = NO_WORDS) -> Any:
+    """``{"HttpTokens": ...}`` as ``{"httpTokens": ...}``, all the way down; ``ARN`` is ``arn``; ``other``: names for
+    which the provider has another word. Times as ISO 8601; what is None is left out."""
     if isinstance(value, Mapping):
-        return {_camel(name): camel(member) for name, member in value.items()}
-    return [camel(member) for member in value] if isinstance(value, list) else value
+        named = {other.get(name) or _camel(name): camel(member, other) for name, member in value.items()}
+        return {name: member for name, member in named.items() if member is not None}
+    if isinstance(value, list):
+        return [camel(member, other) for member in value]
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
-def picked(raw: Mapping[str, Any], **names: str) -> dict[str, Any]:
-    """``name="Name"``: these members of an answer under the provider's names; what AWS leaves out is left out."""
-    return {ours: camel(raw[theirs]) for ours, theirs in names.items() if raw.get(theirs) is not None}
+def picked(
+    value: Mapping[str, Any], names: Iterable[str] = (), other: Mapping[str, str] = NO_WORDS, **renamed: str
+) -> dict[str, Any]:
+    """These members of an answer in the provider's words, those of ``other`` too, and of ``name="Name"`` under the
+    given name; what AWS leaves out is left out."""
+    wanted = {*names, *other}
+    found: dict[str, Any] = camel({name: member for name, member in value.items() if name in wanted}, other)
+    return found | {ours: camel(value[theirs]) for ours, theirs in renamed.items() if value.get(theirs) is not None}
 
 
 def given(**values: Any) -> dict[str, Any]:
