@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from policies.resources import Resource
+from policies.resources import Resource, Stack
 
 DATA_CLASSES = ("public", "internal", "confidential", "personal", "payments")
 """Values of the ``payment-cell:data-class`` tag, in rising order of harm."""
@@ -79,6 +79,14 @@ AWS_KEY_ONLY = (
     ),
 )
 """Looked up by type and the ``payment-cell:use`` tag."""
+
+
+def under_a_key_of_aws(store: Resource, name: str, stack: Stack) -> bool:
+    """Whether a property names a key that AWS manages. A live account alone shows it: no stack declares one, and an ARN
+    does not say (https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk). Raises
+    ``NotObservedError`` where keys could not be listed."""
+    next(stack.of("aws:kms/key:Key"), None)
+    return any(source.maybe("keyManager") == "AWS" for source in stack.sources(store, name))
 
 
 def data_class(resource: Resource) -> str:

@@ -18,12 +18,15 @@ from policies.control import (
 )
 from policies.relations import may_name, naming
 from policies.resources import Resource, Stack
+from policies.stores import under_a_key_of_aws
 
 _VAULT = "aws:backup/vault:Vault"
 _LOCK = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
 
 
 def vault_is_encrypted_with_a_key(vault: Resource, stack: Stack) -> Verdict:
+    if under_a_key_of_aws(vault, "kmsKeyArn", stack):
+        return failed("kmsKeyArn is a key that AWS manages")
     if stack.sources(vault, "kmsKeyArn") or vault.given("kmsKeyArn"):
         return passed()
     return failed("kmsKeyArn is not set: AWS's own key is used")

@@ -44,6 +44,7 @@ BCK_05 = Control(
             resource_types=frozenset({"aws:rds/cluster:Cluster", "aws:rds/instance:Instance"}),
             check=leaves_a_final_snapshot,
             environments=KEPT,
+            not_live="AWS keeps no such setting: whoever deletes a database says whether it leaves a snapshot",
         ),
     ),
     maps_to=(SOC2("A1.2", Strength.PARTIAL), *SAFEGUARDS),

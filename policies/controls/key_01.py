@@ -17,7 +17,7 @@ from policies.control import (
     undetermined,
 )
 from policies.resources import Resource, Stack
-from policies.stores import AWS_KEY_ONLY, BUCKET_ENCRYPTION, STORES, at_least, data_class
+from policies.stores import AWS_KEY_ONLY, BUCKET_ENCRYPTION, STORES, at_least, data_class, under_a_key_of_aws
 
 
 def uses_a_customer_managed_key(store: Resource, stack: Stack) -> Verdict:
@@ -33,6 +33,8 @@ def uses_a_customer_managed_key(store: Resource, stack: Stack) -> Verdict:
     if entry.switch and _at(store.props, entry.switch[0]) != entry.switch[1]:
         return failed(f"{entry.switch[0]} is not {entry.switch[1]}")
     top = entry.key.partition(".")[0]
+    if under_a_key_of_aws(store, top, stack):
+        return failed(f"{entry.key} is a key that AWS manages")
     if any(source.type == "aws:kms/key:Key" for source in stack.sources(store, top)):
         return passed()
     return _key(_at(store.props, entry.key), entry.key)
@@ -40,6 +42,8 @@ def uses_a_customer_managed_key(store: Resource, stack: Stack) -> Verdict:
 
 def _bucket(bucket: Resource, stack: Stack) -> Verdict:
     for encryption in stack.pointing_at(bucket, BUCKET_ENCRYPTION, "bucket"):
+        if under_a_key_of_aws(encryption, "rules", stack):
+            return failed("kmsMasterKeyId is a key that AWS manages")
         if any(source.type == "aws:kms/key:Key" for source in stack.sources(encryption, "rules")):
             return passed()
         for rule in encryption.props["rules"]:

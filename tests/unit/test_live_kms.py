@@ -44,6 +44,21 @@ def test_a_refused_call_leaves_the_answer_not_observed() -> None:
     assert "kms:GetKeyRotationStatus: AccessDeniedException" in finding.verdict.reason
 
 
+def test_keys_with_imported_material_and_replicas_are_types_of_their_own() -> None:
+    types = ("key:Key", "externalKey:ExternalKey", "replicaKey:ReplicaKey", "replicaExternalKey:ReplicaExternalKey")
+    primary = {"MultiRegionKeyType": "REPLICA", "PrimaryKey": {"Arn": "p", "Region": "eu-central-1"}}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, types[0]),
+        ({"Origin": "EXTERNAL"}, types[1]),
+        ({"MultiRegionConfiguration": primary}, types[2]),
+        ({"MultiRegionConfiguration": primary, "Origin": "EXTERNAL"}, types[3]),
+    ]
+    for more, type_ in cases:
+        found = [one for kind in types for one in read(f"aws:kms/{kind}", recorded(**more)).found]
+        assert [one.resource.type for one in found] == [f"aws:kms/{type_}"]
+        assert found[0].resource.props.get("primaryKeyArn") == ("p" if "MultiRegionConfiguration" in more else None)
+
+
 def test_keys_that_cannot_be_listed_are_not_observed_as_a_whole() -> None:
     account = read(KEY, {"kms.list_keys": Refusal("AccessDeniedException")})
     assert account.found == []

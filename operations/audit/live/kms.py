@@ -1,6 +1,6 @@
 """KMS: customer-managed keys and their policies."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from operations.audit.live.question import Question
@@ -20,21 +20,17 @@ POLICY = Question(service="kms", operation="get_key_policy", keep=("Policy",))
 TAGS = Question(service="kms", operation="list_resource_tags", keep=("Tags",), items="Tags")
 
 
-def keys(region: Region) -> Iterator[Live]:
-    """Keys of this account's own that were made in this region. Those that AWS manages have an alias ``alias/aws/``
-    and KeyManager AWS (https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html)."""
-    for metadata in _described(region):
-        if not _is_replica(metadata):
-            yield _key(region, metadata)
+def _keys(*, replicas: bool, external: bool) -> Callable[[Region], Iterator[Live]]:
+    """Keys that were made in this region, or replicas of multi-region keys of other regions; with material that AWS
+    made, or with imported material (Origin EXTERNAL), as the provider tells them apart. Those that AWS manages have an
+    alias ``alias/aws/`` and KeyManager AWS (https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html)."""
 
+    def read(region: Region) -> Iterator[Live]:
+        for metadata in _described(region):
+            if _is_replica(metadata) is replicas and (metadata.get("Origin") == "EXTERNAL") is external:
+                yield _key(region, metadata)
 
-def replicas(region: Region) -> Iterator[Live]:
-    """Replicas of multi-region keys of other regions."""
-    for metadata in _described(region):
-        if _is_replica(metadata):
-            live = _key(region, metadata)
-            primary = metadata["MultiRegionConfiguration"]["PrimaryKey"]["Arn"]
-            yield Live(id=live.id, props={**live.props, "primaryKeyArn": primary}, made_by_aws=live.made_by_aws)
+    return read
 
 
 def _described(region: Region) -> Iterator[dict[str, Any]]:
@@ -55,6 +51,8 @@ def _key(region: Region, metadata: dict[str, Any]) -> Live:
     def rotation(name: str) -> Any:
         return region.field(ROTATION, lambda answer: answer.get(name), KeyId=key_id)
 
+    multi_region = metadata.get("MultiRegionConfiguration") or {}
+    primary = {"primaryKeyArn": multi_region["PrimaryKey"]["Arn"]} if _is_replica(metadata) else {}
     return Live(
         id=key_id,
         name=metadata.get("Description") or key_id,
@@ -66,7 +64,9 @@ def _key(region: Region, metadata: dict[str, Any]) -> Live:
             "customerMasterKeySpec": metadata.get("KeySpec", "SYMMETRIC_DEFAULT"),
             "keyUsage": metadata.get("KeyUsage", ""),
             "isEnabled": metadata.get("Enabled", False),
+            "keyManager": metadata.get("KeyManager", "CUSTOMER"),
             "keyState": metadata.get("KeyState", ""),
+            **primary,
             "multiRegion": metadata.get("MultiRegion", False),
             "enableKeyRotation": False if made_by_aws else rotation("KeyRotationEnabled"),
             "rotationPeriodInDays": None if made_by_aws else rotation("RotationPeriodInDays"),
@@ -76,5 +76,10 @@ def _key(region: Region, metadata: dict[str, Any]) -> Live:
     )
 
 
-Reader(type="aws:kms/key:Key", read=keys, source=LIST)
-Reader(type="aws:kms/replicaKey:ReplicaKey", read=replicas, source=LIST)
+for _type, _replicas, _external in (
+    ("aws:kms/key:Key", False, False),
+    ("aws:kms/externalKey:ExternalKey", False, True),
+    ("aws:kms/replicaKey:ReplicaKey", True, False),
+    ("aws:kms/replicaExternalKey:ReplicaExternalKey", True, True),
+):
+    Reader(type=_type, read=_keys(replicas=_replicas, external=_external), source=LIST)

@@ -67,6 +67,7 @@ _GLOBAL = ("DeletionProtection", "Engine", "EngineVersion", "StorageEncrypted")
 CLUSTERS = Question(
     service="rds",
     operation="describe_db_clusters",
+    action="rds:DescribeDBClusters",
     keep=tuple(
         f"DBClusters.{name}"
         for name in (
@@ -79,6 +80,7 @@ CLUSTERS = Question(
 INSTANCES = Question(
     service="rds",
     operation="describe_db_instances",
+    action="rds:DescribeDBInstances",
     keep=tuple(
         f"DBInstances.{name}"
         for name in (
@@ -98,20 +100,36 @@ GLOBAL_CLUSTERS = Question(
 CLUSTER_GROUPS = Question(
     service="rds",
     operation="describe_db_cluster_parameter_groups",
+    action="rds:DescribeDBClusterParameterGroups",
     keep=("DBClusterParameterGroups",),
     items="DBClusterParameterGroups",
 )
 GROUPS = Question(
-    service="rds", operation="describe_db_parameter_groups", keep=("DBParameterGroups",), items="DBParameterGroups"
+    service="rds",
+    operation="describe_db_parameter_groups",
+    action="rds:DescribeDBParameterGroups",
+    keep=("DBParameterGroups",),
+    items="DBParameterGroups",
 )
 _KEPT_OF_PARAMETERS = tuple(f"Parameters.{name}" for name in ("ParameterName", "ParameterValue", "ApplyMethod"))
 CLUSTER_PARAMETERS = Question(
-    service="rds", operation="describe_db_cluster_parameters", keep=_KEPT_OF_PARAMETERS, items="Parameters"
+    service="rds",
+    operation="describe_db_cluster_parameters",
+    action="rds:DescribeDBClusterParameters",
+    keep=_KEPT_OF_PARAMETERS,
+    items="Parameters",
 )
-PARAMETERS = Question(service="rds", operation="describe_db_parameters", keep=_KEPT_OF_PARAMETERS, items="Parameters")
+PARAMETERS = Question(
+    service="rds",
+    operation="describe_db_parameters",
+    action="rds:DescribeDBParameters",
+    keep=_KEPT_OF_PARAMETERS,
+    items="Parameters",
+)
 PROXIES = Question(
     service="rds",
     operation="describe_db_proxies",
+    action="rds:DescribeDBProxies",
     keep=tuple(
         f"DBProxies.{name}"
         for name in (*_PROXY, "DBProxyArn", "DBProxyName", "RequireTLS", *(f"Auth.{one}" for one in _AUTH))
@@ -119,7 +137,11 @@ PROXIES = Question(
     items="DBProxies",
 )
 SUBNET_GROUPS = Question(
-    service="rds", operation="describe_db_subnet_groups", keep=("DBSubnetGroups",), items="DBSubnetGroups"
+    service="rds",
+    operation="describe_db_subnet_groups",
+    action="rds:DescribeDBSubnetGroups",
+    keep=("DBSubnetGroups",),
+    items="DBSubnetGroups",
 )
 TAGS = Question(service="rds", operation="list_tags_for_resource", keep=("TagList",), items="TagList")
 

@@ -24,6 +24,7 @@ READ_AS: dict[str, str] = {
     "aws:alb/targetGroup:TargetGroup": "aws:lb/targetGroup:TargetGroup",
     "aws:alb/targetGroupAttachment:TargetGroupAttachment": "aws:lb/targetGroupAttachment:TargetGroupAttachment",
     "aws:cloudwatch/eventPermission:EventPermission": "aws:cloudwatch/eventBusPolicy:EventBusPolicy",
+    "aws:dynamodb/tableReplica:TableReplica": "aws:dynamodb/table:Table",
     "aws:ec2/defaultRouteTable:DefaultRouteTable": "aws:ec2/routeTable:RouteTable",
     "aws:ec2/defaultSubnet:DefaultSubnet": "aws:ec2/subnet:Subnet",
     "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy": "aws:ec2/vpcEndpoint:VpcEndpoint",
