@@ -9,6 +9,7 @@ from policies.control import Status, answers
 from policies.resources import Stack
 
 KEY = "aws:kms/key:Key"
+PRIMARY = "arn:aws:kms:eu-central-1:123456789012:key/mrk-1"
 
 
 def recorded(**more: Any) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def test_a_refused_call_leaves_the_answer_not_observed() -> None:
 
 def test_keys_with_imported_material_and_replicas_are_types_of_their_own() -> None:
     types = ("key:Key", "externalKey:ExternalKey", "replicaKey:ReplicaKey", "replicaExternalKey:ReplicaExternalKey")
-    primary = {"MultiRegionKeyType": "REPLICA", "PrimaryKey": {"Arn": "p", "Region": "eu-central-1"}}
+    primary = {"MultiRegionKeyType": "REPLICA", "PrimaryKey": {"Arn": PRIMARY, "Region": "eu-central-1"}}
     cases: list[tuple[dict[str, Any], str]] = [
         ({}, types[0]),
         ({"Origin": "EXTERNAL"}, types[1]),
@@ -56,7 +57,7 @@ def test_keys_with_imported_material_and_replicas_are_types_of_their_own() -> No
     for more, type_ in cases:
         found = [one for kind in types for one in read(f"aws:kms/{kind}", recorded(**more)).found]
         assert [one.resource.type for one in found] == [f"aws:kms/{type_}"]
-        assert found[0].resource.props.get("primaryKeyArn") == ("p" if "MultiRegionConfiguration" in more else None)
+        assert found[0].resource.props.get("primaryKeyArn") == (PRIMARY if "MultiRegionConfiguration" in more else None)
 
 
 def test_keys_that_cannot_be_listed_are_not_observed_as_a_whole() -> None:
