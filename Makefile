@@ -59,6 +59,7 @@ docs:
 	@$(BOOTSTRAP)
 	@$(BIN)/python -m sandbox.aws.preconditions.documentation > docs/preconditions.md
 	@$(BIN)/cell config schema > docs/schema/stack.json
+	@$(BIN)/python -m operations.audit.report.json_ > docs/schema/audit.json
 	@PYTHONPATH=tests $(BIN)/python tests/unit/component_pictures.py
 	@PYTHONPATH=tests $(BIN)/python tests/unit/gateway_page.py
 	@PYTHONPATH=tests $(BIN)/python tests/unit/banks_page.py

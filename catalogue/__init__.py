@@ -1,5 +1,5 @@
 """Dated facts with their source: regions, jurisdictions, versions, quotas, creation times, instance types, workload,
-prices, rails.
+prices, rails, processing activities.
 
 One YAML file a subject beside this module. Each is checked whole when it is first asked for and then kept. Every value
 has a source and the date on which it was true, either its own or its file's.
@@ -15,6 +15,7 @@ from catalogue.load import (
     jurisdictions,
     permissions,
     prices,
+    processing,
     quota,
     quotas,
     quotas_date,
@@ -44,6 +45,7 @@ from catalogue.model import (
     RemovedApi,
     Versions,
 )
+from catalogue.processing_model import Erasure, Processing, Transfer
 from catalogue.rail_model import Rail
 
 __all__ = [
@@ -52,17 +54,20 @@ __all__ = [
     "CatalogueError",
     "CreationTime",
     "DatabaseType",
+    "Erasure",
     "Figure",
     "Jurisdiction",
     "KubernetesVersion",
     "NodeType",
     "Price",
     "Prices",
+    "Processing",
     "Quota",
     "QuotaCode",
     "Rail",
     "Region",
     "RemovedApi",
+    "Transfer",
     "Versions",
     "creation_times",
     "deploy_role",
@@ -70,6 +75,7 @@ __all__ = [
     "jurisdictions",
     "permissions",
     "prices",
+    "processing",
     "quota",
     "quotas",
     "quotas_date",

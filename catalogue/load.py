@@ -29,6 +29,7 @@ from catalogue.model import (
     Versions,
     Workload,
 )
+from catalogue.processing_model import Processing
 from catalogue.rail_model import Rail, Rails
 
 DIRECTORY = Path(__file__).parent
@@ -44,6 +45,7 @@ _FILES: Mapping[str, type[Dated]] = {
     "instances.yaml": Instances,
     "workload.yaml": Workload,
     "prices.yaml": Prices,
+    "processing.yaml": Processing,
     "rails.yaml": Rails,
     "removed_apis.yaml": RemovedApis,
     "deploy_role.yaml": DeployRole,
@@ -76,6 +78,12 @@ def _regions() -> Regions:
 def jurisdictions() -> Jurisdictions:
     """Jurisdictions and adequacy decisions."""
     return read(DIRECTORY / "jurisdictions.yaml", Jurisdictions)
+
+
+@cache
+def processing() -> Processing:
+    """The register of processing activities."""
+    return read(DIRECTORY / "processing.yaml", Processing)
 
 
 @cache

@@ -325,15 +325,16 @@ def state_access(stack: str, bucket: str, key_arns: Sequence[str], *, writes: bo
 
 
 def buildspec(stack: str, secrets_provider: str) -> str:
-    """What a build does: the workloads stack with both policy packs, and nothing that it needs from elsewhere.
+    """What a build does: the workloads stack with both policy packs and its exceptions, and nothing from elsewhere.
 
     The first build makes the stack's state, with this secrets provider; later ones find it.
     """
     name = f"organization/{PROJECT}/{stack}"
     select = f"pulumi stack select {name} --create --secrets-provider '{secrets_provider}' --non-interactive"
+    exceptions = f"export PAYMENT_CELL_EXCEPTIONS=/payment-cell/exceptions/{stack}.yaml"
     up = f"pulumi up --stack {name} --yes --non-interactive --policy-pack policies/gdpr --policy-pack policies/soc2"
     return yaml.safe_dump(
-        {"version": 0.2, "phases": {"build": {"commands": ["cd /payment-cell", select, up]}}},
+        {"version": 0.2, "phases": {"build": {"commands": ["cd /payment-cell", select, exceptions, up]}}},
         sort_keys=False,
         width=400,
     )

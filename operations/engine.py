@@ -14,6 +14,7 @@ from typing import Any
 from operations.errors import CellError, ExitCode
 from operations.events import Reading, Step, follow
 from operations.project import Project
+from policies.exceptions import VARIABLE
 
 PARALLEL_OPERATIONS = 64
 """Pulumi's default of 4 a core makes the slow AWS waits queue behind each other; waiting costs no core."""
@@ -86,7 +87,12 @@ class Engine:
                 process = subprocess.Popen(
                     [*command, "--event-log", str(events)],
                     cwd=self._project.root,
-                    env={**self._environment, "PULUMI_DEBUG_COMMANDS": "true"},
+                    env={
+                        **self._environment,
+                        "PULUMI_DEBUG_COMMANDS": "true",
+                        # Of this stack, whatever the shell says; a stack without a file has no exceptions.
+                        VARIABLE: str(self._project.exceptions_file(stack)),
+                    },
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=subprocess.STDOUT,

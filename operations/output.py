@@ -21,8 +21,8 @@ class Format(StrEnum):
 
 
 def talk() -> Console:
-    """The console for progress, questions and errors: standard error."""
-    return Console(stderr=True, highlight=False)
+    """The console for progress, questions and errors: standard error. ``:key:`` in a type is no picture."""
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def show(data: Any, form: Format, *, columns: Sequence[str] = ()) -> None:
@@ -36,7 +36,9 @@ def show(data: Any, form: Format, *, columns: Sequence[str] = ()) -> None:
         sys.stdout.write(yaml.safe_dump(json.loads(json.dumps(data, default=str)), sort_keys=False))
     else:
         # Without a terminal nothing is cut: the reader is a file or another program.
-        console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200)
+        # Names and reasons come from elsewhere: nothing in them is markup, and the `:key:` of a type is no picture.
+        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
+        console = Console(highlight=False, markup=False, emoji=False, width=width)
         console.print(_table(data, columns))
 
 

@@ -1,7 +1,7 @@
 """``cell policy run``: what each control answers about a state file, another program, or a stack as it is declared.
 
-The packs run in the engine as they do in ``up``; nothing is changed. Answers come from the packs themselves
-(``policies.record``), passes included: the engine's own events tell violations only.
+The packs run in the engine as they do in ``up``, with the same exceptions; nothing is changed. Answers come from the
+packs themselves (``policies.record``), passes included: the engine's own events tell violations only.
 """
 
 import json
@@ -54,7 +54,7 @@ def run(
     ],
     output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
 ) -> None:
-    """Run the policies only: every answer of every clause, no update. Exit code 5 where one fails."""
+    """Run the policies only: every answer of every clause, no update. Exit code 5 where one fails, unaccepted."""
     given = [option for option in (file, program, preview) if option is not None]
     if len(given) != 1:
         raise CellError("give one of --file, --program, --preview", ExitCode.CONFIGURATION)
@@ -69,7 +69,7 @@ def run(
     show(found if output is not Format.TABLE else _rows(found), output)
     _say(found)
     severe = {control.id for control in controls() if LEVELS.index(control.severity) >= LEVELS.index(fail_on)}
-    if any(one["status"] == Status.FAIL and one["control"] in severe for one in found):
+    if any(one["status"] == Status.FAIL and one["control"] in severe and not one["exception"] for one in found):
         raise typer.Exit(ExitCode.POLICY_VIOLATION)
 
 
@@ -141,6 +141,8 @@ def read(path: Path, resources: int) -> list[dict[str, Any]]:
             "urn": one["urn"],
             "status": one["status"],
             "reason": one["reason"],
+            **{name: one.get(name, "") for name in ("exception", "accepted_until")},
+            "emergency": one.get("emergency", False),
             "maps_to": [str(mapping) for mapping in about[one["control"]].maps_to],
         }
         for _, one in sorted(found.items())
@@ -163,12 +165,25 @@ def _answers() -> Iterator[Path]:
 
 
 def _rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    columns = ("control", "severity", "clause", "status", "reason")
     return [
-        {**{name: one[name] for name in columns}, "resource": one["urn"].rpartition("::")[2]}
+        {
+            "control": one["control"],
+            "severity": one["severity"],
+            "clause": one["clause"],
+            "status": _status(one),
+            "reason": one["reason"],
+            "resource": one["urn"].rpartition("::")[2],
+        }
         for one in found
         if one["status"] in SHOWN
     ]
+
+
+def _status(one: Mapping[str, Any]) -> str:
+    if not one["exception"]:
+        return str(one["status"])
+    words = f"failed, accepted by {one['exception']} until {one['accepted_until']}"
+    return f"EMERGENCY: {words}" if one["emergency"] else words
 
 
 def _say(found: Sequence[Mapping[str, Any]]) -> None:
@@ -176,6 +191,8 @@ def _say(found: Sequence[Mapping[str, Any]]) -> None:
     asked = {one["control"] for one in found}
     silent = [control.id for control in controls() if control.id not in asked]
     told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+    if accepted := sum(1 for one in found if one["exception"]):
+        told += f" ({accepted} of them failed, accepted)"
     console.print(f"{len(asked)} controls: {told or 'no answer'}", markup=False, soft_wrap=True)
     if silent:
         console.print(f"of no resource here: {', '.join(silent)}", markup=False, soft_wrap=True)

@@ -50,6 +50,15 @@ class Project:
         """Path of a stack's file, whether or not it exists."""
         return self.stacks_folder / f"Pulumi.{stack}.yaml"
 
+    @property
+    def exceptions_folder(self) -> Path:
+        """Where the exceptions and the keys of their approvers are."""
+        return self.root / "exceptions"
+
+    def exceptions_file(self, stack: str) -> Path:
+        """Path of a stack's exceptions, whether or not there are any."""
+        return self.exceptions_folder / f"{stack}.yaml"
+
     def secrets_provider(self, stack: str) -> str | None:
         """``awskms://...`` where the stack file names one."""
         provider: Any = (yaml.safe_load(self.stack_file(stack).read_text()) or {}).get("secretsprovider")

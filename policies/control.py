@@ -145,6 +145,27 @@ class StackClause:
     """Why no declaration shows it: only an audit of the live account asks; "" where one does."""
 
 
+class Source(StrEnum):
+    """Who answers what no predicate over resources can ask."""
+
+    ATTESTATION = "attestation"
+    """A person, by a signed file with an artefact and an end."""
+    AUDIT = "audit"
+    """The audit, of what it found itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A question without a predicate: policy packs leave it out, an audit answers it."""
+
+    name: str
+    statement: str
+    """What holds where the answer is a pass."""
+    source: Source
+    max_age_days: int = 0
+    """Longest time since the end of the period that an attestation speaks of; 0 for what an audit finds itself."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Control:
     """A rule with what an auditor asks of it. Raises ValueError where something is missing."""
@@ -152,15 +173,18 @@ class Control:
     id: str
     title: str
     severity: Severity
-    clauses: tuple[Clause | StackClause, ...]
     maps_to: tuple[Mapping_, ...]
     risk: str
     remediation: str
+    clauses: tuple[Clause | StackClause, ...] = ()
+    asked: tuple[Asked, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("title", "clauses", "maps_to", "risk", "remediation"):
+        for name in ("title", "maps_to", "risk", "remediation"):
             if not getattr(self, name):
                 raise ValueError(f"{self.id}: {name} is empty; a control needs one")
+        if not self.clauses and not self.asked:
+            raise ValueError(f"{self.id}: clauses is empty; a control needs one")
 
     @property
     def needs_stack(self) -> bool:

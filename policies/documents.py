@@ -139,7 +139,8 @@ class Granted:
 
 
 def granted(principal: Resource, stack: Stack) -> Granted:
-    """A principal's identity policies; those of other stacks and of AWS are not read."""
+    """A principal's identity policies. Those of other stacks are not read; those that AWS manages are in a live account
+    only, whose attachments hold them as ``policyDocument``."""
     found: list[Statement] = []
     unknown = ""
     for name, document in _documents(principal, stack):
@@ -159,9 +160,10 @@ def _documents(principal: Resource, stack: Stack) -> Iterator[tuple[str, Any]]:
     for own in _of_principal(principal, stack, inline, name):
         yield own.name, own.maybe("policy")
     for link in _links(principal, stack):
-        for source in stack.sources(link, "policyArn"):
-            if source.type == POLICY:
-                yield source.name, source.maybe("policy")
+        declared = [source for source in stack.sources(link, "policyArn") if source.type == POLICY]
+        yield from ((source.name, source.maybe("policy")) for source in declared)
+        if not declared and (document := link.maybe("policyDocument")):
+            yield link.name, document
 
 
 def written_in(resource: Resource) -> Iterator[Any]:

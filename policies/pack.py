@@ -5,7 +5,8 @@ that a preview cannot know is reported as advisory and never as a pass.
 """
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pulumi_policy import (
@@ -25,21 +26,86 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from policies.catalogue import controls
 from policies.control import Control, Finding, Framework, Status, answers
+from policies.exceptions import Exceptions, from_environment
 from policies.record import record
 from policies.resources import Resource, Stack
 
+Tell = Callable[[Control, Sequence[Finding], ReportViolation], None]
+
 
 def build(name: str, framework: Framework) -> PolicyPack:
-    """The pack of all controls that claim a criterion of ``framework``. Starts serving: call it once a process."""
+    """The pack of all controls that claim a criterion of ``framework``. Starts serving: call it once a process.
+
+    Exceptions are judged at the time of the start: one that ends during an update does not stop it halfway.
+    """
     gc.disable()  # A pack lives as long as one update, and keeps what it reads.
-    return PolicyPack(
-        name=name,
-        enforcement_level=EnforcementLevel.MANDATORY,
-        policies=[_policy(control, framework) for control in controls() if control.mapped(framework)],
+    told = _Told(from_environment(datetime.now(UTC)))
+    claimed = [control for control in controls() if control.clauses and control.mapped(framework)]
+    policies = [_policy(control, framework, told.failures) for control in claimed]
+    excepted = {one.terms.control for one in told.exceptions.accepted}
+    for control in claimed:
+        if control.id in excepted:
+            about = {"name": f"{control.id}-accepted", "enforcement_level": EnforcementLevel.ADVISORY}
+            policies.append(_policy(control, framework, told.accepted, **about))
+    if told.exceptions.accepted or told.exceptions.refused:
+        policies.append(_on_exceptions(told, frozenset(control.id for control in claimed)))
+    return PolicyPack(name=name, enforcement_level=EnforcementLevel.MANDATORY, policies=policies)
+
+
+class _Told:
+    """Reports findings, with what is accepted kept apart."""
+
+    def __init__(self, exceptions: Exceptions) -> None:
+        self.exceptions = exceptions
+        self.open: set[tuple[str, str]] = set()
+        """(control, URN) of what failed or was not known."""
+
+    def failures(self, control: Control, found: Sequence[Finding], report: ReportViolation) -> None:
+        """What fails and is not accepted, and what is not known."""
+        record(found, self.exceptions)
+        unknown: list[str] = []
+        for finding in found:
+            if finding.verdict.status is Status.FAIL:
+                self.open.add((control.id, finding.urn))
+                if self.exceptions.of(control.id, finding.urn) is None:
+                    hints = "".join(f" {one}." for one in self.exceptions.refused_of(control.id, finding.urn))
+                    report(f"{_words(control, finding)}. {control.remediation}{hints}", finding.urn)
+            elif finding.verdict.status is Status.UNDETERMINED:
+                self.open.add((control.id, finding.urn))
+                unknown.append(f"{finding.urn.rpartition('::')[2]} {finding.clause}: {finding.verdict.reason}")
+        if unknown:
+            raise _Undetermined(unknown)
+
+    def accepted(self, control: Control, found: Sequence[Finding], report: ReportViolation) -> None:
+        """What fails and is accepted."""
+        for finding in found:
+            exception = self.exceptions.of(control.id, finding.urn)
+            if exception is not None and finding.verdict.status is Status.FAIL:
+                self.open.add((control.id, finding.urn))  # The control itself may be switched off.
+                report(f"{_words(control, finding)}. {exception}", finding.urn)
+
+
+def _on_exceptions(told: _Told, claimed: frozenset[str]) -> Policy:
+    """Tells exceptions that do not hold, and those that accept nothing of what there is. Runs last."""
+
+    def validate(_args: StackValidationArgs, report: ReportViolation) -> None:
+        for refused in told.exceptions.refused:
+            report(str(refused), None)
+        for one in told.exceptions.accepted:
+            terms = one.terms
+            judged = terms.control in claimed and terms.resource.startswith("urn:pulumi:")
+            if judged and (terms.control, terms.resource) not in told.open:
+                report(f"exception {terms.id} matches nothing that fails: remove it ({one.file}:{one.line})", None)
+
+    return StackValidationPolicy(
+        name="exceptions",
+        description="Exceptions hold, and are needed",
+        enforcement_level=EnforcementLevel.ADVISORY,
+        validate=validate,
     )
 
 
-def _policy(control: Control, framework: Framework) -> Policy:
+def _policy(control: Control, framework: Framework, tell: Tell, **given: Any) -> Policy:
     mapped = control.mapped(framework)
     about: dict[str, Any] = {
         "name": control.id,
@@ -47,6 +113,7 @@ def _policy(control: Control, framework: Framework) -> Policy:
         "severity": PolicySeverity(control.severity.value),
         "remediation_steps": control.remediation,
         "framework": ComplianceFramework(name=framework, version="", reference=mapped[0].criterion, specification=""),
+        **given,
     }
     if control.needs_stack:
 
@@ -55,7 +122,7 @@ def _policy(control: Control, framework: Framework) -> Policy:
             found = list(answers(control, stack))
             if not found:
                 args.not_applicable("no resource of the types that this control speaks about")
-            _report(control, found, report)
+            tell(control, found, report)
 
         return StackValidationPolicy(validate=validate_stack, **about)
 
@@ -65,21 +132,13 @@ def _policy(control: Control, framework: Framework) -> Policy:
         if args.resource_type not in types:
             args.not_applicable("not a resource type that this control speaks about")
         resource = _resource(args)
-        _report(control, list(answers(control, Stack((resource,)), [resource])), report)
+        tell(control, list(answers(control, Stack((resource,)), [resource])), report)
 
     return ResourceValidationPolicy(validate=validate, **about)
 
 
-def _report(control: Control, found: Sequence[Finding], report: ReportViolation) -> None:
-    record(found)
-    unknown: list[str] = []
-    for finding in found:
-        if finding.verdict.status is Status.FAIL:
-            report(f"{control.id} {finding.clause}: {finding.verdict.reason}. {control.remediation}", finding.urn)
-        elif finding.verdict.status is Status.UNDETERMINED:
-            unknown.append(f"{finding.urn.rpartition('::')[2]} {finding.clause}: {finding.verdict.reason}")
-    if unknown:
-        raise _Undetermined(unknown)
+def _words(control: Control, finding: Finding) -> str:
+    return f"{control.id} {finding.clause}: {finding.verdict.reason}"
 
 
 class _Undetermined(UnknownValueError):

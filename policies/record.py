@@ -8,15 +8,16 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from policies.control import Finding
+from policies.control import Finding, Status
+from policies.exceptions import Accepted, Exceptions
 
 VARIABLE = "PAYMENT_CELL_POLICY_ANSWERS"
 """Path of a file to which each answer is added as a line of JSON; not set: nothing is written."""
 
 
-def record(found: Iterable[Finding]) -> None:
+def record(found: Iterable[Finding], exceptions: Exceptions) -> None:
     """Adds answers to the file. Packs of one operation are processes beside each other and write to the same one:
-    lines of one call stay together (O_APPEND, one write)."""
+    lines of one call stay together (O_APPEND, one write). What an exception accepts stays a failure."""
     path = os.environ.get(VARIABLE)
     if not path:
         return
@@ -28,6 +29,7 @@ def record(found: Iterable[Finding]) -> None:
                 "urn": one.urn,
                 "status": one.verdict.status,
                 "reason": one.verdict.reason,
+                **_accepted(exceptions.of(one.control, one.urn) if one.verdict.status is Status.FAIL else None),
             }
         )
         + "\n"
@@ -35,3 +37,10 @@ def record(found: Iterable[Finding]) -> None:
     )
     with Path(path).open("ab", buffering=0) as file:
         file.write(lines.encode())
+
+
+def _accepted(exception: Accepted | None) -> dict[str, str | bool]:
+    if exception is None:
+        return {}
+    terms = exception.terms
+    return {"exception": terms.id, "accepted_until": terms.expires, "emergency": terms.emergency}

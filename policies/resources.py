@@ -7,6 +7,12 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
+LIVE_ONLY = "live:"
+"""Begins types of what no program declares and no provider has a type for."""
+
+ROOT = f"{LIVE_ONLY}iam/root"
+"""The root user of an account."""
+
 
 class NotObservedError(Exception):
     """What a clause asks could not be read; the text says why. No value that is unknown yet: nobody was told."""

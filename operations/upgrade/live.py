@@ -21,8 +21,23 @@ TIMEOUT_S = 15
 OK = 200
 
 
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of one answer: an object has at most 1.5 MiB (limit of a request to etcd), and lists are asked in pages."""
+
+
 class Unreachable(Exception):
     """The API server does not answer, or not to this caller; the text says which."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What an API server said, good or bad."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    """By name in lower case."""
+    body: bytes
 
 
 class _Connection(HTTPSConnection):
@@ -51,22 +66,30 @@ class ClusterApi:
     certified: str | None = None
     """Host that the server's certificate names, where that is not the URL's: the URL is a tunnel's near end then."""
 
-    def text(self, path: str) -> str:
-        """The answer to a GET. Raises Unreachable."""
+    def get(self, path: str) -> Answer:
+        """The answer to a GET, a refusal too. Raises Unreachable where there is none, or one without end."""
         near = urlsplit(self.url)
         # Not through proxies of the environment: they are not for an endpoint inside of the VPC.
         connection = _Connection(str(near.hostname), near.port, self.context, self.certified)
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
             answer = connection.getresponse()
-            body = answer.read().decode()
+            body = answer.read(MAX_BODY + 1)
         except (OSError, HTTPException) as error:
             raise Unreachable(f"{self.url} cannot be reached from here: {error}") from None
         finally:
             connection.close()
+        if len(body) > MAX_BODY:
+            raise Unreachable(f"GET {path}: the API server answers more than {MAX_BODY:,} bytes")
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(status=answer.status, reason=answer.reason, headers=headers, body=body)
+
+    def text(self, path: str) -> str:
+        """The text of a good answer to a GET. Raises Unreachable."""
+        answer = self.get(path)
         if answer.status != OK:
             raise Unreachable(f"GET {path}: the API server answers {answer.status} {answer.reason}")
-        return body
+        return answer.body.decode()
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """The objects of a collection. Raises Unreachable."""
@@ -80,7 +103,12 @@ def cluster_api(cell: str, outputs: Mapping[str, Any], role_arn: str | None, tun
     `tunnel`: `HOST:PORT` of the near end of a way there, as `cell connect` sets it. Raises Unreachable where no token
     is to be had, CellError where the cell is not up.
     """
-    entered = config(Cluster.of(cell, outputs, role_arn), tunnel)
+    return enter(Cluster.of(cell, outputs, role_arn), tunnel)
+
+
+def enter(found: Cluster, tunnel: str | None = None) -> ClusterApi:
+    """The API server of a cluster. Raises Unreachable where no token is to be had."""
+    entered = config(found, tunnel)
     login, cluster = entered["users"][0]["user"]["exec"], entered["clusters"][0]["cluster"]
     program = shutil.which(login["command"])
     if program is None:

@@ -5,10 +5,12 @@ A consumer is a target of a rule on a bus of one's own, or a queue that a pipe, 
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from policies.control import (
     SAFEGUARDS,
     SOC2,
+    Clause,
     Control,
     Severity,
     StackClause,
@@ -34,10 +36,11 @@ _REDRIVE = "aws:sqs/redrivePolicy:RedrivePolicy"
 _TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 _ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 _COMPOSITE = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+_SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 _FILLED_BY: Mapping[str, str] = {
     _TARGET: "arn",
     "aws:pipes/pipe:Pipe": "target",
-    "aws:sns/topicSubscription:TopicSubscription": "endpoint",
+    _SUBSCRIPTION: "endpoint",
 }
 
 
@@ -82,6 +85,11 @@ def somebody_hears_of_dead_letters(consumer: Resource, stack: Stack) -> Verdict:
     return failed(f"no alarm on {' or '.join(METRICS)} of {queue.name} has actions")
 
 
+def subscriber_has_confirmed(subscription: Mapping[str, Any]) -> Verdict:
+    """SNS sends nothing to whoever has not (SNS API reference, ConfirmSubscription)."""
+    return failed("pendingConfirmation is true: nothing is sent") if subscription["pendingConfirmation"] else passed()
+
+
 def _no_consumer(resource: Resource, stack: Stack) -> str | None:
     if resource.type == _TARGET:
         return None if _own_bus(resource) else "a target on the default bus"
@@ -93,7 +101,8 @@ def _no_consumer(resource: Resource, stack: Stack) -> str | None:
 
 
 def _own_bus(target: Resource) -> bool:
-    bus = target.references.get("eventBusName") or target.props.get("eventBusName")
+    known = target.maybe("eventBusName")
+    bus = known or target.references.get("eventBusName") or target.props.get("eventBusName")
     return bool(bus) and bus != "default"
 
 
@@ -140,9 +149,20 @@ EVT_01 = Control(
     id="EVT-01",
     title="What a consumer cannot process is kept, longer than its source keeps it, and somebody hears of it",
     severity=Severity.HIGH,
-    clauses=tuple(
-        StackClause(resource_types=frozenset({_QUEUE, _TARGET}), check=check)
-        for check in (consumer_has_a_dead_letter_queue, dead_letters_outlive_the_queue, somebody_hears_of_dead_letters)
+    clauses=(
+        *(
+            StackClause(resource_types=frozenset({_QUEUE, _TARGET}), check=check)
+            for check in (
+                consumer_has_a_dead_letter_queue,
+                dead_letters_outlive_the_queue,
+                somebody_hears_of_dead_letters,
+            )
+        ),
+        Clause(
+            resource_types=frozenset({_SUBSCRIPTION}),
+            check=subscriber_has_confirmed,
+            not_declared="whoever is subscribed confirms it to AWS, not in a stack",
+        ),
     ),
     maps_to=(SOC2("PI1.3", Strength.PARTIAL), *SAFEGUARDS),
     risk="An event that one consumer cannot process is lost, and nobody knows that it was.",

@@ -31,7 +31,26 @@ def records_management_events(trail: Mapping[str, Any]) -> Verdict:
     selectors = trail.get("eventSelectors")
     if selectors and not any(selector.get("includeManagementEvents", True) for selector in selectors):
         return failed("no event selector includes management events")
+    advanced = trail.get("advancedEventSelectors")
+    if advanced and not any(map(_chooses_management_events, advanced)):
+        return failed("no advanced event selector chooses management events")
     return passed()
+
+
+def _chooses_management_events(selector: Mapping[str, Any]) -> bool:
+    return any(
+        field.get("field") == "eventCategory" and "Management" in (field.get("equals") or ())
+        for field in selector.get("fieldSelectors") or ()
+    )
+
+
+def delivers_its_files_now(trail: Mapping[str, Any]) -> Verdict:
+    """Any of this can be changed outside the trail: its bucket's policy, its key
+    (https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetTrailStatus.html)."""
+    if not trail.get("isLogging"):
+        return failed("isLogging is not true: nothing is recorded now")
+    error = trail.get("latestDeliveryError")
+    return failed(f"latestDeliveryError is {error}: files do not reach the bucket") if error else passed()
 
 
 LOG_01 = Control(
@@ -44,6 +63,11 @@ LOG_01 = Control(
             for check in (covers_all_regions, validates_its_files, is_logging, records_management_events)
         ),
         StackClause(resource_types=TRAIL, check=is_encrypted_with_a_key),
+        Clause(
+            resource_types=TRAIL,
+            check=delivers_its_files_now,
+            not_declared="only the running trail knows whether its files reach the bucket",
+        ),
     ),
     maps_to=(SOC2("CC7.2", Strength.DIRECT),),
     risk="What no trail records cannot be investigated, and what is not validated can be denied.",

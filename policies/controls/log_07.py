@@ -3,7 +3,21 @@
 Live: regions in which a stack declares none of the three.
 """
 
-from policies.control import SOC2, Control, Severity, StackClause, Strength, Verdict, failed, passed, undetermined
+from collections.abc import Mapping
+from typing import Any
+
+from policies.control import (
+    SOC2,
+    Clause,
+    Control,
+    Severity,
+    StackClause,
+    Strength,
+    Verdict,
+    failed,
+    passed,
+    undetermined,
+)
 from policies.relations import may_name, naming
 from policies.resources import Resource, Stack
 
@@ -38,6 +52,15 @@ def security_hub_collects(service: Resource, stack: Stack) -> Verdict:
     return passed() if _here(service, stack, *_HUBS) else failed(f"no Security Hub Account in {service.region}")
 
 
+def recorder_records_now(status: Mapping[str, Any]) -> Verdict:
+    """A recorder that is on can still fail, for want of rights of its role
+    (https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationRecorderStatus.html)."""
+    if not status.get("isEnabled"):
+        return failed("isEnabled is not true: nothing is recorded now")
+    last = str(status.get("lastStatus") or "")
+    return failed(f"lastStatus is {last}") if last.lower() == "failure" else passed()
+
+
 def _here(service: Resource, stack: Stack, *types: str) -> list[Resource]:
     return [other for other in stack.of(*types) if other.region == service.region]
 
@@ -56,9 +79,16 @@ LOG_07 = Control(
     id="LOG-07",
     title="Config, GuardDuty and Security Hub are on wherever one of them is declared",
     severity=Severity.MEDIUM,
-    clauses=tuple(
-        StackClause(resource_types=SERVICES, check=check)
-        for check in (config_records, guardduty_detects, security_hub_collects)
+    clauses=(
+        *(
+            StackClause(resource_types=SERVICES, check=check)
+            for check in (config_records, guardduty_detects, security_hub_collects)
+        ),
+        Clause(
+            resource_types=frozenset({_STATUS}),
+            check=recorder_records_now,
+            not_declared="only the running recorder knows whether it could record",
+        ),
     ),
     maps_to=(SOC2("CC7.1", Strength.PARTIAL),),
     risk="A region without them is where an intruder works unseen.",

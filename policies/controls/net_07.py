@@ -1,8 +1,12 @@
-"""NET-07: every VPC has a flow log. Live: whether AWS delivers it."""
+"""NET-07: every VPC has a flow log, and AWS delivers it."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from policies.control import (
     SAFEGUARDS,
     SOC2,
+    Clause,
     Control,
     Severity,
     StackClause,
@@ -29,12 +33,28 @@ def vpc_has_a_flow_log(vpc: Resource, stack: Stack) -> Verdict:
     return failed("no FlowLog has this vpcId")
 
 
+def flow_log_is_delivered(log: Mapping[str, Any]) -> Verdict:
+    """A status is SUCCESS or FAILED, for want of rights or of the destination; none before the first delivery
+    (EC2 API reference, FlowLog)."""
+    status = log.get("deliverLogsStatus")
+    if not status:
+        return undetermined("AWS has not delivered yet")
+    return passed() if status == "SUCCESS" else failed(f"deliverLogsStatus is {status}")
+
+
 NET_07 = Control(
     id="NET-07",
-    title="Every VPC has a flow log",
+    title="Every VPC has a flow log, and AWS delivers it",
     severity=Severity.MEDIUM,
-    clauses=(StackClause(resource_types=VPCS, check=vpc_has_a_flow_log),),
+    clauses=(
+        StackClause(resource_types=VPCS, check=vpc_has_a_flow_log),
+        Clause(
+            resource_types=frozenset({_FLOW_LOG}),
+            check=flow_log_is_delivered,
+            not_declared="whether a log arrives is seen after it was made",
+        ),
+    ),
     maps_to=(SOC2("CC7.2", Strength.DIRECT), *SAFEGUARDS),
     risk="Without flow logs nobody can say afterwards who talked to whom, or what left the network.",
-    remediation="Declare an aws:ec2/flowLog:FlowLog with the VPC's id.",
+    remediation="Declare an aws:ec2/flowLog:FlowLog with the VPC's id, and let its role write to its destination.",
 )

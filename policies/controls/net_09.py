@@ -22,6 +22,7 @@ from policies.control import (
     failed,
     not_applicable,
     passed,
+    undetermined,
 )
 from policies.pods import (
     NAMESPACE,
@@ -58,6 +59,16 @@ def cni_enforces_policies(add_on: Mapping[str, Any]) -> Verdict:
     return failed("configurationValues: enableNetworkPolicy is not true")
 
 
+def cni_is_active(add_on: Mapping[str, Any]) -> Verdict:
+    """Statuses: EKS API reference, Addon."""
+    if add_on["addonName"] != "vpc-cni":
+        return not_applicable("not the network's add-on")
+    status = add_on.get("status")
+    if status in ("CREATING", "UPDATING"):
+        return undetermined(f"status is {status}")
+    return passed() if status == "ACTIVE" else failed(f"status is {status}")
+
+
 def keeps_off_the_nodes_network(workload: Resource, _stack: Stack) -> Verdict:
     if in_system_namespace(workload):
         return not_applicable("a workload of the system")
@@ -78,6 +89,11 @@ NET_09 = Control(
     clauses=(
         StackClause(resource_types=frozenset({NAMESPACE}), check=denies_by_default),
         Clause(resource_types=frozenset({ADD_ON}), check=cni_enforces_policies),
+        Clause(
+            resource_types=frozenset({ADD_ON}),
+            check=cni_is_active,
+            not_declared="whether an add-on runs is seen after it was made",
+        ),
         StackClause(resource_types=WORKLOADS, check=keeps_off_the_nodes_network),
     ),
     maps_to=(SOC2("CC6.6", Strength.DIRECT), *SAFEGUARDS),

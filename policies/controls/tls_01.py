@@ -1,6 +1,6 @@
 """TLS-01: listeners speak TLS 1.2 or newer, and plain HTTP only redirects.
 
-What passes through TCP is judged where TLS ends. Live: the protocols of policies that are not listed here.
+What passes through TCP is judged where TLS ends. Live: the protocols that AWS says a policy has, listed here or not.
 """
 
 from collections.abc import Iterator, Mapping
@@ -48,6 +48,9 @@ NEW = frozenset(
 )
 """Policies that speak TLS 1.2 and 1.3 only, by the same page."""
 
+SPOKEN = frozenset({"TLSv1.2", "TLSv1.3"})
+"""As DescribeSSLPolicies names them."""
+
 _LISTENER, _RULE = "aws:lb/listener:Listener", "aws:lb/listenerRule:ListenerRule"
 
 
@@ -56,6 +59,9 @@ def listener_speaks_tls_1_2(listener: Resource, _stack: Stack) -> Verdict:
     if protocol not in ("HTTPS", "TLS"):
         return not_applicable(f"protocol {protocol}")
     name = listener.given("sslPolicy") or DEFAULT
+    if spoken := listener.maybe("sslProtocols"):
+        old = sorted(set(spoken) - SPOKEN)
+        return failed(f"sslPolicy {name} speaks {', '.join(old)}") if old else passed()
     if name in OLD:
         return failed(f"sslPolicy {name} speaks a version before TLS 1.2")
     return passed() if name in NEW else undetermined(f"which protocols sslPolicy {name} speaks is not known here")

@@ -486,3 +486,28 @@ def test_what_a_multi_region_key_wraps_can_be_unwrapped(sandbox: Sandbox) -> Non
     assert unwrapped["Plaintext"] == made["Plaintext"]
     with pytest.raises(ClientError, match="NotFound"):
         kms.describe_key(KeyId="mrk-" + "0" * 32)
+
+
+def test_nobody_sees_the_telemetry_of_the_account(sandbox: Sandbox) -> None:
+    oam = sandbox.client("oam")
+    assert (oam.list_links()["Items"], oam.list_sinks()["Items"]) == ([], [])
+
+
+def test_the_newer_security_hub_is_off(sandbox: Sandbox) -> None:
+    with pytest.raises(ClientError) as error:
+        sandbox.client("securityhub").describe_security_hub_v2()
+    assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def test_the_tagging_api_shows_a_bucket_in_its_own_region_only(sandbox: Sandbox) -> None:
+    where = {"CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}}
+    s3 = sandbox.client("s3", "eu-central-1")
+    s3.create_bucket(Bucket="tagged-far-away", **where)
+    s3.put_bucket_tagging(Bucket="tagged-far-away", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+
+    def shown(region: str) -> set[str]:
+        pages = sandbox.client("resourcegroupstaggingapi", region).get_paginator("get_resources").paginate()
+        return {one["ResourceARN"] for page in pages for one in page["ResourceTagMappingList"]}
+
+    assert "arn:aws:s3:::tagged-far-away" in shown("eu-central-1")
+    assert "arn:aws:s3:::tagged-far-away" not in shown("eu-west-1")

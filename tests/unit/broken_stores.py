@@ -115,6 +115,7 @@ MUTATIONS = (
         type="aws:s3/bucket:Bucket",
         name="eu-west-1-config",
         change=setting("tags.payment-cell:data-class", "personal"),
+        also=frozenset({"RET-02 can_forget_a_person"}),
     ),
     Mutation(
         sees="KEY-06 backups_have_a_key_of_their_own",
@@ -296,6 +297,13 @@ MUTATIONS = (
     ),
     Mutation(sees="LOG-07 security_hub_collects", stack=ACCOUNT, type="aws:securityhub/account:Account"),
     Mutation(
+        sees="LOG-08 findings_reach_a_topic",
+        stack=ACCOUNT,
+        type="aws:cloudwatch/eventRule:EventRule",
+        name="guardduty",
+        change=setting("state", "DISABLED"),
+    ),
+    Mutation(
         sees="LOG-09 audits_access_to_personal_data",
         stack=CELL,
         type=PARAMETERS,
@@ -391,6 +399,26 @@ MUTATIONS = (
         type="aws:ec2/vpcEndpoint:VpcEndpoint",
         name="kms",
         change=setting("serviceRegion", ABROAD),
+    ),
+    Mutation(
+        sees="RET-02 can_forget_a_person",
+        stack=CELL,
+        type="aws:dynamodb/table:Table",
+        name="subject-keys",
+    ),
+    Mutation(
+        sees="ROPA-01 belongs_to_an_activity",
+        stack=CELL,
+        type=SECRET,
+        change=lambda props: (props.pop("tags"), props.pop("tagsAll")),
+        also=frozenset({"ROPA-01 has_an_accountable_owner"}),
+    ),
+    Mutation(
+        sees="RES-11 set_leads_into_one_jurisdiction",
+        stack=CELL,
+        type="aws:route53/record:Record",
+        name="edge",
+        change=setting("latencyRoutingPolicies", [{"region": ABROAD}]),
     ),
     Mutation(
         sees="RES-13 everyone_is_held_to_an_account",

@@ -6,7 +6,7 @@ python tests/unit/policies_page.py
 from pathlib import Path
 
 from policies.catalogue import controls
-from policies.control import Control
+from policies.control import Clause, Control, StackClause
 
 PAGE = Path(__file__).parents[2] / "docs" / "policies.md"
 BEGIN, END = "<!-- controls:begin -->", "<!-- controls:end -->"
@@ -22,7 +22,12 @@ def table() -> str:
 
 
 def _clauses(control: Control) -> str:
-    return "<br>".join(f"`{name}`" for name in dict.fromkeys(clause.check.__name__ for clause in control.clauses))
+    names = dict.fromkeys(f"`{clause.check.__name__}`{_only(clause)}" for clause in control.clauses)
+    return "<br>".join([*names, *(f"`{one.name}` ({one.source})" for one in control.asked)])
+
+
+def _only(clause: Clause | StackClause) -> str:
+    return " (live)" if clause.not_declared else " (declared)" if clause.not_live else ""
 
 
 def page(text: str) -> str:

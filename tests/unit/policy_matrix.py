@@ -26,7 +26,14 @@ tests of their own only: no committed stack declares what they ask, or the mutat
 
 def clauses() -> list[str]:
     """`CONTROL clause` of every clause, once."""
-    return list(dict.fromkeys(f"{one.id} {clause.check.__name__}" for one in controls() for clause in one.clauses))
+    return list(
+        dict.fromkeys(
+            f"{one.id} {clause.check.__name__}"
+            for one in controls()
+            for clause in one.clauses
+            if not clause.not_declared
+        )
+    )
 
 
 def page(seen: Mapping[Mutation, frozenset[str]]) -> str:

@@ -10,6 +10,7 @@ from mocks import Registered, assert_children_of_components, assert_regional, ru
 
 from components.runner import ADMINISTER, Runner, RunnerArgs, RunnerSetup
 from components.vocabulary import OWN_IDENTITY
+from policies.exceptions import VARIABLE
 
 DIGEST = "sha256:" + "0a" * 32
 SETUP = RunnerSetup(
@@ -62,10 +63,11 @@ def test_builds_run_in_the_workload_subnets_without_privileges(project: dict[str
 def test_one_build_at_a_time_runs_one_stack_with_both_packs(project: dict[str, Any]) -> None:
     assert project["concurrentBuildLimit"] == 1
     assert project["source"]["type"] == "NO_SOURCE"
-    (*_, select, command) = yaml.safe_load(project["source"]["buildspec"])["phases"]["build"]["commands"]
+    (*_, select, exceptions, command) = yaml.safe_load(project["source"]["buildspec"])["phases"]["build"]["commands"]
     assert "--stack organization/payment-cell/eu-west-1-workloads " in command
     assert "policies/gdpr" in command
     assert "policies/soc2" in command
+    assert exceptions == f"export {VARIABLE}=/payment-cell/exceptions/eu-west-1-workloads.yaml"
     assert select.startswith("pulumi stack select organization/payment-cell/eu-west-1-workloads --create ")
     assert f"'awskms:///{SETUP.state_key_arns[0]}?region=eu-west-1'" in select
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pulumi_policy.proxy import unknown_checking_proxy
 
-from policies.control import Status
-from policies.resources import Resource
+from policies.catalogue import control
+from policies.control import Status, answers
+from policies.resources import Resource, Stack
 from policies.testing import UNKNOWN, resource, verdicts
 
 HAS, OUTLIVES, HEARS = (
@@ -158,3 +159,18 @@ def test_an_alarm_may_name_the_queue_literally() -> None:
     assert judged(subject, dead, pipe(subject), by_name)[2] is Status.PASS
     other = alarm(subject, dimensions={"QueueName": "other"}, **ACTS)
     assert judged(subject, dead, pipe(subject), other)[2] is Status.FAIL
+
+
+@pytest.mark.parametrize(("pending", "expected"), [(True, Status.FAIL), (False, Status.PASS)])
+def test_a_live_subscription_is_confirmed(pending: bool, expected: Status) -> None:
+    type_ = "aws:sns/topicSubscription:TopicSubscription"
+    subscription = resource(type_, "s", pendingConfirmation=pending)
+    (found,) = answers(control("EVT-01"), Stack((subscription,)), live=True)
+    assert (found.clause, found.verdict.status) == ("subscriber_has_confirmed", expected)
+    assert verdicts("EVT-01", subscription) == {}
+
+
+def test_a_target_on_a_default_bus_that_is_listed_is_no_consumer() -> None:
+    bus = resource("aws:cloudwatch/eventBus:EventBus", "default")
+    target = resource("aws:cloudwatch/eventTarget:EventTarget", "t", {"eventBusName": [bus]}, eventBusName="default")
+    assert judged(target, bus) == (Status.NOT_APPLICABLE,) * 3

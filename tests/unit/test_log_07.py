@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from policies.control import Status
-from policies.resources import Resource
+from policies.catalogue import control
+from policies.control import Status, answers
+from policies.resources import Resource, Stack
 from policies.testing import UNKNOWN, resource, verdicts
 
 CONFIG, GUARDDUTY, HUB = "config_records", "guardduty_detects", "security_hub_collects"
@@ -62,3 +63,19 @@ def test_unknown_switches_are_undetermined() -> None:
     records = recorder()
     assert judged(hub(), records, status(records, isEnabled=UNKNOWN))[CONFIG] is Status.UNDETERMINED
     assert judged(hub(), detector(enable=UNKNOWN))[GUARDDUTY] is Status.UNDETERMINED
+
+
+def test_a_live_recorder_that_is_off_or_fails_is_found() -> None:
+    def now(**props: Any) -> Status | None:
+        stack = Stack((resource("aws:cfg/recorderStatus:RecorderStatus", "status", **props),))
+        found = {one.clause: one.verdict.status for one in answers(control("LOG-07"), stack, live=True)}
+        return found["recorder_records_now"]
+
+    assert now(isEnabled=True, lastStatus="Success") is Status.PASS
+    assert now(isEnabled=True) is Status.PASS
+    assert now(isEnabled=True, lastStatus="Failure") is Status.FAIL
+    assert now(isEnabled=False, lastStatus="Success") is Status.FAIL
+
+
+def test_no_declaration_is_asked_whether_a_recorder_records_now() -> None:
+    assert verdicts("LOG-07", status(isEnabled=False)) == {}

@@ -8,9 +8,10 @@ import pulumi_aws
 import pulumi_kubernetes
 import pytest
 
+from policies.catalogue import control as find_control
 from policies.catalogue import controls
-from policies.control import Control, Framework, Severity, Status
-from policies.resources import Resource, region_of_arn
+from policies.control import Control, Framework, Severity, Status, answers
+from policies.resources import ROOT, Resource, Stack, region_of_arn
 from policies.stores import STORES
 from policies.testing import UNKNOWN, resource, verdicts
 
@@ -62,7 +63,7 @@ def test_every_resource_type_that_a_control_names_is_one_of_the_sdk() -> None:
         known.update(re.findall(r"'(kubernetes:[^']+:\w+)'", path.read_text()))
     for control in controls():
         for clause in control.clauses:
-            assert clause.resource_types <= known, control.id
+            assert clause.resource_types <= known | {ROOT}, control.id
 
 
 @pytest.mark.parametrize("type_", sorted(STORES))
@@ -300,6 +301,10 @@ def test_log_01_asks_each_property_of_the_trail_by_itself() -> None:
         ("validates_its_files", {"enableLogFileValidation": False}),
         ("is_logging", {"enableLogging": False}),
         ("records_management_events", {"eventSelectors": [{"includeManagementEvents": False}]}),
+        (
+            "records_management_events",
+            {"advancedEventSelectors": [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]},
+        ),
         ("is_encrypted_with_a_key", {"kmsKeyId": None}),
     ],
 )
@@ -307,6 +312,28 @@ def test_log_01_catches_each_broken_property_by_its_own_clause(clause: str, brok
     whole = {"isMultiRegionTrail": True, "enableLogFileValidation": True, "kmsKeyId": "arn:aws:kms:a"}
     found = verdicts("LOG-01", resource(TRAIL, "t", **{**whole, **broken}))
     assert [name for (_, name), verdict in found.items() if verdict is Status.FAIL] == [clause]
+
+
+def test_log_01_takes_advanced_selectors_of_management_events() -> None:
+    chosen = [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Management"]}]}]
+    found = verdicts("LOG-01", resource(TRAIL, "t", advancedEventSelectors=chosen))
+    assert found["t", "records_management_events"] is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ({"isLogging": True}, Status.PASS),
+        ({"isLogging": False}, Status.FAIL),
+        ({}, Status.FAIL),
+        ({"isLogging": True, "latestDeliveryError": "AccessDenied"}, Status.FAIL),
+    ],
+)
+def test_log_01_asks_a_live_trail_whether_it_delivers(now: dict[str, object], expected: Status) -> None:
+    trail = resource(TRAIL, "t", enableLogging=True, **now)
+    found = {one.clause: one.verdict.status for one in answers(find_control("LOG-01"), Stack((trail,)), live=True)}
+    assert found["delivers_its_files_now"] is expected
+    assert ("t", "delivers_its_files_now") not in verdicts("LOG-01", trail)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from moto.iam.models import iam_backends
+from moto.iam.models import AccountSummary, iam_backends
 from moto.sts import models
 from moto.sts.exceptions import STSClientError
 
@@ -17,6 +17,7 @@ def sts(monkeypatch: pytest.MonkeyPatch) -> Iterator[models.STSBackend]:
     """STS of the management account, beside an empty member account."""
     monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
     monkeypatch.setattr(models.STSBackend, "assume_role", models.STSBackend.assume_role)
+    monkeypatch.setattr(AccountSummary, "summary_map", AccountSummary.summary_map)
     iam_backends[ACCOUNT]["aws"].reset()
     landing_zone.install()
     yield models.sts_backends["123456789012"]["aws"]
@@ -48,3 +49,8 @@ def test_no_other_role_comes_out_of_nothing(sts: models.STSBackend) -> None:
     with pytest.raises(STSClientError, match=r"AccessDenied: .*role/another"):
         assume(sts, "another")
     assert roles() == [f"arn:aws:iam::{ACCOUNT}:role/deploy"]
+
+
+@pytest.mark.usefixtures("sts")
+def test_a_vended_account_has_no_root_password() -> None:
+    assert iam_backends[ACCOUNT]["aws"].get_account_summary().summary_map["AccountPasswordPresent"] == 0

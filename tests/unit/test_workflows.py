@@ -14,6 +14,7 @@ import yaml
 from components.vocabulary import OWN_IDENTITY
 from operations.iam import DATA, Role
 from operations.trust import SUBJECTS
+from policies.exceptions import VARIABLE
 from sandbox.aws.permissions import permissions
 
 GITHUB = Path(__file__).resolve().parents[2] / ".github"
@@ -107,6 +108,16 @@ def test_policy_packs_are_on_wherever_something_could_change() -> None:
             for step in job["steps"]:
                 if re.search(r"pulumi (preview|up) ", step.get("run", "")):
                     assert "--policy-pack policies/gdpr --policy-pack policies/soc2" in step["run"]
+                    assert f'export {VARIABLE}="$PWD/exceptions/$STACK.yaml"' in step["run"]
+
+
+def test_catalogue_exceptions_and_approvers_have_owners() -> None:
+    lines = [line.split() for line in (GITHUB / "CODEOWNERS").read_text().splitlines() if not line.startswith("#")]
+    owned = {path: owners for path, *owners in lines}
+    for path in ("/exceptions/approvers.yaml", "/exceptions/", "/policies/", "/.github/"):
+        assert owned[path], path
+        assert (GITHUB.parent / path.strip("/")).exists(), path
+    assert list(owned).index("/exceptions/") < list(owned).index("/exceptions/approvers.yaml"), "the last match counts"
 
 
 def test_the_drift_job_leaves_out_what_only_a_reader_of_secrets_could_refresh() -> None:

@@ -97,10 +97,15 @@ def _read(reader: Reader, region: Region) -> tuple[list[Found], Population]:
             if len(found) > MAX_PER_TYPE:
                 raise NotObservedError(f"more than {MAX_PER_TYPE:,} of them")
     except NotObservedError as error:
-        return [], Population(**about, listed=None, reason=str(error), evidence=tuple(sorted(set(region.trace()))))
-    evidence = tuple(sorted({*listing, *region.trace()}))
-    owned = sum(bool(one.made_by_aws) for one in found)
-    return found, Population(**about, listed=len(found), owned_by_aws=owned, evidence=evidence)
+        reason = str(error)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        # One answer that is not as AWS's are must not end the audit of everything else.
+        reason = f"an answer of another shape than AWS's: {type(error).__name__} {error}"
+    else:
+        evidence = tuple(sorted({*listing, *region.trace()}))
+        owned = sum(bool(one.made_by_aws) for one in found)
+        return found, Population(**about, listed=len(found), owned_by_aws=owned, evidence=evidence)
+    return [], Population(**about, listed=None, reason=reason, evidence=tuple(sorted({*listing, *region.trace()})))
 
 
 def _found(reader: Reader, region: Region, live: Live, evidence: tuple[int, ...]) -> Found:

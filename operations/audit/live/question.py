@@ -65,7 +65,7 @@ class Question:
 
 def kept(question: Question, answer: Mapping[str, Any]) -> dict[str, Any]:
     """The kept fields of an answer. Raises TooLarge."""
-    _measure(answer, 0)
+    measure(answer)
     return _project(answer, [path.split(".") for path in question.keep])
 
 
@@ -84,7 +84,8 @@ def _below(value: Any, rests: list[list[str]]) -> Any:
     return _project(value, rests) if isinstance(value, Mapping) else value
 
 
-def _measure(value: Any, depth: int) -> None:
+def measure(value: Any, depth: int = 0) -> None:
+    """Raises TooLarge where an answer is deeper or longer than those of AWS and Kubernetes are."""
     if depth > MAX_DEPTH:
         raise TooLarge(f"an answer of more than {MAX_DEPTH} levels")
     if isinstance(value, str) and len(value) > MAX_TEXT:
@@ -93,7 +94,7 @@ def _measure(value: Any, depth: int) -> None:
         raise TooLarge(f"a list of more than {MAX_ITEMS:,} members")
     if isinstance(value, Mapping):
         for member in value.values():
-            _measure(member, depth + 1)
+            measure(member, depth + 1)
     elif isinstance(value, list):
         for member in value:
-            _measure(member, depth + 1)
+            measure(member, depth + 1)

@@ -18,10 +18,39 @@ READERS: dict[str, "Reader"] = {}
 """Pulumi type -> its reader; filled when the modules of this package are imported."""
 
 READ_AS: dict[str, str] = {
+    "aws:alb/listener:Listener": "aws:lb/listener:Listener",
+    "aws:alb/listenerRule:ListenerRule": "aws:lb/listenerRule:ListenerRule",
+    "aws:alb/loadBalancer:LoadBalancer": "aws:lb/loadBalancer:LoadBalancer",
+    "aws:alb/targetGroup:TargetGroup": "aws:lb/targetGroup:TargetGroup",
+    "aws:alb/targetGroupAttachment:TargetGroupAttachment": "aws:lb/targetGroupAttachment:TargetGroupAttachment",
+    "aws:cloudwatch/eventPermission:EventPermission": "aws:cloudwatch/eventBusPolicy:EventBusPolicy",
     "aws:dynamodb/tableReplica:TableReplica": "aws:dynamodb/table:Table",
+    "aws:ec2/defaultRouteTable:DefaultRouteTable": "aws:ec2/routeTable:RouteTable",
+    "aws:ec2/defaultSubnet:DefaultSubnet": "aws:ec2/subnet:Subnet",
+    "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy": "aws:ec2/vpcEndpoint:VpcEndpoint",
+    "aws:iam/groupPoliciesExclusive:GroupPoliciesExclusive": "aws:iam/groupPolicy:GroupPolicy",
+    "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": (
+        "aws:iam/groupPolicyAttachment:GroupPolicyAttachment"
+    ),
+    "aws:iam/policyAttachment:PolicyAttachment": "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": (
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    ),
+    "aws:iam/userPoliciesExclusive:UserPoliciesExclusive": "aws:iam/userPolicy:UserPolicy",
+    "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive": (
+        "aws:iam/userPolicyAttachment:UserPolicyAttachment"
+    ),
     "aws:kms/keyPolicy:KeyPolicy": "aws:kms/key:Key",
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": "aws:sqs/queue:Queue",
+    "aws:sqs/redrivePolicy:RedrivePolicy": "aws:sqs/queue:Queue",
 }
 """Types that only declare, in another way, what another type shows live, by name."""
+
+
+def shown_as(type_: str) -> str:
+    """The type that shows live what this type declares."""
+    return READ_AS.get(type_, type_)
 
 
 class LiveProps(Mapping[str, Any]):

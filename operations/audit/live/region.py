@@ -123,7 +123,8 @@ class Region:
         return self._once((question.name, _key(parameters)), lambda: self._call(question, parameters))  # type: ignore[no-any-return]
 
     def pages(self, question: Question, **parameters: Any) -> list[Any]:
-        """All items of a list over all its pages; none where AWS says that there is none. Raises NotObservedError."""
+        """All items of a list over all its pages, or the pages where the question names no ``items``; none where AWS
+        says that there is none. Raises NotObservedError."""
         key = (question.name, "pages", _key(parameters))
         return self._once(key, lambda: self._all_pages(question, parameters))  # type: ignore[no-any-return]
 
@@ -180,7 +181,8 @@ class Region:
             ),
         ):
             numbers.append(number)
-            found += (answer or {}).get(question.items) or []
+            if answer is not None:
+                found += (answer.get(question.items) or []) if question.items else [answer]
         return found, tuple(numbers)
 
     def _answers(
@@ -205,15 +207,15 @@ class Region:
                 answer = kept(question, raw)
             except ClientError as error:
                 code = str(error.response.get("Error", {}).get("Code", ""))
-                call = self._recorder.add(**about, page=page, **_meta(error.response), error=code, answer={})
+                call = self._recorder.add(**about, page=page, **meta(error.response), error=code, answer={})
                 if code in question.absent:
                     yield None, call.number
                     return
                 raise NotObservedError(f"{question.name}: {code or 'refused'}") from None
             except (BotoCoreError, TooLarge) as error:
-                self._recorder.add(**about, page=page, **_meta({}), error=type(error).__name__, answer={})
+                self._recorder.add(**about, page=page, **meta({}), error=type(error).__name__, answer={})
                 raise NotObservedError(f"{question.name}: {error}") from None
-            yield answer, self._recorder.add(**about, page=page, **_meta(raw), error="", answer=answer).number
+            yield answer, self._recorder.add(**about, page=page, **meta(raw), error="", answer=answer).number
         raise NotObservedError(f"{question.name}: more than {MAX_PAGES:,} pages")
 
     def _made(self, service: str) -> Any:
@@ -230,7 +232,8 @@ def _method(client: Any, question: Question) -> Callable[..., Any]:
     return getattr(client, question.operation)  # type: ignore[no-any-return]
 
 
-def _meta(response: Mapping[str, Any]) -> dict[str, Any]:
+def meta(response: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record says of an answer's arrival, from botocore's ``ResponseMetadata``."""
     about = response.get("ResponseMetadata", {})
     headers = about.get("HTTPHeaders", {})
     now = datetime.now(UTC)

@@ -21,6 +21,7 @@ from sandbox.aws.extensions import (
     kms,
     landing_zone,
     logs,
+    oam,
     pipes,
     rds,
     route53,
@@ -29,6 +30,7 @@ from sandbox.aws.extensions import (
     sqs,
     ssm,
     sts,
+    tagging,
     wafv2,
 )
 from sandbox.aws.kubernetes import Kubernetes
@@ -50,6 +52,7 @@ EXTENSIONS = (
     kms,
     landing_zone,
     logs,
+    oam,
     pipes,
     rds,
     route53,
@@ -58,6 +61,7 @@ EXTENSIONS = (
     sqs,
     ssm,
     sts,
+    tagging,
     wafv2,
 )
 

@@ -1,19 +1,21 @@
-"""What stands in an AWS account before anybody deploys to it: the role that deploys, and no other.
+"""What stands in an AWS account before anybody deploys to it: the role that deploys, no other, and no root password.
 
 Whoever vends accounts makes that role; AWS Organizations makes OrganizationAccountAccessRole
 (https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access-cross-account-role.html). An
 emulated account begins empty, so the first role that is assumed in an account without any role is taken to be that one.
+It has no policies: what a role that deploys may do is not emulated (sandbox/aws/iam/gate.py), `cell iam` says it.
+
+The root user of an account that is made in an organisation with central root access has no password
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html#id_root-user-access-management).
 """
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-from moto.iam.models import iam_backends
+from moto.iam.models import AccountSummary, iam_backends
 from moto.sts import models
 from moto.sts.exceptions import STSClientError
-
-ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
 def _must_exist(role_arn: str) -> None:
@@ -38,7 +40,6 @@ def _must_exist(role_arn: str) -> None:
         tags=[],
         max_session_duration="3600",
     )
-    iam.attach_role_policy(ADMINISTRATOR, name)
 
 
 def install() -> None:
@@ -49,3 +50,5 @@ def install() -> None:
         return assume_role(self, *args, **kwargs)
 
     models.STSBackend.assume_role = with_deploy_role
+    counted = AccountSummary.summary_map.fget
+    AccountSummary.summary_map = property(lambda self: counted(self) | {"AccountPasswordPresent": 0})

@@ -1,12 +1,21 @@
-"""Security Hub settings that can be changed; moto answers fixed ones.
+"""Security Hub settings that can be changed; moto answers fixed ones. An account without the newer Security Hub.
 
 https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UpdateSecurityHubConfiguration.html
+https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DescribeSecurityHubV2.html
 """
 
 import json
 from typing import Any
 
+from moto.core.exceptions import JsonRESTError
 from moto.securityhub import models, responses, urls
+
+
+class NoHub(JsonRESTError):  # type: ignore[misc]
+    code = 404
+
+    def __init__(self) -> None:
+        super().__init__("ResourceNotFoundException", "The account is not subscribed to Security Hub V2.")
 
 
 class SecurityHubBackend(models.SecurityHubBackend):  # type: ignore[misc]
@@ -30,10 +39,14 @@ class SecurityHubResponse(responses.SecurityHubResponse):  # type: ignore[misc]
         self.securityhub_backend.settings |= {name: wanted[name] for name in known if name in wanted}
         return "{}"
 
+    def describe_security_hub_v2(self) -> str:
+        raise NoHub
+
 
 def install() -> None:
     # Still moto's module, in which its backend base class looks for the paths.
     SecurityHubBackend.__module__ = models.__name__
     models.securityhub_backends.backend = SecurityHubBackend
+    urls.url_paths["{0}/hubv2$"] = SecurityHubResponse.dispatch
     for path in urls.url_paths:
         urls.url_paths[path] = SecurityHubResponse.dispatch

@@ -8,6 +8,7 @@ from pulumi_aws import cfg, cloudwatch, guardduty, securityhub, sns, sqs
 
 def declare() -> None:
     _watched_regions()
+    _unheard()
     topic = sns.Topic("evt-01", policy=over_tls_only("sns"), tags=QUIET)
     tls = over_tls_only("sqs")
     for name in ("bad", "good"):
@@ -39,3 +40,22 @@ def _watched_regions() -> None:
     securityhub.Account("log-07", region=region)
     guardduty.Detector("log-07-good", region=region, enable=True, tags=QUIET)
     guardduty.Detector("log-07-bad", region="eu-central-1", enable=True, tags=QUIET)
+    _heard("log-07", region, "aws.guardduty", "aws.securityhub")
+    _heard("log-07-central", "eu-central-1", "aws.guardduty")
+
+
+def _heard(name: str, region: str, *sources: str) -> None:
+    """The rule that LOG-08 wants of detectors."""
+    rule = cloudwatch.EventRule(name, region=region, event_pattern=json.dumps({"source": list(sources)}), tags=QUIET)
+    topic = f"arn:aws:sns:{region}:123456789012:pages"
+    cloudwatch.EventTarget(name, region=region, rule=rule.name, arn=topic)
+
+
+def _unheard() -> None:
+    """All three services in a region, and nobody who hears of them."""
+    region = "eu-west-3"
+    recorder = cfg.Recorder("log-08", region=region, role_arn="arn:aws:iam::123456789012:role/config")
+    cfg.RecorderStatus("log-08", region=region, name=recorder.name, is_enabled=True)
+    securityhub.Account("log-08", region=region)
+    _heard("log-08", region, "aws.securityhub")
+    guardduty.Detector("log-08-bad", region=region, enable=True, tags=QUIET)

@@ -13,6 +13,7 @@ POD = {
 
 
 def declare() -> None:
+    iam.User("iam-02-bad", tags=QUIET)
     backup = {"Action": "sts:AssumeRole", "Principal": {"Service": "backup.amazonaws.com"}}
     for name, passes, names, retention in (
         ("good", "arn:aws:iam::123456789012:role/job", POD, "logs:PutLogEvents"),

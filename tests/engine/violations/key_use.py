@@ -1,7 +1,7 @@
 import json
 
 from marks import EU, QUIET
-from pulumi_aws import backup, dynamodb, kms, secretsmanager, sns
+from pulumi_aws import backup, cloudwatch, dynamodb, kms, sns
 
 ROOT = {"AWS": "arn:aws:iam::123456789012:root"}
 
@@ -18,7 +18,9 @@ def declare() -> None:
     shared = kms.Key("key-06-shared", enable_key_rotation=True, tags=QUIET)
     own = kms.Key("key-06-own", enable_key_rotation=True, tags=QUIET)
     personal = {**EU, "payment-cell:data-class": "personal"}
-    secretsmanager.Secret("key-06-personal", region="eu-west-1", kms_key_id=shared.arn, tags=personal)
+    cloudwatch.LogGroup(
+        "key-06-personal", region="eu-west-1", retention_in_days=365, kms_key_id=shared.arn, tags=personal
+    )
     for name, key in (("bad", shared), ("good", own)):
         vault = backup.Vault(f"key-06-{name}", kms_key_arn=key.arn, tags=QUIET)
         backup.VaultLockConfiguration(

@@ -1,0 +1,245 @@
+"""``cell audit``: the options, the exit code, and what is printed while it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from typer.core import TyperGroup
+
+from operations.audit.compare import compare
+from operations.audit.conduct import audited, note_audit, signer_of
+from operations.audit.evidence.bundle import write as write_bundle
+from operations.audit.evidence.command import verify_command
+from operations.audit.exceptions import emergencies
+from operations.audit.live.kubernetes import cluster_role as audit_cluster_role
+from operations.audit.report import compared, formats, table
+from operations.audit.report.json_ import load
+from operations.audit.result import Audit, Place
+from operations.audit.rights import audit_policy
+from operations.audit.run import Request, Tell
+from operations.declared import declared_stacks
+from operations.deploy import Session
+from operations.engine import Engine
+from operations.errors import CellError, ExitCode
+from operations.output import Format, show, talk
+from operations.project import Project
+from policies.catalogue import controls
+from policies.control import Control, Framework, Severity, Status
+
+EVIDENCE = ".audit"
+"""Folder of the project with its evidence bundles, unless another is given."""
+
+LEVELS = tuple(Severity)
+"""In rising order."""
+
+console = talk()
+
+
+class _Runs(TyperGroup):
+    """A group whose own arguments are those of ``run``: `cell audit eu-west-1` beside `cell audit verify BUNDLE`."""
+
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+        if not args or args[0] not in {*self.commands, "--help"}:
+            args = ["run", *args]
+        return super().parse_args(context, args)
+
+
+app = typer.Typer(
+    cls=_Runs,
+    help="The controls asked of state, preview and live account, with reports and evidence.",
+    rich_markup_mode=None,
+)
+
+
+def places(words: str) -> frozenset[Place]:
+    """``"state,live"``. Raises CellError (configuration)."""
+    given = [word.strip() for word in words.split(",") if word.strip()]
+    unknown = [word for word in given if word not in set(Place)]
+    if unknown or not given:
+        raise CellError(
+            f"--observe {words}: give one or more of {', '.join(Place)}, with commas", ExitCode.CONFIGURATION
+        )
+    return frozenset(map(Place, given))
+
+
+def chosen(
+    ids: Sequence[str] = (), framework: Framework | None = None, severity: Severity | None = None
+) -> tuple[Control, ...]:
+    """Controls by id, framework and least severity; without any, all. Raises CellError for an unknown id."""
+    known = {control.id: control for control in controls()}
+    if unknown := [one for one in ids if one.upper() not in known]:
+        raise CellError(
+            f"--control {', '.join(unknown)}: no such control; `cell audit --list` has all", ExitCode.CONFIGURATION
+        )
+    wanted = {one.upper() for one in ids} or known.keys()
+    return tuple(
+        control
+        for control in known.values()
+        if control.id in wanted
+        and (framework is None or control.mapped(framework))
+        and (severity is None or LEVELS.index(control.severity) >= LEVELS.index(severity))
+    )
+
+
+def listing(chosen_: Sequence[Control]) -> list[dict[str, Any]]:
+    """Every question of these controls, where it is asked, and why not elsewhere."""
+    rows = []
+    for one in chosen_:
+        claims = ", ".join(map(str, one.maps_to))
+        for clause in one.clauses:
+            where = "live only" if clause.not_declared else "not live" if clause.not_live else "preview, state, live"
+            reason = clause.not_declared or clause.not_live
+            rows.append((one, clause.check.__name__, where, reason, claims))
+        rows += [(one, asked.name, asked.source, asked.statement, claims) for asked in one.asked]
+    return [
+        {
+            "control": one.id,
+            "severity": one.severity.value,
+            "question": name,
+            "asked": where,
+            "why": why,
+            "claims": said,
+        }
+        for one, name, where, why, said in rows
+    ]
+
+
+def exit_code(audit: Audit, fail_on: Severity, *, strict: bool) -> ExitCode:
+    """5 where a control at or above ``fail_on`` fails and nobody accepted it (an emergency lets ``up`` go on and keeps
+    the audit red), or with ``strict`` where anything was not observed or is not known."""
+    severe = {entry.id for entry in audit.controls if LEVELS.index(entry.severity) >= LEVELS.index(fail_on)}
+    red = emergencies(audit.exceptions) | {""}
+    failing = any(answer.control in severe and answer.exception in red for answer in audit.of(Status.FAIL))
+    blind = strict and any(answer.status in (Status.NOT_OBSERVED, Status.UNDETERMINED) for answer in audit.answers)
+    blind = blind or (strict and any(population.listed is None for population in audit.populations))
+    return ExitCode.POLICY_VIOLATION if failing or blind else ExitCode.OK
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Tell]:
+    """A bar on a terminal; without one, silence."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, all_: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=all_)
+            bars.update(tasks[what], completed=done, total=all_)
+
+        yield tell
+
+
+def request_of(
+    session: Session,
+    stacks: Sequence[str],
+    observe: str | None,
+    controls: tuple[Control, ...],
+    *,
+    account: bool,
+    role: str,
+) -> Request:
+    """What is to be audited. Without stacks: all that are up. Raises CellError (configuration)."""
+    if account:
+        if stacks or (observe is not None and places(observe) != {Place.LIVE}):
+            raise CellError("--account looks at no state: leave out stacks and --observe", ExitCode.CONFIGURATION)
+        return Request(stacks=(), places=frozenset({Place.LIVE}), controls=controls, role=role)
+    up = [name for name in session.engine.stacks() if name in session.declared]
+    wanted = tuple(dict.fromkeys(stacks or up))
+    if not wanted:
+        raise CellError("no stack is up: `cell up STACK`, or --account without a state", ExitCode.STACK_NOT_FOUND)
+    return Request(stacks=wanted, places=places(observe or "state,live"), controls=controls, role=role)
+
+
+def _session() -> Session:
+    project = Project.find()
+    return Session(
+        project=project,
+        engine=Engine(project),
+        console=console,
+        declared=declared_stacks(project, check_quotas=False),
+        policy_packs=project.policy_packs,
+    )
+
+
+@app.command(hidden=True)
+def run(
+    stacks: Annotated[list[str] | None, typer.Argument(help="Left out: every stack that is up.")] = None,
+    observe: Annotated[
+        str | None, typer.Option(help="Where to ask: preview, state, live, with commas. Left out: state,live.")
+    ] = None,
+    account: Annotated[
+        bool, typer.Option("--account", help="The account of the credentials, with no state at all.")
+    ] = False,
+    role: Annotated[str, typer.Option(help="Name or ARN of a role to act as. Left out: your own credentials.")] = "",
+    control: Annotated[list[str] | None, typer.Option(help="Only this control; may repeat.")] = None,
+    framework: Annotated[Framework | None, typer.Option(help="Only controls that claim one of its criteria.")] = None,
+    severity: Annotated[Severity | None, typer.Option(help="Only controls of this severity and above.")] = None,
+    fail_on: Annotated[Severity, typer.Option(help="Least severity of a failure that makes the exit code 5.")] = LEVELS[
+        0
+    ],
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 5 for what was not observed, too.")] = False,
+    report: Annotated[list[str] | None, typer.Option(help="FORMAT=FILE; may repeat.")] = None,
+    evidence: Annotated[Path | None, typer.Option(help="Folder of the evidence bundles. Left out: .audit")] = None,
+    sign_with: Annotated[
+        str | None, typer.Option(help="KMS key that signs the bundle. Left out: the evidence key of the first cell.")
+    ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Note in each stack's account that it was audited, for `cell status`.")
+    ] = False,
+    iam_policy: Annotated[bool, typer.Option("--iam-policy", help="Print the policy of an auditor's role.")] = False,
+    cluster_role: Annotated[bool, typer.Option("--cluster-role", help="Print its role in a cluster.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Print the controls, and what cannot be asked where.")] = False,
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """Ask every control of state, preview and live account. Exit code 5 where one fails that nobody has accepted."""
+    if iam_policy or cluster_role:
+        show(audit_policy() if iam_policy else audit_cluster_role(), Format.JSON if output is Format.TABLE else output)
+        return
+    controls_ = chosen(control or (), framework, severity)
+    if list_:
+        show(listing(controls_), output)
+        return
+    for spec in report or ():
+        formats.parse(spec)
+    session = _session()
+    request = request_of(session, stacks or (), observe, controls_, account=account, role=role)
+    folder = evidence or session.project.root / EVIDENCE
+    with progress(console) as tell:
+        audit, calls = audited(session, request, folder, tell)
+    bundle = write_bundle(folder, audit, calls, signer_of(session, audit, folder, sign_with))
+    for spec in report or ():
+        console.print(f"wrote {formats.write(audit, spec)}", markup=False, soft_wrap=True)
+    if output is Format.TABLE:
+        table.show(audit)
+    else:
+        show(json.loads(audit.model_dump_json()), output)
+    console.print(f"evidence: {bundle}", markup=False, soft_wrap=True)
+    if record:
+        note_audit(session, audit)
+    raise typer.Exit(exit_code(audit, fail_on, strict=strict))
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="JSON report, or the folder of a bundle.", show_default=False)],
+    after: Annotated[Path, typer.Argument(help="Another, later or of another cell.", show_default=False)],
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """What two audits say differently: new, fixed and still open failures, by control and resource."""
+    one, other = (load(path / "audit.json" if path.is_dir() else path) for path in (before, after))
+    found = compare(one, other)
+    if output is Format.TABLE:
+        typer.echo(compared.render(found), nl=False)
+    else:
+        show(json.loads(compared.render_json(found)), output)
+
+
+app.command(name="verify")(verify_command)

@@ -1,0 +1,125 @@
+"""An audit as a whole: what was seen, with exceptions, attestations, digests and the audit before it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from operations.audit import attestations, run
+from operations.audit.asked import Circumstances, asked_answers
+from operations.audit.evidence.digests import thresholds, tool
+from operations.audit.evidence.history import latest
+from operations.audit.evidence.signing import KmsSigner, LocalSigner, Signer
+from operations.audit.exceptions import applied, exceptions_of
+from operations.audit.live.region import Call
+from operations.audit.result import Audit
+from operations.audit.run import Request, Tell
+from operations.deploy import Session
+from operations.errors import CellError, ExitCode
+from operations.health import audit_record
+from operations.plan import Kind
+from operations.preflight_checks import entered
+from policies.approvers import person, read_approvers, verifies
+from policies.entries import MalformedError, read_entries
+from stacks.fleet import load_fleet
+
+ATTESTATIONS = "attestations"
+
+LOCAL_KEY = "signing-key.pem"
+"""In the evidence folder; signs audits of an emulator only."""
+
+KEY_OUTPUT, KEY_USE = "keyArns", "evidence"
+"""Output of a cell, and its member, with the key that signs evidence."""
+
+
+def audited(session: Session, request: Request, folder: Path, tell: Tell) -> tuple[Audit, tuple[Call, ...]]:
+    """The audit and the calls that it rests on. Raises CellError."""
+    started, now = run.now(), datetime.now(UTC)
+    asked = frozenset(control.id for control in request.controls)
+    seen = run.see(session, request, tell)
+    answers, accepted, refused = applied(seen.answers, exceptions_of(session.project, request.stacks, now), asked)
+    read = attestations.load(session.project.root / ATTESTATIONS, request.controls, now.date(), _verifier(session))
+    previous, previous_ended = latest(folder)
+    circumstances = Circumstances(today=now.date(), accepted=accepted, refused=refused, previous_ended=previous_ended)
+    calls = seen.recorder.calls
+    return (
+        Audit(
+            id=f"{now:%Y%m%dT%H%M%SZ}-{'-'.join(request.stacks) or 'account'}"[:120],
+            started=started,
+            ended=run.now(),
+            scope=run.scope_of(request, seen),
+            tool=tool(session.project, seen.states),
+            thresholds=thresholds(),
+            controls=run.entries(request.controls),
+            answers=(
+                *answers,
+                *asked_answers(request.controls, circumstances),
+                *attestations.answers(request.controls, read),
+            ),
+            populations=tuple(seen.populations),
+            exceptions=accepted,
+            refused_exceptions=refused,
+            attestations=attestations.records(read),
+            calls=run.calls_of(calls),
+            unaccounted=(*seen.unaccounted, *(f"{one.file}: {one.problem}" for one in read if not one.attested)),
+            previous=previous,
+        ),
+        calls,
+    )
+
+
+def signer_of(session: Session, audit: Audit, folder: Path, key: str | None) -> Signer:
+    """Who signs the bundle: the given key, else a local one for an emulator, else the evidence key of the first cell.
+
+    Raises CellError where there is none.
+    """
+    fleet = load_fleet(session.project.stacks_folder)
+    if key is None and audit.scope.emulated:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return LocalSigner(folder / LOCAL_KEY)
+    cells = [stack for stack in audit.scope.stacks if session.declared[stack].kind is Kind.CELL]
+    if not cells:
+        raise CellError("no cell is audited, whose key would sign: give --sign-with KEY", ExitCode.CONFIGURATION)
+    arn = key or str(session.engine.outputs(cells[0])[KEY_OUTPUT][KEY_USE])
+    clients = entered(fleet.account_of(cells[0]), "audit")
+    return KmsSigner(clients.get("kms", fleet.cells[cells[0]].region), arn)
+
+
+def note_audit(session: Session, audit: Audit) -> None:
+    """Writes how the audit ended where `cell status` looks for it. Acts as the deploy role: an auditor only reads."""
+    fleet = load_fleet(session.project.stacks_folder)
+    said = ", ".join(f"{count} {status}" for status, count in audit.counts.items() if count)
+    for stack in audit.scope.stacks:
+        kind = session.declared[stack].kind
+        if kind is Kind.WORKLOADS:
+            continue
+        account = fleet.accounts[stack] if kind is Kind.ACCOUNT else fleet.account_of(stack)
+        region = account.home_region if kind is Kind.ACCOUNT else fleet.cells[stack].region
+        ssm = entered(account, "audit").get("ssm", region)
+        ssm.put_parameter(Name=audit_record(stack), Value=f"{audit.id}: {said}", Type="String", Overwrite=True)
+
+
+def _verifier(session: Session) -> attestations.Verify:
+    """Checks a reviewer's signature with the keys of the approvers."""
+    path = session.project.exceptions_folder / "approvers.yaml"
+    try:
+        approvers, _ = read_approvers(read_entries(path))
+    except (MalformedError, OSError):
+        approvers = []
+
+    def verify(reviewer: str, signed: bytes, signature: str, day: date) -> str:
+        try:
+            name = person(reviewer)
+        except ValueError as problem:
+            return f"reviewer {problem}"
+        theirs = [one for one in approvers if one.person == name]
+        if not theirs:
+            return f"reviewer {reviewer} has no key in {path.name}"
+        if not signature:
+            return "is not signed"
+        in_time = [one for one in theirs if one.valid_from.date() <= day <= one.valid_until.date()]
+        if not any(verifies(one, signature, signed) for one in in_time):
+            return f"the signature is none of {reviewer}'s keys of today over this text"
+        return ""
+
+    return verify

@@ -1,0 +1,69 @@
+"""``cell audit verify``: whether an evidence bundle is what the audit wrote."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from operations.audit.evidence.signing import public_keys
+from operations.audit.evidence.verify import Verified, verify
+from operations.errors import CellError, ExitCode
+from operations.output import Format, show
+
+
+def verify_command(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.", show_default=False)],
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(help="Public key in PEM form, from elsewhere than the bundle. Repeat for retired ones."),
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="Bundle of the audit before: shows that none is left out.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """Verify an evidence bundle and name the first thing in it that is not as it was written.
+
+    Exit code 0 only where it is intact and signed by a given key; 1 where it is broken, or intact and, for want of a
+    key, of an unproven author; 2 for a key or folder that is none.
+    """
+    for folder in filter(None, (bundle, previous)):
+        if not folder.is_dir():
+            raise CellError(f"{folder}: no folder; give that of a bundle", ExitCode.CONFIGURATION)
+    found = verify(bundle, list(public_keys(key or ())), previous=previous)
+    show(_rows(found) if output is Format.TABLE else as_data(found), output)
+    if not found.proven:
+        raise typer.Exit(ExitCode.ERROR)
+
+
+def as_data(found: Verified) -> dict[str, Any]:
+    """For ``-o json``."""
+    return {
+        "verdict": found.verdict,
+        "broken": found.broken,
+        "signer": found.signer,
+        "audit": found.audit,
+        "head": found.head,
+        "records": found.records,
+        "emulated": found.emulated,
+        "findings": list(found.findings),
+    }
+
+
+def _rows(found: Verified) -> dict[str, str]:
+    said = {
+        "verdict": found.verdict,
+        "broken": found.broken,
+        "audit": found.audit,
+        "head": found.head,
+        "signed by": found.signer,
+        "records": f"{found.records:,}" if found.intact else "",
+        "findings": "\n".join(found.findings),
+    }
+    return {name: _printable(text) for name, text in said.items() if text}
+
+
+def _printable(text: str) -> str:
+    """What a bundle says is anybody's text: no markup, and nothing that a terminal would obey."""
+    return escape("".join(one if one.isprintable() or one == "\n" else "?" for one in text))

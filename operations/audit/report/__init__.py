@@ -1,0 +1,1 @@
+"""Reports of an audit: a module a format, each a pure function over ``Audit``."""

@@ -1,0 +1,53 @@
+"""RET-02: what is kept of a person can be erased.
+
+How is in the register (catalogue/processing.yaml). Encryption under a subject's key is no anonymisation: until the key
+is destroyed the data is personal.
+"""
+
+import catalogue
+from catalogue import Erasure
+from policies.control import (
+    GDPR,
+    SOC2,
+    Control,
+    Severity,
+    StackClause,
+    Strength,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+)
+from policies.controls.ropa_01 import HOLDERS
+from policies.resources import Resource, Stack
+from policies.stores import at_least, data_class
+
+_TABLE = "aws:dynamodb/table:Table"
+
+
+def can_forget_a_person(store: Resource, stack: Stack) -> Verdict:
+    if not at_least(store, "personal"):
+        return not_applicable(f"holds {data_class(store)} data")
+    entry = catalogue.processing().stores.get(store.type)
+    if entry is None:
+        return not_applicable(f"the register does not know stores of type {store.type}: ROPA-01")
+    if entry.erasure is not Erasure.CRYPTO_SHREDDING:
+        return passed()
+    cell = store.tag("payment-cell:cell")
+    for table in stack.of(_TABLE):
+        # Not every type of store has tags: then any table of the stack may be its cell's.
+        if table.tag("payment-cell:use") == "subject-keys" and cell in (None, table.tag("payment-cell:cell")):
+            return passed()
+    return failed("is erased by destroying subjects' keys, and its cell has no table tagged subject-keys")
+
+
+RET_02 = Control(
+    id="RET-02",
+    title="A person can be erased from every store of personal data",
+    severity=Severity.HIGH,
+    clauses=(StackClause(resource_types=HOLDERS, check=can_forget_a_person),),
+    maps_to=(GDPR("17", Strength.PARTIAL), SOC2("P4.3", Strength.PARTIAL)),
+    risk="A request for erasure is answered, and the data is still there.",
+    remediation="Enter in catalogue/processing.yaml how a person leaves stores of the type; give the cell its table of "
+    "subjects' keys.",
+)
