@@ -1,5 +1,6 @@
 """Into the accounts of an audit: with which credentials, through which clients, and which regions they have."""
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -73,8 +74,15 @@ class Access:
                 )
                 client = self._session.client(service, region_name=region, config=config)  # type: ignore[call-overload]
                 client.meta.events.register("after-call", note_body)
+                if is_emulated(client):
+                    client.meta.events.register("before-sign.s3-control", _without_account)
                 self._made[service, region] = client
             return self._made[service, region]
+
+
+def _without_account(request: Any, **_: Any) -> None:
+    """botocore puts the account before S3 Control's host, and 123456789012.127.0.0.1 is no address."""
+    request.url = re.sub(r"//\d{12}\.", "//", request.url)
 
 
 def _session(role: str, account: str, region: str) -> boto3.Session:
