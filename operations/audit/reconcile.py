@@ -146,7 +146,7 @@ def _answer(
 ) -> Answer:
     owner = next((sight for sight in declared if key in sight.refs), live)
     assert owner is not None
-    worst = min(observed, key=lambda one: _rank(one.status))
+    worst = min(_counting(observed), key=lambda one: _rank(one.status))
     return Answer(
         control=control,
         clause=clause,
@@ -157,6 +157,12 @@ def _answer(
         reconciled=_together(key, observed, live, declared),
         observed=observed,
     )
+
+
+def _counting(observed: Sequence[Observed]) -> Sequence[Observed]:
+    """What no declaration says, a live account answers."""
+    settled = any(one.place is Place.LIVE and one.status is not Status.NOT_OBSERVED for one in observed)
+    return [one for one in observed if not settled or one.status is not Status.NOT_OBSERVED]
 
 
 def _nobodys(key: Key, live: Sight, declared: Sequence[Sight]) -> bool:
@@ -170,7 +176,7 @@ def _rank(status: Status) -> int:
 
 
 def _together(key: Key, observed: Sequence[Observed], live: Sight | None, declared: Sequence[Sight]) -> Reconciled:
-    statuses = {one.place: one.status for one in observed}
+    statuses = {one.place: one.status for one in _counting(observed)}
     if live is not None and declared:
         if not any(key in sight.refs for sight in declared):
             return Reconciled.UNMANAGED

@@ -50,6 +50,8 @@ def only(*sights: Sight) -> Answer:
         (PASS, UNREAD, UNREAD, Reconciled.NOT_OBSERVED),
         (FAIL, UNREAD, FAIL, Reconciled.NOT_OBSERVED),
         (UNKNOWN, PASS, UNKNOWN, Reconciled.UNDETERMINED),
+        (UNREAD, PASS, PASS, Reconciled.ONE_PLACE),
+        (UNREAD, FAIL, FAIL, Reconciled.ONE_PLACE),
     ],
 )
 def test_the_worse_answer_counts_and_the_difference_has_a_name(

@@ -30,7 +30,6 @@ TYPES: Mapping[str, str] = {
     "ec2:launch-template/": "aws:ec2/launchTemplate:LaunchTemplate",
     "ec2:natgateway/": "aws:ec2/natGateway:NatGateway",
     "ec2:route-table/": "aws:ec2/routeTable:RouteTable",
-    "ec2:security-group/": "aws:ec2/securityGroup:SecurityGroup",
     "ec2:subnet/": "aws:ec2/subnet:Subnet",
     "ec2:volume/": "aws:ebs/volume:Volume",
     "ec2:vpc-endpoint/": "aws:ec2/vpcEndpoint:VpcEndpoint",
@@ -62,7 +61,7 @@ TYPES: Mapping[str, str] = {
 """Service and beginning of the resource in an ARN -> type, as of 2026-11-29
 (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html,
 "Resource types defined by" each service). Left out is what an ARN does not tell apart: instances of clusters and
-others, metric and composite alarms, a multi-region key and its replicas."""
+others, metric and composite alarms, security groups and default ones, a multi-region key and its replicas."""
 
 WHOLE: Mapping[str, str] = {
     "s3": "aws:s3/bucket:Bucket",
