@@ -88,7 +88,7 @@ def test_invisible_characters_are_shown_as_escapes() -> None:
     assert reading.visible("a\x1b\u202eb\u200d\U000e0001é😀") == "a\\x1b\\u202eb\\u200d\\U000e0001é😀"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=10)
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=60))
 def test_no_name_changes_the_page(name: str) -> None:
     def shape(one: str) -> list[str]:
