@@ -27,8 +27,8 @@ from policies.criteria import CRITERIA, category
 MAX_CLOCK_SKEW_S = 5.0
 """Largest difference of clocks that is no finding, in seconds."""
 
-DESIGN = frozenset({Place.PREVIEW, Place.STATE})
 OPERATION = frozenset({Place.LIVE})
+"""Places that speak for operation; the others speak for design."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -172,9 +172,7 @@ def criteria(audit: Audit) -> tuple[CriterionRow, ...]:
     )
     rows = [(Framework.SOC2, one, category(one)) for one in CRITERIA]
     rows += [(Framework.GDPR, one, "GDPR articles") for one in articles]
-    tallies = {
-        entry.id: (_tally(audit, entry.id, DESIGN), _tally(audit, entry.id, OPERATION)) for entry in audit.controls
-    }
+    tallies = _tallies(audit)
     return tuple(_row(audit, tallies, *row) for row in rows)
 
 
@@ -209,14 +207,15 @@ def _mapping(entry: ControlEntry, framework: Framework, criterion: str) -> Mappe
     return next((one for one in entry.maps_to if (one.framework, one.criterion) == (framework, criterion)), None)
 
 
-def _tally(audit: Audit, control: str, places: frozenset[Place]) -> Counter[Status]:
-    return Counter(
-        said.status
-        for answer in audit.answers
-        if answer.control == control
-        for said in answer.observed
-        if said.place in places
-    )
+def _tallies(audit: Audit) -> Mapping[str, tuple[Counter[Status], Counter[Status]]]:
+    """Control -> answers by status, of design and of operation."""
+    counted: dict[str, tuple[Counter[Status], Counter[Status]]] = {
+        entry.id: (Counter(), Counter()) for entry in audit.controls
+    }
+    for answer in audit.answers:
+        for said in answer.observed:
+            counted[answer.control][said.place in OPERATION][said.status] += 1
+    return counted
 
 
 def _article(article: str) -> tuple[int, str]:
