@@ -1,0 +1,287 @@
+"""An audit as somebody reads it: grouped, counted and ordered, without any layout."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from botocore import xform_name
+
+from operations.audit.result import (
+    Answer,
+    Attestation,
+    Audit,
+    ClauseEntry,
+    ControlEntry,
+    Mapped,
+    Place,
+    Population,
+    Time,
+)
+from policies.control import Framework, Severity, Status, Strength
+from policies.criteria import CRITERIA, category
+
+MAX_CLOCK_SKEW_S = 5.0
+"""Largest difference of clocks that is no finding, in seconds."""
+
+OPERATION = frozenset({Place.LIVE})
+"""Places that speak for operation; the others speak for design."""
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+CARVED_OUT: Final = (
+    ("Data centres, hardware, media and their disposal", "CC6.4, and the physical part of CC6.5 and A1.2"),
+    ("Hypervisor, host systems and the physical network", "parts of CC6.1, CC6.6, CC6.8 and CC7.1"),
+    (
+        "Inside of managed services: engines of databases, the control plane of clusters, the hardware of keys",
+        "parts of CC6.1, CC7.1, CC8.1 and A1.2",
+    ),
+)
+"""What AWS answers for in its own reports, and the criteria that it touches. Nothing of it was tested here."""
+
+USER_ENTITY: Final = (
+    "who may sign in, with which rights, and when that was last reviewed",
+    "the choice of regions, of key policies, of retention and of who may change them",
+    "patching and scanning of what runs in the containers, and of node and engine versions",
+    "answering findings and alarms, and telling authorities and subjects of a breach in time",
+    "reading AWS's reports of the period, its exceptions and the controls that it expects of its users",
+    "the contract with AWS as processor (GDPR Article 28), and with every other processor",
+)
+"""What stays with whoever runs the account. AWS's reports expect it too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deviations:
+    """Failures of one clause."""
+
+    control: ControlEntry
+    clause: ClauseEntry
+    answers: tuple[Answer, ...]
+    command: str
+    """Asks again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """Answers that share a control and a reason for not being an answer."""
+
+    control: str
+    reason: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CriterionRow:
+    """What an audit says about one criterion."""
+
+    framework: Framework
+    criterion: str
+    category: str
+    controls: tuple[tuple[str, Strength], ...]
+    """Id and strength, the strongest first; none: nothing speaks about the criterion."""
+    design: Mapping[Status, int]
+    operation: Mapping[Status, int]
+    attestations: int = 0
+    """Accepted ones of these controls."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrendRow:
+    """One audit among others, by number of answers. New and fixed compare failures with the audit before it."""
+
+    id: str
+    started: Time
+    failing: int
+    accepted: int
+    not_observed: int
+    undetermined: int
+    new: int | None
+    """None for the first."""
+    fixed: int | None
+    same_scope: bool
+    """Stacks, accounts, regions, places and controls are those of the audit before it: the numbers compare."""
+
+
+def visible(text: str) -> str:
+    r"""Text with control, bidirectional and other invisible characters as escapes: ``\x1b``, ``\u202e``."""
+    return "".join(_escaped(letter) if unicodedata.category(letter) in _INVISIBLE else letter for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    code = ord(letter)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def command(audit: Audit, control: str) -> str:
+    """The command that asks one control again, in the same stacks and places."""
+    stacks = " ".join(audit.scope.stacks) or "--account"
+    return f"cell audit {stacks} --control {control} --observe {','.join(audit.scope.places)}"
+
+
+def deviations(audit: Audit) -> tuple[Deviations, ...]:
+    """Failures by control and clause, worst severity first; those that nobody accepted before those somebody did."""
+    grouped: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+    for answer in audit.deviations:
+        grouped[answer.control, answer.clause].append(answer)
+    return tuple(
+        Deviations(
+            control=audit.control(control),
+            clause=_clause(audit.control(control), clause),
+            answers=tuple(sorted(answers, key=lambda one: bool(one.exception))),
+            command=command(audit, control),
+        )
+        for (control, clause), answers in grouped.items()
+    )
+
+
+def _clause(control: ControlEntry, name: str) -> ClauseEntry:
+    """The entry of a clause; one that the catalogue no longer has is named by itself."""
+    return next((one for one in control.clauses if one.name == name), ClauseEntry(name=name, question=name))
+
+
+def by_severity(audit: Audit) -> Mapping[Severity, int]:
+    """Failures by severity, the worst first, none left out."""
+    counted = Counter(audit.control(answer.control).severity for answer in audit.deviations)
+    return {severity: counted[severity] for severity in reversed(Severity)}
+
+
+def reasons(audit: Audit, status: Status) -> tuple[Reason, ...]:
+    """Answers of a status by reason and control, the most frequent first."""
+    grouped: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+    for answer in audit.of(status):
+        grouped[answer.reason or answer.reconciled.value, answer.control].append(answer)
+    found = (Reason(control=control, reason=why, answers=tuple(said)) for (why, control), said in grouped.items())
+    return tuple(sorted(found, key=lambda one: (-len(one.answers), one.control, one.reason)))
+
+
+def overdue(audit: Audit) -> tuple[Attestation, ...]:
+    """Attestations that cover nothing: refused, expired, unsigned or without artefact."""
+    return tuple(one for one in audit.attestations if not one.accepted)
+
+
+def criteria(audit: Audit) -> tuple[CriterionRow, ...]:
+    """Every SOC 2 criterion, whether anything speaks about it or not, then the GDPR articles that a control names."""
+    articles = sorted(
+        {one.criterion for entry in audit.controls for one in entry.maps_to if one.framework is Framework.GDPR},
+        key=_article,
+    )
+    rows = [(Framework.SOC2, one, category(one)) for one in CRITERIA]
+    rows += [(Framework.GDPR, one, "GDPR articles") for one in articles]
+    tallies = _tallies(audit)
+    return tuple(_row(audit, tallies, *row) for row in rows)
+
+
+def _row(
+    audit: Audit,
+    tallies: Mapping[str, tuple[Counter[Status], Counter[Status]]],
+    framework: Framework,
+    criterion: str,
+    category_: str,
+) -> CriterionRow:
+    mapped = {entry.id: one for entry in audit.controls if (one := _mapping(entry, framework, criterion))}
+    design: Counter[Status] = Counter()
+    operation: Counter[Status] = Counter()
+    for control in mapped:
+        design.update(tallies[control][0])
+        operation.update(tallies[control][1])
+    order = list(Strength)
+    return CriterionRow(
+        framework=framework,
+        criterion=criterion,
+        category=category_,
+        controls=tuple(
+            sorted(((id_, one.strength) for id_, one in mapped.items()), key=lambda one: (order.index(one[1]), one[0]))
+        ),
+        design=design,
+        operation=operation,
+        attestations=sum(one.accepted and one.control in mapped for one in audit.attestations),
+    )
+
+
+def _mapping(entry: ControlEntry, framework: Framework, criterion: str) -> Mapped | None:
+    return next((one for one in entry.maps_to if (one.framework, one.criterion) == (framework, criterion)), None)
+
+
+def _tallies(audit: Audit) -> Mapping[str, tuple[Counter[Status], Counter[Status]]]:
+    """Control -> answers by status, of design and of operation."""
+    counted: dict[str, tuple[Counter[Status], Counter[Status]]] = {
+        entry.id: (Counter(), Counter()) for entry in audit.controls
+    }
+    for answer in audit.answers:
+        for said in answer.observed:
+            counted[answer.control][said.place in OPERATION][said.status] += 1
+    return counted
+
+
+def _article(article: str) -> tuple[int, str]:
+    number = article.partition("(")[0]
+    return (int(number) if number.isdigit() else 0), article
+
+
+def passes(audit: Audit) -> Mapping[str, int]:
+    """Answers that hold, by control in the catalogue's order; controls without one are left out."""
+    counted = Counter(answer.control for answer in audit.of(Status.PASS))
+    return {entry.id: counted[entry.id] for entry in audit.controls if counted[entry.id]}
+
+
+def trend(audit: Audit, earlier: Iterable[Audit]) -> tuple[TrendRow, ...]:
+    """Audits in order of their start, this one last."""
+    ordered: Sequence[Audit] = [*sorted(earlier, key=lambda one: one.started), audit]
+    return tuple(_trend_row(one, before) for before, one in zip([None, *ordered[:-1]], ordered, strict=True))
+
+
+def _trend_row(audit: Audit, before: Audit | None) -> TrendRow:
+    now, then = _failures(audit), _failures(before) if before else frozenset()
+    return TrendRow(
+        id=audit.id,
+        started=audit.started,
+        failing=len(audit.deviations),
+        accepted=sum(bool(one.exception) for one in audit.deviations),
+        not_observed=audit.counts[Status.NOT_OBSERVED],
+        undetermined=audit.counts[Status.UNDETERMINED],
+        new=len(now - then) if before else None,
+        fixed=len(then - now) if before else None,
+        same_scope=before is None or _asked(before) == _asked(audit),
+    )
+
+
+def _failures(audit: Audit) -> frozenset[tuple[str, str, str]]:
+    return frozenset((one.control, one.clause, one.resource.key) for one in audit.deviations)
+
+
+def _asked(audit: Audit) -> tuple[frozenset[str], ...]:
+    scope = audit.scope
+    return tuple(
+        frozenset(part) for part in (scope.stacks, scope.accounts, scope.regions, scope.places, scope.controls)
+    )
+
+
+def difference(population: Population) -> int | None:
+    """By how many the second source shows more (+) or fewer (-) than the list call; None where one is missing."""
+    if population.listed is None or population.second is None:
+        return None
+    return population.second - population.listed
+
+
+def listings(audit: Audit, answer: Answer) -> tuple[str, ...]:
+    """AWS CLI commands that list what an answer is about: where its live population comes from."""
+    about = answer.resource
+    return tuple(
+        dict.fromkeys(
+            f"aws {service} {xform_name(operation, '-')}" + (f" --region {one.region}" if one.region else "")
+            for one in audit.populations
+            if (one.type, one.account, one.region) == (about.type, about.account, about.region)
+            for service, colon, operation in (one.source.partition(":"),)
+            if colon
+        )
+    )
+
+
+def unseen(audit: Audit) -> tuple[tuple[ControlEntry, ClauseEntry], ...]:
+    """Clauses that a live account cannot show, with their controls."""
+    return tuple((entry, clause) for entry in audit.controls for clause in entry.clauses if clause.not_live)
