@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from typer.core import TyperGroup
 
 from operations.audit.compare import compare
-from operations.audit.conduct import audited, note_audit, signer_of
+from operations.audit.conduct import audited, earlier, note_audit, signer_of
 from operations.audit.evidence.bundle import write as write_bundle
 from operations.audit.evidence.command import verify_command
 from operations.audit.exceptions import emergencies
@@ -215,8 +215,9 @@ def run(
     with progress(console) as tell:
         audit, calls = audited(session, request, folder, tell)
     bundle = write_bundle(folder, audit, calls, signer_of(session, audit, folder, sign_with))
+    trend = earlier(folder, audit)
     for spec in report or ():
-        console.print(f"wrote {formats.write(audit, spec)}", markup=False, soft_wrap=True)
+        console.print(f"wrote {formats.write(audit, spec, trend)}", markup=False, soft_wrap=True)
     if output is Format.TABLE:
         table.show(audit)
     else:

@@ -12,6 +12,7 @@ from operations.audit.evidence.history import latest
 from operations.audit.evidence.signing import KmsSigner, LocalSigner, Signer
 from operations.audit.exceptions import applied, exceptions_of
 from operations.audit.live.region import Call
+from operations.audit.report.json_ import load
 from operations.audit.result import Audit
 from operations.audit.run import Request, Tell
 from operations.deploy import Session
@@ -24,6 +25,9 @@ from policies.entries import MalformedError, read_entries
 from stacks.fleet import load_fleet
 
 ATTESTATIONS = "attestations"
+
+TREND = 12
+"""Earlier audits that a report shows: a year of monthly ones."""
 
 LOCAL_KEY = "signing-key.pem"
 """In the evidence folder; signs audits of an emulator only."""
@@ -66,6 +70,20 @@ def audited(session: Session, request: Request, folder: Path, tell: Tell) -> tup
         ),
         calls,
     )
+
+
+def earlier(folder: Path, audit: Audit) -> tuple[Audit, ...]:
+    """The last audits of the same scope whose bundles are in a folder, oldest first; what cannot be read is left out:
+    `cell audit verify` says of a bundle what is wrong with it."""
+    found: list[Audit] = []
+    for path in sorted(folder.glob("[!.]*/audit.json")):
+        try:
+            one = load(path)
+        except CellError:
+            continue
+        if one.scope.stacks == audit.scope.stacks and one.ended < audit.started:
+            found.append(one)
+    return tuple(sorted(found, key=lambda one: one.ended)[-TREND:])
 
 
 def signer_of(session: Session, audit: Audit, folder: Path, key: str | None) -> Signer:

@@ -58,10 +58,10 @@ def test_a_report_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, m
 @pytest.mark.parametrize(
     ("spec", "problem"),
     [
-        ("json", "give FORMAT=FILE with one of csv, json, junit, sarif"),
+        ("json", "give FORMAT=FILE with one of csv, json, junit, sarif, html, oscal"),
         ("json=", "give FORMAT=FILE with one of"),
         ("=file", "is no format"),
-        ("pdf=file", "pdf is no format; give one of csv, json, junit, sarif"),
+        ("pdf=file", "pdf is no format; give one of csv, json, junit, sarif, html, oscal"),
         ("json=no/such/folder/file", "make it first"),
         ("json=/", "is no file"),
         ("json=/dev/null", "/dev/null is no file"),

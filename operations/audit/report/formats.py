@@ -2,11 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from operations.audit.report import csv_, json_, junit, sarif
 from operations.audit.report.escape import terminal
+from operations.audit.report.page import page
 from operations.audit.result import Audit
 from operations.errors import CellError, ExitCode
 
@@ -18,10 +19,13 @@ FORMATS: Mapping[str, Callable[[Audit], bytes]] = {
 }
 """Word on the command line -> what the file holds."""
 
-OSCAL = "oscal"
-"""Writes a folder: seven documents that import each other."""
+PAGE = "html"
+"""Shows earlier audits beside this one."""
 
-NAMES = (*FORMATS, OSCAL)
+OSCAL = "oscal"
+"""Writes a folder: documents that import each other."""
+
+NAMES = (*FORMATS, PAGE, OSCAL)
 
 
 def parse(spec: str) -> tuple[str, Path]:
@@ -40,14 +44,17 @@ def parse(spec: str) -> tuple[str, Path]:
     return name, path
 
 
-def write(audit: Audit, spec: str) -> Path:
-    """Writes one report, whole or not at all, readable by its owner only. Raises CellError."""
+def write(audit: Audit, spec: str, trend: Sequence[Audit] = ()) -> Path:
+    """Writes one report, whole or not at all, readable by its owner only. ``trend``: audits before, for formats that
+    show them. Raises CellError."""
     name, path = parse(spec)
     try:
         if name == OSCAL:
             from operations.audit.report import oscal  # trestle takes a second to import
 
             oscal.write(audit, path)
+        elif name == PAGE:
+            _replace(path, page(audit, trend).encode())
         else:
             _replace(path, FORMATS[name](audit))
     except OSError as error:
