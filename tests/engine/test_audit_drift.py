@@ -1,14 +1,21 @@
 """An audit of a live cell: healthy at first, and every change behind Pulumi's back is found under its control."""
 
+import json
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import drift_keys
 import pytest
 from cell import Aws, Project, own_sandbox
-from drift import CELL, Change, LiveCell
+from drift import CELL, STACKS, Change, LiveCell
 
+from operations.audit.report.formats import NAMES
+from operations.audit.report.json_ import load
+from operations.audit.report.oscal import read_counts
 from operations.audit.result import Reconciled
+from policies.catalogue import controls
 from policies.control import Status
 
 pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
@@ -46,3 +53,101 @@ def test_a_change_behind_the_engines_back_is_found_under_its_control(cell: LiveC
         undo()
     assert failing == {change.sees} | change.also
     assert any(one.status is Status.FAIL and one.reconciled is change.reconciled for one in mine)
+
+
+BUNDLES, KEY_FILE = ".audit", "signing-key.pem.pub"
+
+
+@pytest.fixture(scope="module")
+def reports(cell: LiveCell) -> Path:
+    """Folder with a report of each format of one whole audit."""
+    project = cell.hands.project
+    folder = project.folder / "reports"
+    folder.mkdir()
+    wanted = [f"--report={name}={folder / name}" for name in NAMES]
+    project.cell("audit", *STACKS, "--record", *wanted)
+    return folder
+
+
+def bundle(project: Project) -> Path:
+    """The newest."""
+    return max((project.folder / BUNDLES).glob("2*Z-*/"))
+
+
+def test_an_audit_of_the_healthy_cell_is_green_in_every_format(reports: Path) -> None:
+    found = load(reports / "json")
+    assert not found.deviations
+    assert not found.calls.denied
+    assert found.scope.emulated
+    unlisted = {population.type for population in found.populations if population.listed is None}
+    assert not unlisted
+    asked = {(answer.control, answer.clause) for answer in found.answers}
+    blind = {(entry.id, one.name) for entry in found.controls for one in entry.clauses if one.not_live}
+    unseen = {(answer.control, answer.clause) for answer in found.of(Status.NOT_OBSERVED)}
+    attested = {(control.id, one.name) for control in controls() for one in control.asked}
+    assert unseen - blind - attested == {("RES-08", "subscriber_stays_inside")}
+    assert len(asked) > 100
+    assert read_counts(reports / "oscal") == found.counts
+    assert json.loads((reports / "sarif").read_text())["version"] == "2.1.0"
+    assert b"EMULATED" in (reports / "html").read_bytes()
+
+
+def test_status_knows_when_the_cell_was_audited(cell: LiveCell, reports: Path) -> None:
+    assert load(reports / "json").id in cell.hands.project.data("status", CELL)["lastAudit"]
+
+
+@pytest.mark.usefixtures("reports")
+def test_evidence_is_verified_with_the_key_and_refused_once_touched(cell: LiveCell) -> None:
+    project = cell.hands.project
+    made, key = bundle(project), project.folder / BUNDLES / KEY_FILE
+    said = project.cell("audit", "verify", str(made), "--key", str(key)).stdout
+    assert "intact, author proven" in said
+    assert "author unproven" in project.cell("audit", "verify", str(made), code=1).stdout
+    copy = Path(shutil.copytree(made, project.folder / "touched"))
+    lines = (copy / "records.ndjson").read_bytes().splitlines(keepends=True)
+    lines[7] = lines[7].replace(b'"http_status":200', b'"http_status":201')
+    (copy / "records.ndjson").write_bytes(b"".join(lines))
+    said = project.cell("audit", "verify", str(copy), "--key", str(key), code=1).stdout
+    assert "record 7" in said.lower()
+
+
+def test_drift_turns_an_audit_red_and_the_difference_names_it(cell: LiveCell, reports: Path) -> None:
+    project = cell.hands.project
+    (change,) = (one for one in drift_keys.CHANGES if one.sees == "KEY-03 rotates_within_a_year")
+    undo = change.does(cell.hands)
+    try:
+        chosen = ("--control", "KEY-03", "--control", "CHG-01")
+        after = project.folder / "after.json"
+        project.cell("audit", *STACKS, *chosen, "--report", f"json={after}", code=5)
+    finally:
+        undo()
+    failed = {(answer.control, answer.clause, answer.reconciled) for answer in load(after).deviations}
+    assert failed == {
+        ("KEY-03", "rotates_within_a_year", Reconciled.DRIFTED),
+        ("CHG-01", "nothing_drifted", Reconciled.DRIFTED),
+    }
+    told = project.data("audit", "diff", str(reports / "json"), str(after))
+    assert {change["control"] for change in told["changes"] if change["kind"] == "new"} == {"KEY-03", "CHG-01"}
+
+
+def test_an_account_is_audited_without_any_state(cell: LiveCell) -> None:
+    found = cell.hands.project.data("audit", "--account", "--control", "KEY-03")
+    assert {answer["reconciled"] for answer in found["answers"]} == {"one place"}
+    assert {answer["status"] for answer in found["answers"]} >= {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "problem"),
+    [
+        (("--control", "KEY-99"), 2, "KEY-99: no such control"),
+        (("--observe", "stage"), 2, "--observe stage: give one or more of preview, state, live"),
+        (("--report", "pdf=x"), 2, "pdf is no format"),
+        (("mars",), 6, "mars: no such stack"),
+        (("us-east-1",), 6, "us-east-1 is not up"),
+        (("--account", CELL), 2, "--account looks at no state"),
+    ],
+)
+def test_what_cannot_be_audited_is_told_before_anything_is_asked(
+    cell: LiveCell, arguments: tuple[str, ...], code: int, problem: str
+) -> None:
+    assert problem in cell.hands.project.cell("audit", *arguments, code=code).stderr
