@@ -14,7 +14,7 @@ import typer
 from rich.prompt import Confirm, Prompt
 
 from components.vocabulary import Environment
-from operations import config, deploy, exceptions, policy
+from operations import attestation, config, deploy, exceptions, policy
 from operations.audit.command import app as audit_app
 from operations.cost.ceiling import as_data
 from operations.cost.command import cost_report, show_report
@@ -48,6 +48,7 @@ app.add_typer(exceptions.app, name="exception")
 app.add_typer(model.app, name="model")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit_app, name="audit")
+app.add_typer(attestation.app, name="attestation")
 
 Stack = Annotated[str, typer.Argument(help="A stack of stacks/: eu-west-1, dev, account, ...", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

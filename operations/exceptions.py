@@ -58,7 +58,7 @@ def sign(
     who = _person(approver)
     if who == person(draft.terms.requester):
         raise CellError(f"{id}: {who} asked for it; somebody else has to approve", ExitCode.CONFIGURATION)
-    private = _private_key(key)
+    private = private_key(key)
     _refuse_unknown(private, who, approvers)
     signed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     signature = base64.b64encode(private.sign(message(draft.terms.digest, who, signed))).decode()
@@ -145,7 +145,8 @@ def _is(written: str, who: str) -> bool:
         return False
 
 
-def _private_key(path: Path) -> Ed25519PrivateKey:
+def private_key(path: Path) -> Ed25519PrivateKey:
+    """The key in a PEM file; asks for its passphrase. Raises CellError (configuration)."""
     try:
         content = path.read_bytes()
         try:

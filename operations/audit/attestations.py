@@ -26,14 +26,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import rfc8785
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from operations.audit.result import Answer, Attestation, Observed, Place, Reconciled, ResourceRef, Sha256
+from operations.project import Project
+from policies.approvers import person, read_approvers, verifies
 from policies.control import Asked, Control, Source, Status
+from policies.entries import MalformedError, read_entries
+from policies.exceptions import APPROVERS
+
+ATTESTATIONS = "attestations"
+"""Folder of the project."""
 
 DOMAIN = b"payment-cell attestation v1\n"
 """Goes before what is signed: a signature over an exception is none over an attestation."""
@@ -178,8 +184,11 @@ def _problem(said: Attested, folder: Path, known: Mapping[tuple[str, str], Asked
         )
     if today > said.valid_until:
         return f"expired on {said.valid_until}"
-    if normalised(said.performer) == normalised(said.reviewer):
-        return "performer and reviewer are the same person"
+    try:
+        if person(said.performer) == person(said.reviewer):
+            return "performer and reviewer are the same person"
+    except ValueError as problem:
+        return f"performer or reviewer {problem}"
     return _artefact_problem(said, folder) or verify(said.reviewer, said.signed, said.signature, today)
 
 
@@ -194,10 +203,27 @@ def _artefact_problem(said: Attested, folder: Path) -> str:
     return "" if digest.hexdigest() == said.artefact_sha256 else f"artefact {said.artefact} has another digest"
 
 
-def normalised(name: str) -> str:
-    return name.strip().casefold()
+def verifier(project: Project) -> Verify:
+    """Checks a reviewer's signature with the keys of the approvers."""
+    path = project.exceptions_folder / APPROVERS
+    try:
+        approvers, _ = read_approvers(read_entries(path))
+    except (MalformedError, OSError):
+        approvers = []
 
+    def verify(reviewer: str, signed: bytes, signature: str, day: date) -> str:
+        try:
+            name = person(reviewer)
+        except ValueError as problem:
+            return f"reviewer {problem}"
+        theirs = [one for one in approvers if one.person == name]
+        if not theirs:
+            return f"reviewer {reviewer} has no key in {path.name}"
+        if not signature:
+            return "is not signed"
+        in_time = [one for one in theirs if one.valid_from.date() <= day <= one.valid_until.date()]
+        if not any(verifies(one, signature, signed) for one in in_time):
+            return f"the signature is none of {reviewer}'s keys of today over this text"
+        return ""
 
-def as_document(said: Attested) -> dict[str, Any]:
-    """For the YAML file."""
-    return said.model_dump(mode="json", by_alias=True)
+    return verify

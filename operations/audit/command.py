@@ -13,17 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from typer.core import TyperGroup
 
-from operations.audit.compare import compare
-from operations.audit.conduct import audited, earlier, note_audit, signer_of
-from operations.audit.evidence.bundle import write as write_bundle
-from operations.audit.evidence.command import verify_command
-from operations.audit.exceptions import emergencies
-from operations.audit.live.kubernetes import cluster_role as audit_cluster_role
-from operations.audit.report import compared, formats, table
-from operations.audit.report.json_ import load
+from operations.audit.request import Request, Tell
 from operations.audit.result import Audit, Place
-from operations.audit.rights import audit_policy
-from operations.audit.run import Request, Tell
 from operations.declared import declared_stacks
 from operations.deploy import Session
 from operations.engine import Engine
@@ -115,6 +106,8 @@ def exit_code(audit: Audit, fail_on: Severity, *, strict: bool) -> ExitCode:
     """5 where a control at or above ``fail_on`` fails and nobody accepted it (an emergency lets ``up`` go on and keeps
     the audit red), or with ``strict`` where anything was not observed or is not known."""
     severe = {entry.id for entry in audit.controls if LEVELS.index(entry.severity) >= LEVELS.index(fail_on)}
+    from operations.audit.exceptions import emergencies
+
     red = emergencies(audit.exceptions) | {""}
     failing = any(answer.control in severe and answer.exception in red for answer in audit.of(Status.FAIL))
     blind = strict and any(answer.status in (Status.NOT_OBSERVED, Status.UNDETERMINED) for answer in audit.answers)
@@ -200,6 +193,13 @@ def run(
     output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
 ) -> None:
     """Ask every control of state, preview and live account. Exit code 5 where one fails that nobody has accepted."""
+    # What asks AWS and writes reports takes a second to load: other commands do not wait for that.
+    from operations.audit.conduct import audited, earlier, note_audit, signer_of
+    from operations.audit.evidence.bundle import write as write_bundle
+    from operations.audit.live.kubernetes import cluster_role as audit_cluster_role
+    from operations.audit.report import formats, table
+    from operations.audit.rights import audit_policy
+
     if iam_policy or cluster_role:
         show(audit_policy() if iam_policy else audit_cluster_role(), Format.JSON if output is Format.TABLE else output)
         return
@@ -235,6 +235,10 @@ def diff(
     output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
 ) -> None:
     """What two audits say differently: new, fixed and still open failures, by control and resource."""
+    from operations.audit.compare import compare
+    from operations.audit.report import compared
+    from operations.audit.report.json_ import load
+
     one, other = (load(path / "audit.json" if path.is_dir() else path) for path in (before, after))
     found = compare(one, other)
     if output is Format.TABLE:
@@ -243,4 +247,23 @@ def diff(
         show(json.loads(compared.render_json(found)), output)
 
 
-app.command(name="verify")(verify_command)
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.", show_default=False)],
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(help="Public key in PEM form, from elsewhere than the bundle. Repeat for retired ones."),
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="Bundle of the audit before: shows that none is left out.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """Verify an evidence bundle and name the first thing in it that is not as it was written.
+
+    Exit code 0 only where it is intact and signed by a given key; 1 where it is broken, or intact and, for want of a
+    key, of an unproven author; 2 for a key or folder that is none.
+    """
+    from operations.audit.evidence.command import verified
+
+    verified(bundle, key or (), previous, output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from operations.audit import attestations, run
@@ -13,18 +13,14 @@ from operations.audit.evidence.signing import KmsSigner, LocalSigner, Signer
 from operations.audit.exceptions import applied, exceptions_of
 from operations.audit.live.region import Call
 from operations.audit.report.json_ import load
+from operations.audit.request import Request, Tell
 from operations.audit.result import Audit
-from operations.audit.run import Request, Tell
 from operations.deploy import Session
 from operations.errors import CellError, ExitCode
 from operations.health import audit_record
 from operations.plan import Kind
 from operations.preflight_checks import entered
-from policies.approvers import person, read_approvers, verifies
-from policies.entries import MalformedError, read_entries
 from stacks.fleet import load_fleet
-
-ATTESTATIONS = "attestations"
 
 TREND = 12
 """Earlier audits that a report shows: a year of monthly ones."""
@@ -42,7 +38,8 @@ def audited(session: Session, request: Request, folder: Path, tell: Tell) -> tup
     asked = frozenset(control.id for control in request.controls)
     seen = run.see(session, request, tell)
     answers, accepted, refused = applied(seen.answers, exceptions_of(session.project, request.stacks, now), asked)
-    read = attestations.load(session.project.root / ATTESTATIONS, request.controls, now.date(), _verifier(session))
+    folder_of = session.project.root / attestations.ATTESTATIONS
+    read = attestations.load(folder_of, request.controls, now.date(), attestations.verifier(session.project))
     previous, previous_ended = latest(folder)
     circumstances = Circumstances(today=now.date(), accepted=accepted, refused=refused, previous_ended=previous_ended)
     calls = seen.recorder.calls
@@ -115,29 +112,3 @@ def note_audit(session: Session, audit: Audit) -> None:
         region = account.home_region if kind is Kind.ACCOUNT else fleet.cells[stack].region
         ssm = entered(account, "audit").get("ssm", region)
         ssm.put_parameter(Name=audit_record(stack), Value=f"{audit.id}: {said}", Type="String", Overwrite=True)
-
-
-def _verifier(session: Session) -> attestations.Verify:
-    """Checks a reviewer's signature with the keys of the approvers."""
-    path = session.project.exceptions_folder / "approvers.yaml"
-    try:
-        approvers, _ = read_approvers(read_entries(path))
-    except (MalformedError, OSError):
-        approvers = []
-
-    def verify(reviewer: str, signed: bytes, signature: str, day: date) -> str:
-        try:
-            name = person(reviewer)
-        except ValueError as problem:
-            return f"reviewer {problem}"
-        theirs = [one for one in approvers if one.person == name]
-        if not theirs:
-            return f"reviewer {reviewer} has no key in {path.name}"
-        if not signature:
-            return "is not signed"
-        in_time = [one for one in theirs if one.valid_from.date() <= day <= one.valid_until.date()]
-        if not any(verifies(one, signature, signed) for one in in_time):
-            return f"the signature is none of {reviewer}'s keys of today over this text"
-        return ""
-
-    return verify

@@ -3,7 +3,7 @@
 import inspect
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from operations.audit.live.kubernetes import GET, KINDS, collect_cluster
 from operations.audit.live.region import DENIED, Call, Recorder, Region
 from operations.audit.live.second import RESOURCES, TYPES, second_counts
 from operations.audit.reconcile import CHANGE, Sight, changes, reconcile
+from operations.audit.request import Request, Tell
 from operations.audit.result import (
     Answer,
     Calls,
@@ -38,21 +39,6 @@ from policies.control import Clause, Control, StackClause
 from policies.resources import NotObservedError, Resource
 from stacks.fleet import Fleet, load_fleet
 from stacks.providers import TUNNEL_VARIABLE
-
-Tell = Callable[[str, int, int], None]
-"""Told of progress: what, how many are done, of how many."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
-    """What is to be audited."""
-
-    stacks: tuple[str, ...]
-    """Empty: the account of the credentials, with no state at all."""
-    places: frozenset[Place]
-    controls: tuple[Control, ...]
-    partial: bool = False
-    role: str = ""
 
 
 @dataclass(kw_only=True)

@@ -34,10 +34,10 @@ from moto import mock_aws
 from moto.kms import models, urls
 from typer.testing import CliRunner
 
+from operations.audit.command import verify as verify_command
 from operations.audit.evidence import bundle
 from operations.audit.evidence.bundle import AUDIT, CHAIN, FILES, HEAD, KEPT_DAYS, RECORDS, SIGNATURE, write
 from operations.audit.evidence.canonical import canonical, digest
-from operations.audit.evidence.command import verify_command
 from operations.audit.evidence.digests import LOCK_FILE, thresholds, tool, tree
 from operations.audit.evidence.history import gaps, latest_head
 from operations.audit.evidence.records import link, records

@@ -1,7 +1,8 @@
 """``cell audit verify``: whether an evidence bundle is what the audit wrote."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.markup import escape
@@ -12,26 +13,13 @@ from operations.errors import CellError, ExitCode
 from operations.output import Format, show
 
 
-def verify_command(
-    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.", show_default=False)],
-    key: Annotated[
-        list[Path] | None,
-        typer.Option(help="Public key in PEM form, from elsewhere than the bundle. Repeat for retired ones."),
-    ] = None,
-    previous: Annotated[
-        Path | None, typer.Option(help="Bundle of the audit before: shows that none is left out.")
-    ] = None,
-    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
-) -> None:
-    """Verify an evidence bundle and name the first thing in it that is not as it was written.
-
-    Exit code 0 only where it is intact and signed by a given key; 1 where it is broken, or intact and, for want of a
-    key, of an unproven author; 2 for a key or folder that is none.
-    """
+def verified(bundle: Path, key: Sequence[Path], previous: Path | None, output: Format) -> None:
+    """Verifies and prints. Raises CellError (configuration) for a folder or key that is none, typer.Exit where the
+    bundle is not proven."""
     for folder in filter(None, (bundle, previous)):
         if not folder.is_dir():
             raise CellError(f"{folder}: no folder; give that of a bundle", ExitCode.CONFIGURATION)
-    found = verify(bundle, list(public_keys(key or ())), previous=previous)
+    found = verify(bundle, list(public_keys(key)), previous=previous)
     show(_rows(found) if output is Format.TABLE else as_data(found), output)
     if not found.proven:
         raise typer.Exit(ExitCode.ERROR)

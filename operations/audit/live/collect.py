@@ -152,9 +152,22 @@ def _references(resource: Resource, by_word: Mapping[str, Sequence[Resource]]) -
             value = resource.props[name]
         except NotObservedError:
             continue
-        urns = {other.urn for word in _words(value) for other in by_word.get(word, ()) if other.urn != resource.urn}
+        urns = {
+            other.urn
+            for word in _words(value)
+            for other in by_word.get(word, ())
+            if other.urn != resource.urn and (word.startswith("arn:") or _may_meet(resource, other))
+        }
         if urns:
             yield name, tuple(sorted(urns))
+
+
+def _may_meet(one: Resource, other: Resource) -> bool:
+    """Two regions may each have a thing of one name."""
+    regions = {
+        str(found._values.get("region") or "") for found in (one.props, other.props) if isinstance(found, LiveProps)
+    }
+    return len(regions - {""}) < 2
 
 
 def _words(value: Any) -> Iterator[str]:
