@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from ruamel.yaml import YAML
 
-from operations.audit.attestations import ATTESTATIONS, Read, load, verifier
 from operations.errors import CellError, ExitCode
 from operations.exceptions import private_key
 from operations.output import Format, show, talk
 from operations.project import Project
 from policies.catalogue import controls
+
+if TYPE_CHECKING:
+    from operations.audit.attestations import Read
 
 app = typer.Typer(help="What people vouch for because no cloud shows it.", no_args_is_help=True, rich_markup_mode=None)
 console = talk()
@@ -36,7 +38,7 @@ def sign(
     project = Project.find()
     read = next((one for one in _all(project) if (project.root / one.file).resolve() == file.resolve()), None)
     if read is None:
-        raise CellError(f"{file}: is not in {project.root / ATTESTATIONS}", ExitCode.CONFIGURATION)
+        raise CellError(f"{file}: is not in attestations/ of the project", ExitCode.CONFIGURATION)
     if read.attested is None:
         raise CellError(f"{file}: {read.problem}", ExitCode.CONFIGURATION)
     signature = base64.b64encode(private_key(key).sign(read.attested.signed)).decode()
@@ -51,6 +53,8 @@ def sign(
 
 
 def _all(project: Project) -> tuple[Read, ...]:
+    from operations.audit.attestations import ATTESTATIONS, load, verifier  # pydantic models of a whole audit
+
     return load(project.root / ATTESTATIONS, controls(), datetime.now(UTC).date(), verifier(project))
 
 

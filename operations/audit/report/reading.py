@@ -21,7 +21,7 @@ from operations.audit.result import (
     Population,
     Time,
 )
-from policies.control import Framework, Severity, Status, Strength
+from policies.control import Framework, Severity, Source, Status, Strength
 from policies.criteria import CRITERIA, category
 
 MAX_CLOCK_SKEW_S = 5.0
@@ -282,6 +282,24 @@ def listings(audit: Audit, answer: Answer) -> tuple[str, ...]:
     )
 
 
-def unseen(audit: Audit) -> tuple[tuple[ControlEntry, ClauseEntry], ...]:
-    """Clauses that a live account cannot show, with their controls."""
-    return tuple((entry, clause) for entry in audit.controls for clause in entry.clauses if clause.not_live)
+def unseen(audit: Audit) -> tuple[tuple[ControlEntry, ClauseEntry, str, str], ...]:
+    """Clauses that one of the places cannot show: control, clause, where they are asked instead, and why."""
+    found = [
+        (entry, clause, *((why, "no predicate over resources") if why in set(Source) else (where, why)))
+        for entry in audit.controls
+        for clause in entry.clauses
+        for where, why in (("declared", clause.not_live), ("live", clause.not_declared))
+        if why
+    ]
+    return tuple(found)
+
+
+def with_members(audit: Audit) -> tuple[Population, ...]:
+    """Populations that have members, could not be listed, or differ between their sources."""
+    return tuple(one for one in audit.populations if one.listed or one.listed is None or difference(one))
+
+
+def empty(audit: Audit) -> Mapping[str, int]:
+    """Type -> in how many regions its list was empty, of types without a member anywhere."""
+    there = {one.type for one in with_members(audit)}
+    return Counter(one.type for one in audit.populations if one.type not in there)
