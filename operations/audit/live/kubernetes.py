@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -176,10 +177,11 @@ def _ask(cluster: _Cluster, kind: Kind, path: str, page: int) -> tuple[dict[str,
         "parameters": {"cluster": cluster.name, "path": path},
         "page": page,
     }
+    sent = datetime.now(UTC)
     try:
         answer = cluster.api.get(path)
     except Unreachable as error:
-        cluster.recorder.add(**about, **_meta(None), error="Unreachable", answer={})
+        cluster.recorder.add(**about, **_meta(None, sent), error="Unreachable", answer={})
         raise NotObservedError(str(error)) from None
     try:
         if answer.status != OK:
@@ -187,11 +189,11 @@ def _ask(cluster: _Cluster, kind: Kind, path: str, page: int) -> tuple[dict[str,
         listed = _listed(kind, answer.body)
     except (NotObservedError, TooLarge, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         code = str(answer.status) if answer.status != OK else type(error).__name__
-        cluster.recorder.add(**about, **_meta(answer), error=code, answer={})
+        cluster.recorder.add(**about, **_meta(answer, sent), error=code, answer={})
         raise NotObservedError(
             str(error) if isinstance(error, NotObservedError) else f"GET {kind.path}: no list of objects"
         ) from None
-    return listed, cluster.recorder.add(**about, **_meta(answer), error="", answer=listed).number
+    return listed, cluster.recorder.add(**about, **_meta(answer, sent), error="", answer=listed).number
 
 
 def _listed(kind: Kind, body: bytes) -> dict[str, Any]:
@@ -274,9 +276,9 @@ def _found(
     )
 
 
-def _meta(answer: Answer | None) -> dict[str, Any]:
+def _meta(answer: Answer | None, sent: datetime) -> dict[str, Any]:
     if answer is None:
-        return meta({})
+        return meta({}, sent)
     return meta(
         {
             "ResponseMetadata": {
@@ -285,5 +287,6 @@ def _meta(answer: Answer | None) -> dict[str, Any]:
                 "HTTPStatusCode": answer.status,
                 "BodySha256": hashlib.sha256(answer.body).hexdigest(),
             }
-        }
+        },
+        sent,
     )

@@ -33,6 +33,9 @@ ATTEMPTS = 8
 """Of a call, with a growing pause between them (botocore's adaptive mode,
 https://docs.aws.amazon.com/boto3/latest/guide/retries.html)."""
 
+RESOLUTION_S = 1
+"""Of the date in an answer's head, which is cut and not rounded."""
+
 MAX_PAGES = 10_000
 """Of one list: a service that answers with ever new pages is not believed."""
 
@@ -57,7 +60,8 @@ class Call:
     at: str
     """Our time when the answer was there, ISO 8601."""
     skew_s: float
-    """Server's date less ours; its resolution is a second."""
+    """By how much the server's date is before we asked (less than 0) or after we had the answer; its resolution is a
+    second."""
     http_status: int
     retries: int
     error: str
@@ -199,6 +203,7 @@ class Region:
         }
         pages: Iterator[Any] | None = None
         for page in range(1, MAX_PAGES + 1):
+            sent = datetime.now(UTC)
             try:
                 pages = begin() if pages is None else pages
                 raw = next(pages, None)
@@ -207,15 +212,15 @@ class Region:
                 answer = kept(question, raw)
             except ClientError as error:
                 code = str(error.response.get("Error", {}).get("Code", ""))
-                call = self._recorder.add(**about, page=page, **meta(error.response), error=code, answer={})
+                call = self._recorder.add(**about, page=page, **meta(error.response, sent), error=code, answer={})
                 if code in question.absent:
                     yield None, call.number
                     return
                 raise NotObservedError(f"{question.name}: {code or 'refused'}") from None
             except (BotoCoreError, TooLarge) as error:
-                self._recorder.add(**about, page=page, **meta({}), error=type(error).__name__, answer={})
+                self._recorder.add(**about, page=page, **meta({}, sent), error=type(error).__name__, answer={})
                 raise NotObservedError(f"{question.name}: {error}") from None
-            yield answer, self._recorder.add(**about, page=page, **meta(raw), error="", answer=answer).number
+            yield answer, self._recorder.add(**about, page=page, **meta(raw, sent), error="", answer=answer).number
         raise NotObservedError(f"{question.name}: more than {MAX_PAGES:,} pages")
 
     def _made(self, service: str) -> Any:
@@ -232,25 +237,31 @@ def _method(client: Any, question: Question) -> Callable[..., Any]:
     return getattr(client, question.operation)  # type: ignore[no-any-return]
 
 
-def meta(response: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record says of an answer's arrival, from botocore's ``ResponseMetadata``."""
+def meta(response: Mapping[str, Any], sent: datetime) -> dict[str, Any]:
+    """What a record says of an answer's arrival, from botocore's ``ResponseMetadata``; ``sent``: our time before."""
     about = response.get("ResponseMetadata", {})
     headers = about.get("HTTPHeaders", {})
     now = datetime.now(UTC)
     said = headers.get("date", "")
-    try:
-        skew = (parsedate_to_datetime(said) - now.replace(microsecond=0)).total_seconds() if said else 0.0
-    except ValueError:
-        skew = 0.0
     return {
         "request_id": str(about.get("RequestId") or headers.get("x-amzn-requestid") or ""),
         "server_date": said,
         "at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "skew_s": skew,
+        "skew_s": _skew(said, sent, now),
         "http_status": int(about.get("HTTPStatusCode", 0)),
         "retries": int(about.get("RetryAttempts", 0)),
         "body_sha256": str(about.get("BodySha256", "")),
     }
+
+
+def _skew(said: str, sent: datetime, now: datetime) -> float:
+    """By how many seconds the server's clock is outside of the time in which it answered; a slow answer is no skew."""
+    try:
+        theirs = parsedate_to_datetime(said)
+    except ValueError:
+        return 0.0
+    early, late = (theirs - sent).total_seconds() + RESOLUTION_S, (theirs - now).total_seconds()
+    return min(early, 0.0) + max(late, 0.0)
 
 
 def _key(value: Any) -> Any:
