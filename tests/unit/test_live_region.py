@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from recorded import Refusal, region
 
+from operations.audit.live.kms import LIST
 from operations.audit.live.question import QUESTIONS, Question, TooLarge, kept
 from operations.audit.live.region import meta
 from policies.resources import NotObservedError
 
-LIST = QUESTIONS["kms", "list_keys"]
 SENT = datetime(2026, 11, 29, 7, 0, 0, 900_000, tzinfo=UTC)
 
 
