@@ -96,11 +96,6 @@ class AccountArgs:
         """Whether trail, recorders, detectors and defaults are ours."""
         return self.guardrails is Guardrails.CREATE
 
-    @property
-    def has_alarms(self) -> bool:
-        """Whether the trail's events can be read here."""
-        return self.creates or self.adopted.trail_log_group is not None
-
 
 class Account(pulumi.ComponentResource):
     """Trail with its alarms, baseline, and a `RegionalGuardrails` for each region. Creation: seconds."""
@@ -109,6 +104,8 @@ class Account(pulumi.ComponentResource):
     trail_arn: pulumi.Output[str] | None
     load_balancer_log_buckets: Mapping[str, pulumi.Output[str]]
     """Region -> bucket."""
+    data_event_trails: Mapping[str, Mapping[str, pulumi.Output[str]]]
+    """Region -> what trails of data events deliver with: `bucket` and `keyArn`."""
     alarm_topic_arn: pulumi.Output[str] | None
     unconfirmed: pulumi.Output[list[str]]
     """Subscribers that SNS sends nothing to, with the region of the topic: each is confirmed by itself. Filled by
@@ -135,12 +132,17 @@ class Account(pulumi.ComponentResource):
         self.load_balancer_log_buckets = {
             region: guardrails.load_balancer_log_bucket for region, guardrails in self.regions.items()
         }
+        self.data_event_trails = {
+            region: {"bucket": guardrails.data_event_bucket, "keyArn": guardrails.audit_key_arn}
+            for region, guardrails in self.regions.items()
+        }
         self.register_outputs(
             {
                 "trailArn": self.trail_arn,
                 "alarmTopicArn": self.alarm_topic_arn,
                 "unconfirmed": self.unconfirmed,
                 "loadBalancerLogBuckets": self.load_balancer_log_buckets,
+                "dataEventTrails": self.data_event_trails,
             }
         )
 
@@ -157,8 +159,8 @@ class Account(pulumi.ComponentResource):
                 recorder_role_arn=role.arn if role else None,
                 recorder_allowed=allowed,
                 records_global_types=region == args.home_region,
+                evidence_lock=args.evidence_lock,
                 load_balancer_log_bucket=args.adopted.load_balancer_log_buckets.get(region),
-                alarms=args.has_alarms and region == args.home_region,
                 retention_days=args.retention_days,
                 protected=args.protected,
                 disposable=args.disposable,
@@ -232,15 +234,13 @@ class Account(pulumi.ComponentResource):
                 self._child,
             ).topic
             for region, guardrails in self.regions.items()
-            if args.creates and guardrails.audit_key_arn is not None
+            if args.creates
         }
 
     @property
     def _audit_key(self) -> pulumi.Output[str]:
         """The home region's."""
-        arn = self.regions[self._args.home_region].audit_key_arn
-        assert arn is not None, "the home region has an audit key wherever there are alarms or a trail"
-        return arn
+        return self.regions[self._args.home_region].audit_key_arn
 
     def _boundaries(self) -> Mapping[str, pulumi.Output[str]]:
         """One boundary a jurisdiction, for the roles of its cells, and one over all regions for this stack's own."""

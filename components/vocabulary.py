@@ -126,10 +126,13 @@ class TagKey(StrEnum):
     JURISDICTION = "payment-cell:jurisdiction"
     USE = "payment-cell:use"
     """What a store is for, where a rule depends on it: AWS accepts only its own key for ``load-balancer-access-logs``,
-    no backup may hold ``subject-keys``, ``permissions-boundary`` grants nothing."""
+    no backup may hold ``subject-keys``, ``permissions-boundary`` grants nothing, trails write to ``audit-trail``."""
     BACKUP = "payment-cell:backup"
     """``vault``: the cell's backup plan selects the resource. Absent: it has another recovery source, or needs none."""
 
+
+AUDIT_TRAIL = "audit-trail"
+"""Use of a bucket that trails of other stacks write to: it is locked (LOG-03), and no trail records what happens in it."""
 
 SUBJECT_KEYS = "subject-keys"
 """Use of the table with the data keys of data subjects. A copy that outlives an erased key would undo the erasure

@@ -61,4 +61,5 @@ def run(stack: str, settings: AccountSettings) -> Mapping[str, pulumi.Input[obje
         "alarmTopicArn": account.alarm_topic_arn,
         "unconfirmedAlarmSubscribers": account.unconfirmed,
         "loadBalancerLogBuckets": account.load_balancer_log_buckets,
+        "dataEventTrails": account.data_event_trails,
     }

@@ -97,10 +97,34 @@ def test_the_trail_waits_for_the_policy_that_lets_it_deliver(account: Registered
 
 
 def test_evidence_is_locked_and_stays_when_the_stack_goes(account: Registered) -> None:
-    assert account.one(LOCK).inputs["rule"]["defaultRetention"] == {"mode": "COMPLIANCE", "days": 365}
-    bucket = account.one(BUCKET, "account-evidence")
-    assert bucket.protect
-    assert bucket.retain
+    names = {"account-evidence", "account-eu-west-1-data-events", "account-us-east-1-data-events"}
+    assert set(account.of(LOCK)) == names
+    for name in names:
+        assert account.one(LOCK, name).inputs["rule"]["defaultRetention"] == {"mode": "COMPLIANCE", "days": 365}
+        bucket = account.one(BUCKET, name)
+        assert bucket.protect
+        assert bucket.retain
+
+
+def test_trails_of_a_region_deliver_data_events_to_the_bucket_there(account: Registered) -> None:
+    for region in ARGS.regions:
+        name = f"account-{region}-data-events"
+        assert account.one(BUCKET, name).inputs["tags"]["payment-cell:use"] == "audit-trail"
+        delivers = account.one(BUCKET_POLICY, name).statement("TrailsDeliver")
+        assert delivers["Principal"] == {"Service": "cloudtrail.amazonaws.com"}
+        assert delivers["Resource"].endswith(f"/AWSLogs/{ACCOUNT}/*")
+        arn = f"arn:aws:cloudtrail:{region}:{ACCOUNT}:trail/*"
+        assert delivers["Condition"]["ArnLike"] == {"aws:SourceArn": arn}
+        key = account.one("aws:kms/key:Key", f"account-{region}-audit").statement("DeliverCloudtrail")
+        assert key["Condition"]["ArnLike"] == {"aws:SourceArn": arn}
+    outputs = account.one("payment-cell:components:Account").outputs["dataEventTrails"]
+    assert outputs == {
+        region: {
+            "bucket": f"account-{region}-data-events-1a2b3c4",
+            "keyArn": f"arn:aws:kms:{region}:{ACCOUNT}:account-{region}-audit",
+        }
+        for region in ARGS.regions
+    }
 
 
 def test_each_region_has_detectors_and_defaults_once(account: Registered) -> None:
@@ -338,10 +362,13 @@ def test_the_management_account_opts_its_organisation_out_of_ai_services(account
 
 def test_what_an_organisation_made_is_adopted_and_not_made_again() -> None:
     account = made(ADOPTED)
-    kept = (TRAIL, RECORDER, CHANNEL, FILTER, TOPIC, RULE, LOG_GROUP, "aws:kms/key:Key", *DETECTORS, *ACCOUNT_WIDE[:2])
+    kept = (TRAIL, RECORDER, CHANNEL, FILTER, TOPIC, RULE, LOG_GROUP, *DETECTORS, *ACCOUNT_WIDE[:2])
     for type_ in kept:
         assert account.of(type_) == {}, type_
-    assert set(account.of(BUCKET)) == {"account-eu-west-1-lb-logs", "account-us-east-1-lb-logs"}
+    assert set(account.of("aws:kms/key:Key")) == {"account-eu-west-1-audit", "account-us-east-1-audit"}
+    assert set(account.of(BUCKET)) == {
+        f"account-{region}-{what}" for region in ARGS.regions for what in ("data-events", "lb-logs")
+    }
 
 
 def test_adopted_buckets_and_log_groups_are_used_by_their_names() -> None:
@@ -351,15 +378,15 @@ def test_adopted_buckets_and_log_groups_are_used_by_their_names() -> None:
     account = made(replace(ADOPTED, adopted=adopted))
     outputs = account.one("payment-cell:components:Account").outputs
     assert (outputs["trailArn"], outputs["loadBalancerLogBuckets"]) == (arn, buckets)
-    assert not account.of(BUCKET)
+    assert set(account.of(BUCKET)) == {"account-eu-west-1-data-events", "account-us-east-1-data-events"}
     assert {each.inputs["logGroupName"] for each in account.of(FILTER).values()} == {"org-trail"}
     assert len(account.of(ALARM)) == 15
-    assert set(account.of("aws:kms/key:Key")) == {"account-eu-west-1-audit"}, "the alarm topic's"
 
 
 def test_one_adopted_bucket_leaves_the_other_region_its_own() -> None:
     account = made(replace(ADOPTED, adopted=Adopted(load_balancer_log_buckets={"us-east-1": "org-logs-us"})))
-    assert set(account.of(BUCKET)) == {"account-eu-west-1-lb-logs"}
+    logs = {name for name in account.of(BUCKET) if name.endswith("-lb-logs")}
+    assert logs == {"account-eu-west-1-lb-logs"}
 
 
 def test_development_leaves_nothing() -> None:

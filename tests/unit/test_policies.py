@@ -309,6 +309,18 @@ def test_log_01_catches_each_broken_property_by_its_own_clause(clause: str, brok
     assert [name for (_, name), verdict in found.items() if verdict is Status.FAIL] == [clause]
 
 
+def test_log_01_leaves_regions_and_management_events_of_a_trail_of_data_events_alone() -> None:
+    basic = {"includeManagementEvents": False, "dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3"]}]}
+    category = [{"field": "eventCategory", "equals": ["Data"]}]
+    for selectors in ({"eventSelectors": [basic]}, {"advancedEventSelectors": [{"fieldSelectors": category}]}):
+        found = verdicts("LOG-01", resource(TRAIL, "t", isMultiRegionTrail=False, **selectors))
+        assert {name for (_, name), verdict in found.items() if verdict is Status.NOT_APPLICABLE} == {
+            "covers_all_regions",
+            "records_management_events",
+        }
+        assert found["t", "validates_its_files"] is Status.FAIL
+
+
 @pytest.mark.parametrize(
     ("days", "expected"), [(7.0, Status.PASS), (35.0, Status.PASS), (6.0, Status.FAIL), (None, Status.FAIL)]
 )
