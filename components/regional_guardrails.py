@@ -62,6 +62,7 @@ class RegionalGuardrails(pulumi.ComponentResource):
     load_balancer_log_bucket: pulumi.Output[str]
     """Where the load balancers of this region deliver their access logs."""
     ready: Sequence[pulumi.Resource]
+    """What those who deliver to the buckets of load balancers and trails wait for, in the same stack."""
 
     def __init__(self, name: str, args: RegionalGuardrailsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
@@ -70,12 +71,15 @@ class RegionalGuardrails(pulumi.ComponentResource):
         creates = args.recorder_role_arn is not None
         keys = self._keys({KeyUse.AUDIT, KeyUse.VOLUMES} if creates else {KeyUse.AUDIT})
         self.audit_key_arn = keys[KeyUse.AUDIT]
-        self.data_event_bucket = self._data_events().bucket
+        data_events = self._data_events()
+        self.data_event_bucket = data_events.bucket
         if args.load_balancer_log_bucket is None:
             access_logs = self._load_balancer_logs()
-            self.load_balancer_log_bucket, self.ready = access_logs.bucket, access_logs.ready
+            self.load_balancer_log_bucket = access_logs.bucket
+            self.ready = [*data_events.ready, *access_logs.ready]
         else:
-            self.load_balancer_log_bucket, self.ready = pulumi.Output.from_input(args.load_balancer_log_bucket), []
+            self.load_balancer_log_bucket = pulumi.Output.from_input(args.load_balancer_log_bucket)
+            self.ready = data_events.ready
         if args.recorder_role_arn is not None:
             self._defaults(keys[KeyUse.VOLUMES])
             self._recorder(self._config_bucket(), args.recorder_role_arn)

@@ -150,6 +150,8 @@ def test_key_02_compares_arns_where_the_key_is_known() -> None:
     queue = resource(QUEUE, "q", region="eu-west-1", kmsMasterKeyId=arn)
     assert status("KEY-02", queue, resource(KEY, "k", region="eu-west-1", arn=arn)) is Status.PASS
     assert status("KEY-02", queue) is Status.UNDETERMINED
+    trail = resource(TRAIL, "t", region="eu-west-1", kmsKeyId=arn)
+    assert status("KEY-02", trail) is Status.NOT_APPLICABLE, "the account's"
     assert status("KEY-02", resource(QUEUE, "q", region="us-east-1", kmsMasterKeyId=arn)) is Status.FAIL
 
 
