@@ -136,8 +136,8 @@ class RegionalGuardrails(pulumi.ComponentResource):
         )
 
     def _data_events(self) -> PrivateBucket:
-        """Any trail of the account in this region: whose it is says the deploy role of whoever makes it. Always ours: an
-        organisation that records management events knows no cell's stores."""
+        """Lets in any trail of the account and region: a cell's is named when the cell is made. Ours in an adopted
+        account too: an organisation knows no cell's stores."""
         args = self._args
 
         def grants(arn: pulumi.Output[str]) -> Sequence[Statement]:

@@ -132,7 +132,7 @@ class TagKey(StrEnum):
 
 
 AUDIT_TRAIL = "audit-trail"
-"""Use of a bucket that trails of other stacks write to: it is locked (LOG-03), and no trail records what happens in it."""
+"""Use of a bucket that trails of other stacks write to: it is locked (LOG-03), and no trail records it (LOG-02)."""
 
 SUBJECT_KEYS = "subject-keys"
 """Use of the table with the data keys of data subjects. A copy that outlives an erased key would undo the erasure

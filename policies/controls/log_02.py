@@ -71,6 +71,6 @@ LOG_02 = Control(
         SOC2("CC7.2", Strength.PARTIAL),
     ),
     risk="Whose data was read in a breach cannot be said, so all of it has to be taken for read.",
-    remediation="Declare a Trail of the store's region, not of all regions, whose selectors take the data events of the "
-    "bucket or table, reads and writes.",
+    remediation="Declare a Trail of the store's region, not of all regions, whose selectors take the data events of "
+    "the bucket or table, reads and writes.",
 )

@@ -167,7 +167,9 @@ def test_the_trail_of_data_events_stays_in_the_region_and_out_of_the_cells_reach
     assert (trail.inputs["s3BucketName"], trail.inputs["kmsKeyId"]) == (ARGS.data_event_bucket, ARGS.audit_key_arn)
 
 
-@pytest.mark.parametrize(("tables", "says"), [((), "neither buckets nor tables"), (("arn",) * 497, "takes 500 a trail")])
+@pytest.mark.parametrize(
+    ("tables", "says"), [((), "neither buckets nor tables"), (("arn",) * 497, "takes 500 a trail")]
+)
 def test_a_trail_of_nothing_or_of_too_much_is_refused(tables: Sequence[str], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         DataEventsArgs(region="eu-west-1", jurisdiction="eu", bucket="b", key_arn="k", tables=tables)

@@ -78,7 +78,11 @@ def test_basic_selectors_name_a_store_by_the_begin_of_its_arn(
     [
         (BUCKET, advanced(OBJECTS), Status.PASS),
         (BUCKET, advanced(ITEMS), Status.FAIL),
-        (BUCKET, advanced(OBJECTS, arn={"startsWiths": ["arn:aws:s3:::other/", "arn:aws:s3:::payments/"]}), Status.PASS),
+        (
+            BUCKET,
+            advanced(OBJECTS, arn={"startsWiths": ["arn:aws:s3:::other/", "arn:aws:s3:::payments/"]}),
+            Status.PASS,
+        ),
         (BUCKET, advanced(OBJECTS, arn={"startsWiths": ["arn:aws:s3:::payments/2026"]}), Status.FAIL),
         (BUCKET, advanced(OBJECTS, arn={"equals": ["arn:aws:s3:::payments/"]}), Status.FAIL),
         (BUCKET, advanced(OBJECTS, arn={"notStartsWiths": ["arn:aws:s3:::logs/"]}), Status.PASS),
