@@ -16,6 +16,7 @@ from components.account_alarms import AccountAlarms, AccountAlarmsArgs
 from components.account_baseline import AccountBaseline, AccountBaselineArgs, SecurityContact
 from components.alarm_topic import AlarmTopic
 from components.base import type_token
+from components.break_glass import BreakGlass, BreakGlassArgs, use_alarm
 from components.boundary import ACCOUNT, BOUNDARY_USE, boundary, boundary_name, bounded
 from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.findings import Findings, FindingsArgs
@@ -73,6 +74,8 @@ class AccountArgs:
     monthly_budget_usd: int | None = None
     organization_root_id: str | None = None
     """Of the organisation that this account manages; None: a member account."""
+    break_glass: BreakGlassArgs | None = None
+    """A role for emergencies. None: the account has none."""
     protected: bool = True
     disposable: bool = False
     """Nothing stays in the account when the stack goes: development."""
@@ -90,6 +93,10 @@ class AccountArgs:
             )
         if self.guardrails is Guardrails.CREATE and self.adopted != Adopted():
             raise ValueError("account.adopted: guardrails are created here; use ADOPT, or leave adopted out")
+        if self.break_glass is not None and not self.creates and self.adopted.trail_log_group is None:
+            raise ValueError(
+                "account.break_glass: nobody would hear of its use (IAM-07); adopt a trail_log_group of this account"
+            )
 
     @property
     def creates(self) -> bool:
@@ -127,6 +134,8 @@ class Account(pulumi.ComponentResource):
         self.trail_arn, log_group = self._watched()
         alarms = None if log_group is None else self._alarms(log_group)
         self.alarm_topic_arn = None if alarms is None else alarms.topic_arn
+        if args.break_glass is not None:
+            BreakGlass(self._prefix, args.break_glass, self._child)
         topics = {} if alarms is None else {args.home_region: alarms.topic}
         self.unconfirmed = _unconfirmed(topics | self._findings(topics))
         self.load_balancer_log_buckets = {
@@ -212,6 +221,7 @@ class Account(pulumi.ComponentResource):
                 key_arn=self._audit_key,
                 log_group=log_group,
                 subscribers=args.alarm_subscribers,
+                also=[] if args.break_glass is None else [use_alarm(self._prefix, args.account_id)],
             ),
             self._child,
         )

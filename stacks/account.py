@@ -10,6 +10,7 @@ import pulumi
 import catalogue
 from components.account import Account, AccountArgs, Adopted, Guardrails
 from components.account_baseline import SecurityContact
+from components.break_glass import BreakGlassArgs
 from components.buckets import ObjectLock
 from components.vocabulary import Environment
 from stacks.fleet import load_fleet
@@ -40,6 +41,12 @@ def account_args(settings: AccountSettings, regions: Sequence[str]) -> AccountAr
         alarm_subscribers={settings.contact_email: "email"} if settings.contact_email else {},
         monthly_budget_usd=settings.monthly_budget_usd,
         organization_root_id=settings.organization_root_id,
+        break_glass=settings.break_glass
+        and BreakGlassArgs(
+            account_id=settings.account_id,
+            principal_arns=settings.break_glass.principal_arns,
+            session_h=settings.break_glass.session_hours,
+        ),
         boundary_regions={
             jurisdiction: catalogue.regions_of(jurisdiction)
             for jurisdiction in {catalogue.region(region).jurisdiction for region in regions}

@@ -12,6 +12,7 @@ from moto.events.models import EventPattern
 from components.account import Account, AccountArgs, Adopted, Guardrails
 from components.account_alarms import TRAIL_ALARMS
 from components.account_baseline import AccountBaselineArgs, SecurityContact
+from components.break_glass import BreakGlassArgs
 from components.buckets import ObjectLock
 from components.findings import FINDINGS
 
@@ -24,6 +25,9 @@ ARGS = AccountArgs(
     contact=SecurityContact(name="On call", title="Security", email="sec@example.com", phone="+353 1 555 0100"),
     alarm_subscribers={"sec@example.com": "email"},
     monthly_budget_usd=1000,
+)
+BREAK_GLASS = BreakGlassArgs(
+    account_id=ACCOUNT, principal_arns=["arn:aws:iam::210987654321:user/emergency-1"], session_h=2
 )
 ADOPTED = replace(ARGS, guardrails=Guardrails.ADOPT)
 TRAIL, BUCKET, BUCKET_POLICY = "aws:cloudtrail/trail:Trail", "aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"
@@ -397,6 +401,54 @@ def test_development_leaves_nothing() -> None:
 
 def test_a_preview_registers_the_same_resources(account: Registered) -> None:
     assert sorted(r.urn for r in made(preview=True)) == sorted(r.urn for r in account)
+
+
+@pytest.fixture(scope="module")
+def emergencies() -> Registered:
+    return made(replace(ARGS, break_glass=BREAK_GLASS))
+
+
+def test_people_break_the_glass_with_mfa_and_for_hours_only(emergencies: Registered) -> None:
+    role = emergencies.one("aws:iam/role:Role", "account-break-glass")
+    (trusted,) = role.document("assumeRolePolicy")["Statement"]
+    assert trusted["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
+    assert trusted["Condition"] == {
+        "ArnEquals": {"aws:PrincipalArn": list(BREAK_GLASS.principal_arns)},
+        "Bool": {"aws:MultiFactorAuthPresent": "true"},
+    }
+    assert role.inputs["maxSessionDuration"] == 7200
+    assert role.inputs["permissionsBoundary"].endswith(":payment-cell-boundary-account")
+
+
+def test_who_breaks_the_glass_sees_everything_and_does_what_brings_payments_back(emergencies: Registered) -> None:
+    attached = emergencies.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "account-break-glass")
+    assert attached.inputs["policyArn"].endswith("/job-function/ViewOnlyAccess")
+    rows = emergencies.one("aws:iam/rolePolicy:RolePolicy", "account-break-glass").document()["Statement"]
+    assert {row["Sid"] for row in rows} == {"FailOver", "EnterDatabases", "EnterClusters"}
+    assert all(f":{ACCOUNT}:" in arn for row in rows for arn in _listed(row["Resource"]))
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def test_each_use_of_the_break_glass_role_sounds_an_alarm(emergencies: Registered, account: Registered) -> None:
+    new = set(emergencies.of(FILTER)) - set(account.of(FILTER))
+    assert new == set(emergencies.of(ALARM)) - set(account.of(ALARM)) == {"account-break-glass"}
+    pattern = emergencies.one(FILTER, "account-break-glass").inputs["pattern"]
+    assert f'$.requestParameters.roleArn = "arn:aws:iam::{ACCOUNT}:role/account-break-glass"' in pattern
+    assert emergencies.one("aws:iam/role:Role", "account-break-glass").inputs["name"] == "account-break-glass"
+    (action,) = emergencies.one(ALARM, "account-break-glass").inputs["alarmActions"]
+    assert action.endswith(":account-alarms")
+
+
+def test_a_break_glass_role_that_breaks_its_rules_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"outside 1\.\.4 hours"):
+        replace(BREAK_GLASS, session_h=5)
+    with pytest.raises(ValueError, match="name the IAM users"):
+        replace(BREAK_GLASS, principal_arns=())
+    with pytest.raises(ValueError, match="nobody would hear of its use"):
+        replace(ADOPTED, break_glass=BREAK_GLASS)
 
 
 def test_a_home_region_that_is_not_covered_is_refused() -> None:
