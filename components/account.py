@@ -16,8 +16,8 @@ from components.account_alarms import AccountAlarms, AccountAlarmsArgs
 from components.account_baseline import AccountBaseline, AccountBaselineArgs, SecurityContact
 from components.alarm_topic import AlarmTopic
 from components.base import type_token
-from components.break_glass import BreakGlass, BreakGlassArgs, use_alarm
 from components.boundary import ACCOUNT, BOUNDARY_USE, boundary, boundary_name, bounded
+from components.break_glass import BreakGlass, BreakGlassArgs, use_alarm
 from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.findings import Findings, FindingsArgs
 from components.iam import Statement, allow, from_source, policy, service, trust

@@ -1,8 +1,8 @@
 """A role for emergencies, when the deployment cannot help: few people, with MFA, for hours, and never unheard (IAM-07).
 
-Who may assume it are IAM users, of an account that is kept for identities: a session of IAM Identity Center does not say
-whether MFA was used (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html), and must
-not be needed when Identity Center itself is down.
+Those who may assume it are IAM users, of an account that is kept for identities: a session of IAM Identity Center does
+not say whether MFA was used (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html),
+and must not be needed when Identity Center itself is down.
 """
 
 from collections.abc import Sequence

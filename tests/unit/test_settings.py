@@ -221,9 +221,10 @@ def test_only_production_has_a_vault_lock_that_nobody_can_lift(tmp_path: Path) -
             "not the ARN of an IAM user",
         ),
         (
+            "    contactEmail: a@example.com\n"
             "    breakGlass: {principalArns: ['arn:aws:iam::123456789012:user/one'], sessionHours: 5}\n",
             "breakGlass.sessionHours",
-            "less than or equal to 4",
+            "is more than 4",
         ),
         ("    monthlyBudgetUsd: 0\n    contactEmail: a@example.com\n", "monthlyBudgetUsd", "less than 1"),
         (
