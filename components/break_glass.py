@@ -1,12 +1,13 @@
 """A role for emergencies, when the deployment cannot help: few people, with MFA, for hours, and never unheard (IAM-07).
 
-Those who may assume it are IAM users, of an account that is kept for identities: a session of IAM Identity Center does
-not say whether MFA was used (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html),
-and must not be needed when Identity Center itself is down.
+Those who may assume it are IAM users, of an account that is kept for identities: the MFA that a trust asks for is that
+of a user's device (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html), and
+IAM Identity Center may be what is down.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_aws import iam
@@ -87,7 +88,7 @@ def use_alarm(name: str, account_id: str) -> TrailAlarm:
     )
 
 
-def _accounts(principal_arns: Sequence[str]) -> str | list[str]:
+def _accounts(principal_arns: Sequence[str]) -> Any:
     """IAM refuses to name a user that does not exist; the condition does, and a user that is made again is let in."""
     accounts = sorted({f"arn:aws:iam::{arn.split(':')[4]}:root" for arn in principal_arns})
     return accounts[0] if len(accounts) == 1 else accounts

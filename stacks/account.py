@@ -14,6 +14,7 @@ from components.break_glass import BreakGlassArgs
 from components.buckets import ObjectLock
 from components.vocabulary import Environment
 from stacks.fleet import load_fleet
+from stacks.guardrail_models import BreakGlassSettings
 from stacks.models import AccountSettings
 from stacks.providers import aws_provider
 
@@ -41,18 +42,19 @@ def account_args(settings: AccountSettings, regions: Sequence[str]) -> AccountAr
         alarm_subscribers={settings.contact_email: "email"} if settings.contact_email else {},
         monthly_budget_usd=settings.monthly_budget_usd,
         organization_root_id=settings.organization_root_id,
-        break_glass=settings.break_glass
-        and BreakGlassArgs(
-            account_id=settings.account_id,
-            principal_arns=settings.break_glass.principal_arns,
-            session_h=settings.break_glass.session_hours,
-        ),
+        break_glass=_break_glass(settings.account_id, settings.break_glass) if settings.break_glass else None,
         boundary_regions={
             jurisdiction: catalogue.regions_of(jurisdiction)
             for jurisdiction in {catalogue.region(region).jurisdiction for region in regions}
         },
         protected=not development and not settings.disarmed,
         disposable=development,
+    )
+
+
+def _break_glass(account_id: str, settings: BreakGlassSettings) -> BreakGlassArgs:
+    return BreakGlassArgs(
+        account_id=account_id, principal_arns=settings.principal_arns, session_h=settings.session_hours
     )
 
 
