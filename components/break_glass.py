@@ -30,6 +30,8 @@ class BreakGlassArgs:
     """Who may break the glass, and for how long."""
 
     account_id: str
+    regions: Sequence[str]
+    """Where its rights hold: those that cells use."""
     principal_arns: Sequence[str]
     """IAM users."""
     session_h: int = 1
@@ -69,7 +71,7 @@ class BreakGlass(pulumi.ComponentResource):
             opts=child,
         )
         iam.RolePolicyAttachment(key, role=role.name, policy_arn=LOOKS, opts=child)
-        iam.RolePolicy(key, role=role.id, policy=policy(*_recovery(args.account_id)), opts=child)
+        iam.RolePolicy(key, role=role.id, policy=policy(*_recovery(args.account_id, sorted(args.regions))), opts=child)
         self.arn = role.arn
         self.register_outputs({"arn": self.arn})
 
@@ -94,24 +96,28 @@ def _accounts(principal_arns: Sequence[str]) -> Any:
     return accounts[0] if len(accounts) == 1 else accounts
 
 
-def _recovery(account_id: str) -> Sequence[Statement]:
+def _recovery(account_id: str, regions: Sequence[str]) -> Sequence[Statement]:
     """What brings payments back and goes through no deployment. Not: identities, evidence and keys (the boundary), or
     another way to data than the master password, whose reading is recorded."""
     return [
         allow(
             "FailOver",
             ["rds:FailoverDBCluster", "rds:FailoverGlobalCluster", "rds:RebootDBInstance"],
-            [f"arn:aws:rds:*:{account_id}:{kind}:*" for kind in ("cluster", "db")]
+            [f"arn:aws:rds:{region}:{account_id}:{kind}:*" for region in regions for kind in ("cluster", "db")]
             + [f"arn:aws:rds::{account_id}:global-cluster:*"],
         ),
         allow(
             "EnterDatabases",
             ["secretsmanager:GetSecretValue"],
-            [f"arn:aws:secretsmanager:*:{account_id}:secret:*-master-*"],
+            [f"arn:aws:secretsmanager:{region}:{account_id}:secret:*-master-*" for region in regions],
         ),
         allow(
             "EnterClusters",
             ["eks:AssociateAccessPolicy", "eks:CreateAccessEntry", "eks:DeleteAccessEntry"],
-            [f"arn:aws:eks:*:{account_id}:cluster/*", f"arn:aws:eks:*:{account_id}:access-entry/*"],
+            [
+                f"arn:aws:eks:{region}:{account_id}:{kind}/*"
+                for region in regions
+                for kind in ("access-entry", "cluster")
+            ],
         ),
     ]

@@ -42,7 +42,7 @@ def account_args(settings: AccountSettings, regions: Sequence[str]) -> AccountAr
         alarm_subscribers={settings.contact_email: "email"} if settings.contact_email else {},
         monthly_budget_usd=settings.monthly_budget_usd,
         organization_root_id=settings.organization_root_id,
-        break_glass=_break_glass(settings.account_id, settings.break_glass) if settings.break_glass else None,
+        break_glass=_break_glass(settings.account_id, regions, settings.break_glass) if settings.break_glass else None,
         boundary_regions={
             jurisdiction: catalogue.regions_of(jurisdiction)
             for jurisdiction in {catalogue.region(region).jurisdiction for region in regions}
@@ -52,9 +52,12 @@ def account_args(settings: AccountSettings, regions: Sequence[str]) -> AccountAr
     )
 
 
-def _break_glass(account_id: str, settings: BreakGlassSettings) -> BreakGlassArgs:
+def _break_glass(account_id: str, regions: Sequence[str], settings: BreakGlassSettings) -> BreakGlassArgs:
     return BreakGlassArgs(
-        account_id=account_id, principal_arns=settings.principal_arns, session_h=settings.session_hours
+        account_id=account_id,
+        regions=regions,
+        principal_arns=settings.principal_arns,
+        session_h=settings.session_hours,
     )
 
 

@@ -16,7 +16,11 @@ pytestmark = pytest.mark.engine
 
 def test_a_break_glass_role_is_there_with_its_alarm_and_nothing_to_change(sandbox: Sandbox) -> None:
     sandbox.reset()
-    people = BreakGlassArgs(account_id=ACCOUNT, principal_arns=["arn:aws:iam::210987654321:user/emergency-1"])
+    people = BreakGlassArgs(
+        account_id=ACCOUNT,
+        regions=["eu-west-1"],
+        principal_arns=["arn:aws:iam::210987654321:user/emergency-1"],
+    )
     with stack(sandbox, lambda: Account("account", replace(ARGS, break_glass=people))) as made:
         made.up()
         assert changed(made.preview()) == {}

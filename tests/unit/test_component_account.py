@@ -27,7 +27,10 @@ ARGS = AccountArgs(
     monthly_budget_usd=1000,
 )
 BREAK_GLASS = BreakGlassArgs(
-    account_id=ACCOUNT, principal_arns=["arn:aws:iam::210987654321:user/emergency-1"], session_h=2
+    account_id=ACCOUNT,
+    regions=["eu-west-1", "us-east-1"],
+    principal_arns=["arn:aws:iam::210987654321:user/emergency-1"],
+    session_h=2,
 )
 ADOPTED = replace(ARGS, guardrails=Guardrails.ADOPT)
 TRAIL, BUCKET, BUCKET_POLICY = "aws:cloudtrail/trail:Trail", "aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"
