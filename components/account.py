@@ -17,6 +17,7 @@ from components.account_baseline import AccountBaseline, AccountBaselineArgs, Se
 from components.alarm_topic import AlarmTopic
 from components.base import type_token
 from components.boundary import ACCOUNT, BOUNDARY_USE, boundary, boundary_name, bounded
+from components.break_glass import BreakGlass, BreakGlassArgs, use_alarm
 from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.findings import Findings, FindingsArgs
 from components.iam import Statement, allow, from_source, policy, service, trust
@@ -73,6 +74,8 @@ class AccountArgs:
     monthly_budget_usd: int | None = None
     organization_root_id: str | None = None
     """Of the organisation that this account manages; None: a member account."""
+    break_glass: BreakGlassArgs | None = None
+    """A role for emergencies. None: the account has none."""
     protected: bool = True
     disposable: bool = False
     """Nothing stays in the account when the stack goes: development."""
@@ -90,16 +93,15 @@ class AccountArgs:
             )
         if self.guardrails is Guardrails.CREATE and self.adopted != Adopted():
             raise ValueError("account.adopted: guardrails are created here; use ADOPT, or leave adopted out")
+        if self.break_glass is not None and not self.creates and self.adopted.trail_log_group is None:
+            raise ValueError(
+                "account.break_glass: nobody would hear of its use (IAM-07); adopt a trail_log_group of this account"
+            )
 
     @property
     def creates(self) -> bool:
         """Whether trail, recorders, detectors and defaults are ours."""
         return self.guardrails is Guardrails.CREATE
-
-    @property
-    def has_alarms(self) -> bool:
-        """Whether the trail's events can be read here."""
-        return self.creates or self.adopted.trail_log_group is not None
 
 
 class Account(pulumi.ComponentResource):
@@ -109,6 +111,8 @@ class Account(pulumi.ComponentResource):
     trail_arn: pulumi.Output[str] | None
     load_balancer_log_buckets: Mapping[str, pulumi.Output[str]]
     """Region -> bucket."""
+    data_event_trails: Mapping[str, Mapping[str, pulumi.Output[str]]]
+    """Region -> what trails of data events deliver with: `bucket` and `keyArn`."""
     alarm_topic_arn: pulumi.Output[str] | None
     unconfirmed: pulumi.Output[list[str]]
     """Subscribers that SNS sends nothing to, with the region of the topic: each is confirmed by itself. Filled by
@@ -130,10 +134,16 @@ class Account(pulumi.ComponentResource):
         self.trail_arn, log_group = self._watched()
         alarms = None if log_group is None else self._alarms(log_group)
         self.alarm_topic_arn = None if alarms is None else alarms.topic_arn
+        if args.break_glass is not None:
+            BreakGlass(self._prefix, args.break_glass, self._child)
         topics = {} if alarms is None else {args.home_region: alarms.topic}
         self.unconfirmed = _unconfirmed(topics | self._findings(topics))
         self.load_balancer_log_buckets = {
             region: guardrails.load_balancer_log_bucket for region, guardrails in self.regions.items()
+        }
+        self.data_event_trails = {
+            region: {"bucket": guardrails.data_event_bucket, "keyArn": guardrails.audit_key_arn}
+            for region, guardrails in self.regions.items()
         }
         self.register_outputs(
             {
@@ -141,6 +151,7 @@ class Account(pulumi.ComponentResource):
                 "alarmTopicArn": self.alarm_topic_arn,
                 "unconfirmed": self.unconfirmed,
                 "loadBalancerLogBuckets": self.load_balancer_log_buckets,
+                "dataEventTrails": self.data_event_trails,
             }
         )
 
@@ -157,8 +168,8 @@ class Account(pulumi.ComponentResource):
                 recorder_role_arn=role.arn if role else None,
                 recorder_allowed=allowed,
                 records_global_types=region == args.home_region,
+                evidence_lock=args.evidence_lock,
                 load_balancer_log_bucket=args.adopted.load_balancer_log_buckets.get(region),
-                alarms=args.has_alarms and region == args.home_region,
                 retention_days=args.retention_days,
                 protected=args.protected,
                 disposable=args.disposable,
@@ -210,6 +221,7 @@ class Account(pulumi.ComponentResource):
                 key_arn=self._audit_key,
                 log_group=log_group,
                 subscribers=args.alarm_subscribers,
+                also=[] if args.break_glass is None else [use_alarm(self._prefix, args.account_id)],
             ),
             self._child,
         )
@@ -232,15 +244,13 @@ class Account(pulumi.ComponentResource):
                 self._child,
             ).topic
             for region, guardrails in self.regions.items()
-            if args.creates and guardrails.audit_key_arn is not None
+            if args.creates
         }
 
     @property
     def _audit_key(self) -> pulumi.Output[str]:
         """The home region's."""
-        arn = self.regions[self._args.home_region].audit_key_arn
-        assert arn is not None, "the home region has an audit key wherever there are alarms or a trail"
-        return arn
+        return self.regions[self._args.home_region].audit_key_arn
 
     def _boundaries(self) -> Mapping[str, pulumi.Output[str]]:
         """One boundary a jurisdiction, for the roles of its cells, and one over all regions for this stack's own."""

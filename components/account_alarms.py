@@ -200,6 +200,8 @@ class AccountAlarmsArgs:
     key_arn: pulumi.Input[str]
     log_group: pulumi.Input[str]
     """Name of the log group that the trail delivers to."""
+    also: Sequence[TrailAlarm] = ()
+    """Besides the benchmark's."""
     subscribers: Mapping[str, str] = field(default_factory=dict)
     """Endpoint -> protocol."""
 
@@ -226,7 +228,7 @@ class AccountAlarms(pulumi.ComponentResource):
             self._child,
         )
         self.topic_arn = self.topic.arn
-        for row in TRAIL_ALARMS:
+        for row in (*TRAIL_ALARMS, *args.also):
             self._alarm(row)
         self.register_outputs({"topicArn": self.topic_arn})
 

@@ -115,6 +115,7 @@ class EventLog(pulumi.ComponentResource):
     bus_name: pulumi.Output[str]
     bus_arn: pulumi.Output[str]
     archive_bucket: pulumi.Output[str]
+    archive_arn: pulumi.Output[str]
     queue_urls: Mapping[str, pulumi.Output[str]]
     """Consumer -> queue URL."""
     queue_arns: Mapping[str, pulumi.Output[str]]
@@ -146,7 +147,7 @@ class EventLog(pulumi.ComponentResource):
         self.watched = self._watched(queues, pipes)
         self.stream_name, self.stream_arn = self._stream.name, self._stream.arn
         self.bus_name, self.bus_arn = self._bus.name, self._bus.arn
-        self.archive_bucket = archive.bucket
+        self.archive_bucket, self.archive_arn = archive.bucket, archive.arn
         self.queue_urls = {key: queue.url for key, queue in queues.items()}
         self.queue_arns = {key: queue.arn for key, queue in queues.items()}
         self.dead_letter_urls = {key: queue.dead_letter_url for key, queue in queues.items()}

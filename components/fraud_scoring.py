@@ -125,6 +125,7 @@ class FraudScoring(pulumi.ComponentResource):
     """Table, stream, store, secret, and the training with its schedule. Creation: a minute."""
 
     feature_table: pulumi.Output[str]
+    feature_table_arn: pulumi.Output[str]
     decision_stream: pulumi.Output[str]
     model_bucket: pulumi.Output[str]
     pseudonym_secret_arn: pulumi.Output[str]
@@ -138,7 +139,8 @@ class FraudScoring(pulumi.ComponentResource):
         self._models = self._store()
         if args.training_image is not None:
             self._jobs(args.training_image)
-        self.feature_table, self.decision_stream = self._table.name, self._stream.name
+        self.feature_table, self.feature_table_arn = self._table.name, self._table.arn
+        self.decision_stream = self._stream.name
         self.model_bucket, self.pseudonym_secret_arn = self._models.bucket, self._secret.arn
         self.register_outputs(
             {

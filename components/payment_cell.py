@@ -13,6 +13,7 @@ from components.boundary import bounded
 from components.buckets import ObjectLock
 from components.cluster import Cluster, ClusterArgs
 from components.controller_roles import ControllerRoles, ControllerRolesArgs
+from components.data_events import DataEvents, DataEventsArgs
 from components.edge import HEALTH_PATH, Edge, EdgeArgs
 from components.event_log import ConsumerArgs, EventLog, EventLogArgs
 from components.keys import Keys, KeysArgs
@@ -65,6 +66,10 @@ class PaymentCellArgs:
     replay_days: int
     access_log_bucket: pulumi.Input[str]
     """The account's bucket for load-balancer logs in this region."""
+    data_event_bucket: pulumi.Input[str]
+    """The account's bucket for data events in this region."""
+    audit_key_arn: pulumi.Input[str]
+    """The account's audit key in this region."""
     tls_policy: str
     edge_rate_limit: int
     """Requests that one address may send in five minutes."""
@@ -148,6 +153,7 @@ class PaymentCell(pulumi.ComponentResource):
         self.event_log = EventLog(name, self._event_log(), self._child)
         self.edge = Edge(name, self._edge(), self._child)
         self.path = PaymentPath(name, self._path(), self._child)
+        DataEvents(name, self._data_events(), self._child)
         self.backups = Backups(name, self._backups(), self._child)
         self.runner = None if args.runner is None else Runner(name, self._runner(args.runner), self._child)
         self.telemetry = Telemetry(name, self._telemetry(), self._child)
@@ -391,6 +397,19 @@ class PaymentCell(pulumi.ComponentResource):
             rate_limit=args.edge_rate_limit,
             logs_key_arn=self.keys.arns[KeyUse.LOGS],
             log_retention_days=args.log_retention_days,
+            protected=args.protected,
+        )
+
+    def _data_events(self) -> DataEventsArgs:
+        """Whatever bucket or table of the cell holds personal data; databases have logs of their own (LOG-09)."""
+        args, path = self._args, self.path
+        return DataEventsArgs(
+            region=args.region,
+            jurisdiction=args.jurisdiction,
+            bucket=args.data_event_bucket,
+            key_arn=args.audit_key_arn,
+            buckets=[self.event_log.archive_arn],
+            tables=[path.subject_keys.arn, path.fraud.feature_table_arn],
             protected=args.protected,
         )
 

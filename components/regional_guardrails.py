@@ -7,10 +7,10 @@ import pulumi
 from pulumi_aws import accessanalyzer, backup, cfg, ebs, ecr, guardduty, securityhub
 
 from components.base import type_token
-from components.buckets import PrivateBucket, PrivateBucketArgs
+from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.iam import Statement, allow, from_source, service
 from components.keys import Keys, KeysArgs
-from components.vocabulary import DataClass, KeyUse, tags
+from components.vocabulary import AUDIT_TRAIL, DataClass, KeyUse, tags
 
 SNAPSHOT_FREQUENCY = "TwentyFour_Hours"
 """A full list of resources once a day; changes are delivered as they happen."""
@@ -34,10 +34,10 @@ class RegionalGuardrailsArgs:
     recorder_role_arn: pulumi.Input[str] | None
     """Role of AWS Config. None: recorder, detectors and the region's defaults are somebody else's (an organisation's).
     """
+    evidence_lock: ObjectLock
+    """Lock of the bucket that trails of data events deliver to."""
     load_balancer_log_bucket: str | None = None
     """Bucket that somebody else keeps for the load balancers' logs. None: one is made."""
-    alarms: bool = False
-    """The account's alarm topic is in this region, and needs the audit key also where nothing is recorded."""
     recorder_allowed: Sequence[pulumi.Resource] = ()
     """The role's permissions."""
     records_global_types: bool = False
@@ -49,42 +49,51 @@ class RegionalGuardrailsArgs:
 
 
 class RegionalGuardrails(pulumi.ComponentResource):
-    """Config, GuardDuty, Security Hub, access analyzer, defaults of EBS, AWS Backup and ECR, Config and load-balancer
-    log buckets.
+    """Config, GuardDuty, Security Hub, access analyzer, defaults of EBS, AWS Backup and ECR, and buckets for Config,
+    load-balancer logs and data events.
 
     Creation: seconds.
     """
 
-    audit_key_arn: pulumi.Output[str] | None
-    """Encrypts what is recorded about the account in this region. None: nothing is."""
+    audit_key_arn: pulumi.Output[str]
+    """Encrypts what is recorded about the account in this region."""
+    data_event_bucket: pulumi.Output[str]
+    """Where the trails of this region's cells deliver who read and wrote what."""
     load_balancer_log_bucket: pulumi.Output[str]
     """Where the load balancers of this region deliver their access logs."""
     ready: Sequence[pulumi.Resource]
+    """What those who deliver to the buckets of load balancers and trails wait for, in the same stack."""
 
     def __init__(self, name: str, args: RegionalGuardrailsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         creates = args.recorder_role_arn is not None
-        keys = self._keys({KeyUse.AUDIT, KeyUse.VOLUMES} if creates else {KeyUse.AUDIT} if args.alarms else set())
-        self.audit_key_arn = keys.get(KeyUse.AUDIT)
+        keys = self._keys({KeyUse.AUDIT, KeyUse.VOLUMES} if creates else {KeyUse.AUDIT})
+        self.audit_key_arn = keys[KeyUse.AUDIT]
+        data_events = self._data_events()
+        self.data_event_bucket = data_events.bucket
         if args.load_balancer_log_bucket is None:
             access_logs = self._load_balancer_logs()
-            self.load_balancer_log_bucket, self.ready = access_logs.bucket, access_logs.ready
+            self.load_balancer_log_bucket = access_logs.bucket
+            self.ready = [*data_events.ready, *access_logs.ready]
         else:
-            self.load_balancer_log_bucket, self.ready = pulumi.Output.from_input(args.load_balancer_log_bucket), []
+            self.load_balancer_log_bucket = pulumi.Output.from_input(args.load_balancer_log_bucket)
+            self.ready = data_events.ready
         if args.recorder_role_arn is not None:
             self._defaults(keys[KeyUse.VOLUMES])
             self._recorder(self._config_bucket(), args.recorder_role_arn)
             self._detectors()
         self.register_outputs(
-            {"auditKeyArn": self.audit_key_arn, "loadBalancerLogBucket": self.load_balancer_log_bucket}
+            {
+                "auditKeyArn": self.audit_key_arn,
+                "dataEventBucket": self.data_event_bucket,
+                "loadBalancerLogBucket": self.load_balancer_log_bucket,
+            }
         )
 
     def _keys(self, uses: Set[KeyUse]) -> Mapping[KeyUse, pulumi.Output[str]]:
         args = self._args
-        if not uses:
-            return {}
         keys = Keys(
             self._prefix,
             KeysArgs(
@@ -124,6 +133,41 @@ class RegionalGuardrails(pulumi.ComponentResource):
                 }
             ],
             opts=self._child,
+        )
+
+    def _data_events(self) -> PrivateBucket:
+        """Lets in any trail of the account and region: a cell's is named when the cell is made. Ours in an adopted
+        account too: an organisation knows no cell's stores."""
+        args = self._args
+
+        def grants(arn: pulumi.Output[str]) -> Sequence[Statement]:
+            trails = f"arn:aws:cloudtrail:{args.region}:{args.account_id}:trail/*"
+            when, writer = from_source(args.account_id, trails), service("cloudtrail")
+            objects = arn.apply(lambda bucket: f"{bucket}/AWSLogs/{args.account_id}/*")
+            owned = {
+                **when,
+                "StringEquals": {**when["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"},
+            }
+            return [
+                allow("TrailsCheck", ["s3:GetBucketAcl"], [arn], principal=writer, when=when),
+                allow("TrailsDeliver", ["s3:PutObject"], [objects], principal=writer, when=owned),
+            ]
+
+        return PrivateBucket(
+            f"{self._prefix}-data-events",
+            PrivateBucketArgs(
+                region=args.region,
+                data_class=DataClass.CONFIDENTIAL,
+                jurisdiction=args.jurisdiction,
+                retention_days=args.retention_days,
+                key_arn=self.audit_key_arn,
+                use=AUDIT_TRAIL,
+                lock=args.evidence_lock,
+                grants=grants,
+                protected=args.protected,
+                disposable=args.disposable,
+            ),
+            self._child,
         )
 
     def _load_balancer_logs(self) -> PrivateBucket:

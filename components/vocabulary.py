@@ -126,10 +126,17 @@ class TagKey(StrEnum):
     JURISDICTION = "payment-cell:jurisdiction"
     USE = "payment-cell:use"
     """What a store is for, where a rule depends on it: AWS accepts only its own key for ``load-balancer-access-logs``,
-    no backup may hold ``subject-keys``, ``permissions-boundary`` grants nothing."""
+    no backup may hold ``subject-keys``, ``permissions-boundary`` grants nothing, trails write to ``audit-trail``,
+    ``break-glass`` is a role for emergencies."""
     BACKUP = "payment-cell:backup"
     """``vault``: the cell's backup plan selects the resource. Absent: it has another recovery source, or needs none."""
 
+
+BREAK_GLASS = "break-glass"
+"""Use of a role for emergencies, and last part of its name: MFA, four hours at most, an alarm on each use (IAM-07)."""
+
+AUDIT_TRAIL = "audit-trail"
+"""Use of a bucket that trails of other stacks write to: it is locked (LOG-03), and no trail records it (LOG-02)."""
 
 SUBJECT_KEYS = "subject-keys"
 """Use of the table with the data keys of data subjects. A copy that outlives an erased key would undo the erasure

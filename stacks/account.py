@@ -10,9 +10,11 @@ import pulumi
 import catalogue
 from components.account import Account, AccountArgs, Adopted, Guardrails
 from components.account_baseline import SecurityContact
+from components.break_glass import BreakGlassArgs
 from components.buckets import ObjectLock
 from components.vocabulary import Environment
 from stacks.fleet import load_fleet
+from stacks.guardrail_models import BreakGlassSettings
 from stacks.models import AccountSettings
 from stacks.providers import aws_provider
 
@@ -40,12 +42,22 @@ def account_args(settings: AccountSettings, regions: Sequence[str]) -> AccountAr
         alarm_subscribers={settings.contact_email: "email"} if settings.contact_email else {},
         monthly_budget_usd=settings.monthly_budget_usd,
         organization_root_id=settings.organization_root_id,
+        break_glass=_break_glass(settings.account_id, regions, settings.break_glass) if settings.break_glass else None,
         boundary_regions={
             jurisdiction: catalogue.regions_of(jurisdiction)
             for jurisdiction in {catalogue.region(region).jurisdiction for region in regions}
         },
         protected=not development and not settings.disarmed,
         disposable=development,
+    )
+
+
+def _break_glass(account_id: str, regions: Sequence[str], settings: BreakGlassSettings) -> BreakGlassArgs:
+    return BreakGlassArgs(
+        account_id=account_id,
+        regions=regions,
+        principal_arns=settings.principal_arns,
+        session_h=settings.session_hours,
     )
 
 
@@ -61,4 +73,5 @@ def run(stack: str, settings: AccountSettings) -> Mapping[str, pulumi.Input[obje
         "alarmTopicArn": account.alarm_topic_arn,
         "unconfirmedAlarmSubscribers": account.unconfirmed,
         "loadBalancerLogBuckets": account.load_balancer_log_buckets,
+        "dataEventTrails": account.data_event_trails,
     }

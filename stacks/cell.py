@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
@@ -34,7 +35,16 @@ ADDRESS_SHARE = 0.1
 what one merchant may send is limited behind the edge, by name."""
 
 
-def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulumi.Input[str]) -> PaymentCellArgs:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountLogs:
+    """Where the account keeps what is recorded about the cell, in its region."""
+
+    access_log_bucket: pulumi.Input[str]
+    data_event_bucket: pulumi.Input[str]
+    audit_key_arn: pulumi.Input[str]
+
+
+def cell_args(plan: CellPlan, account: AccountSettings, logs: AccountLogs) -> PaymentCellArgs:
     """The component's args: the plan's numbers and choices, nothing is decided here but what the plan does not know."""
     kept, vault = plan.retention, plan.backups
     deploy = {"deploy": account.deploy_role_arn} if account.deploy_role_arn else {}
@@ -86,7 +96,9 @@ def cell_args(plan: CellPlan, account: AccountSettings, access_log_bucket: pulum
         and image_of(account.account_id, plan.region, plan.cell, "model", plan.training_image),
         tls_policy=plan.tls_policy,
         edge_rate_limit=ceil(plan.peak_payments_per_second * RATE_WINDOW_S * ADDRESS_SHARE),
-        access_log_bucket=access_log_bucket,
+        access_log_bucket=logs.access_log_bucket,
+        data_event_bucket=logs.data_event_bucket,
+        audit_key_arn=logs.audit_key_arn,
         alarm_subscribers={account.contact_email: "email"} if account.contact_email else {},
         slo_percent=plan.slo,
         log_retention_days=kept.log_days,
@@ -127,11 +139,16 @@ def run(stack: str, settings: CellSettings) -> Mapping[str, pulumi.Input[object]
             f"monthlyCeilingUsd ({settings.ceiling_usd:,.0f}) is held by `cell up` and `cell preview`, not by pulumi"
         )
     guardrails = pulumi.StackReference(f"organization/payment-cell/{settings.account}")
-    buckets = guardrails.require_output("loadBalancerLogBuckets")
+    buckets, trails = (guardrails.require_output(name) for name in ("loadBalancerLogBuckets", "dataEventTrails"))
+    logs = AccountLogs(
+        access_log_bucket=buckets.apply(lambda by_region: by_region[plan.region]),
+        data_event_bucket=trails.apply(lambda by_region: by_region[plan.region]["bucket"]),
+        audit_key_arn=trails.apply(lambda by_region: by_region[plan.region]["keyArn"]),
+    )
     provider = aws_provider(stack, account, plan.region, plan.environment, cell=stack)
     cell = PaymentCell(
         stack,
-        cell_args(plan, account, buckets.apply(lambda by_region: by_region[plan.region])),
+        cell_args(plan, account, logs),
         pulumi.ResourceOptions(providers=[provider]),
     )
     return cell.outputs()

@@ -28,6 +28,7 @@ VaultArn = Annotated[
 TrailArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws:cloudtrail:[a-z0-9-]+:[0-9]{12}:trail/[A-Za-z0-9._-]{3,128}$")
 ]
+UserArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:user/[A-Za-z0-9+=,.@_/-]{1,128}$")]
 LogGroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/#-]{1,512}$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[0-9][0-9 ()-]{5,23}$")]
@@ -41,6 +42,10 @@ GUARDRAIL_RULES = MappingProxyType(
             "write arn:aws:backup:<region>:<account>:backup-vault:<name>",
         ),
         _pattern(TrailArn): ("is not the ARN of a trail", "write arn:aws:cloudtrail:<region>:<account>:trail/<name>"),
+        _pattern(UserArn): (
+            "is not the ARN of an IAM user",
+            "write arn:aws:iam::<account>:user/<name>, of an account for identities: MFA is theirs",
+        ),
         _pattern(LogGroupName): ("is not the name of a log group", "write its name, not its ARN"),
         _pattern(BucketName): ("is not the name of a bucket", "write its name, not its ARN"),
         _pattern(Phone): ("is not a telephone number", 'write it with its country in quotes: "+353 1 555 0100"'),
@@ -60,6 +65,15 @@ class AdoptedSettings(Settings):
     load_balancer_log_buckets: dict[Annotated[str, AfterValidator(_region)], BucketName] = Field(
         default_factory=dict, description="Region -> bucket that takes load-balancer logs. Left out: one is made."
     )
+
+
+class BreakGlassSettings(Settings):
+    """A role for emergencies (IAM-07). Left out: the account has none."""
+
+    principal_arns: tuple[UserArn, ...] = Field(
+        min_length=1, max_length=10, description="IAM users of an account for identities, who sign in with MFA."
+    )
+    session_hours: int = Field(default=1, ge=1, le=4, description="Longest session; IAM-07 accepts four hours.")
 
 
 class SecurityContactSettings(Settings):

@@ -29,6 +29,7 @@ from stacks.guardrail_models import (
     GUARDRAIL_RULES,
     AdoptedSettings,
     BackupSettings,
+    BreakGlassSettings,
     BucketName,
     Email,
     SecurityContactSettings,
@@ -186,6 +187,7 @@ class AccountSettings(Settings):
         description="adopt: trail, recorder, detectors and defaults exist already, an organisation made them.",
     )
     adopted: AdoptedSettings = AdoptedSettings()
+    break_glass: BreakGlassSettings | None = None
     contact_email: Email | None = Field(default=None, description="Receives the security alarms of the account.")
     security_contact: SecurityContactSettings | None = Field(
         default=None, description="Left out: the account keeps the one it has."
@@ -206,6 +208,14 @@ class AccountSettings(Settings):
     def _adopts_what_it_names(self) -> Self:
         if self.guardrails == "create" and self.adopted != AdoptedSettings():
             raise ValueError("adopted: is for guardrails that exist -> set guardrails: adopt, or remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _break_glass_is_heard(self) -> Self:
+        if self.break_glass is not None and self.guardrails == "adopt" and self.adopted.trail_log_group is None:
+            raise ValueError("breakGlass: nobody would hear of its use (IAM-07) -> set adopted.trailLogGroup")
+        if self.break_glass is not None and self.contact_email is None:
+            raise ValueError("breakGlass: nobody would hear of its use (IAM-07) -> set contactEmail")
         return self
 
     @model_validator(mode="after")

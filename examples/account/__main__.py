@@ -27,3 +27,4 @@ account = Account(
 
 pulumi.export("trailArn", account.trail_arn)
 pulumi.export("loadBalancerLogBuckets", account.load_balancer_log_buckets)
+pulumi.export("dataEventTrails", account.data_event_trails)

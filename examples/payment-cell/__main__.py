@@ -43,6 +43,8 @@ cell = PaymentCell(
         stream_retention_h=24,
         replay_days=7,
         access_log_bucket=config.require("accessLogBucket"),
+        data_event_bucket=config.require("dataEventBucket"),
+        audit_key_arn=config.require("auditKeyArn"),
         tls_policy="ELBSecurityPolicy-TLS13-1-2-2021-06",
         edge_rate_limit=10_000,
         backup_retention=BackupRetention(daily_days=35, weekly_days=90, monthly_days=365),

@@ -110,7 +110,8 @@ NOT_PRICED: Mapping[str, str] = MappingProxyType(
         "aws:codebuild/project:Project": "charged by minute of a build",
         "aws:dynamodb/table:Table": "charged by request and stored gigabyte",
         "aws:cfg/recorder:Recorder": "charged by recorded change",
-        "aws:cloudtrail/trail:Trail": "the first copy of management events is free, data events are charged by number",
+        "aws:cloudtrail/trail:Trail": "first copy of management events free; a million data events cost a dollar, and "
+        "each read or write of a recorded object or item is one (https://aws.amazon.com/cloudtrail/pricing/)",
         "aws:ecr/repository:Repository": "charged by stored gigabyte of images; a pull within the region is free",
         "aws:guardduty/detector:Detector": "charged by analysed events and logs",
         "aws:securityhub/account:Account": "charged by checks and findings",

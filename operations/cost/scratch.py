@@ -80,5 +80,10 @@ def _invent(engine: Engine, folder: Path, project: str, below: Declared, above: 
 
 def _outputs(below: Declared, above: Declared) -> dict[str, Any]:
     if below.kind is Kind.ACCOUNT:
-        return {"accountId": PLACEHOLDER, "loadBalancerLogBuckets": {above.region: PLACEHOLDER}}
+        trail = {"bucket": PLACEHOLDER, "keyArn": PLACEHOLDER}
+        return {
+            "accountId": PLACEHOLDER,
+            "loadBalancerLogBuckets": {above.region: PLACEHOLDER},
+            "dataEventTrails": {above.region: trail},
+        }
     raise CellError(f"{above.name}: nothing is known of what it reads from {below.name}")

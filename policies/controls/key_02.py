@@ -17,6 +17,7 @@ from policies.control import (
 )
 from policies.resources import Resource, Stack, region_of_arn
 from policies.stores import BUCKET_ENCRYPTION, STORES
+from policies.trails import TRAIL
 
 _CELL = "payment-cell:cell"
 _TYPES = (frozenset(STORES) - {"aws:s3/bucket:Bucket"}) | {BUCKET_ENCRYPTION}
@@ -33,6 +34,8 @@ def uses_the_cells_own_key(store: Resource, stack: Stack) -> Verdict:
         for arn in arns:
             if region_of_arn(arn) != store.region:
                 return failed(f"{name} is a key of {region_of_arn(arn)}; the store is in {store.region}")
+        if not keys and store.type == TRAIL:
+            return not_applicable("names a key of another stack: an audit trail's is the account's (KEY-06)")
         if not keys:
             return undetermined(f"{name} is a key of another stack; whose it is is not known here")
     for key in keys:

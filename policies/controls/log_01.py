@@ -1,15 +1,32 @@
-"""LOG-01: the management trail covers all regions, is validated, encrypted and on."""
+"""LOG-01: the management trail covers all regions, is validated, encrypted and on.
+
+A trail that records data events only stays in the region of the data (LOG-02); the rest holds for it too.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from policies.control import SOC2, Clause, Control, Severity, StackClause, Strength, Verdict, failed, passed
+from policies.control import (
+    SOC2,
+    Clause,
+    Control,
+    Severity,
+    StackClause,
+    Strength,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+)
 from policies.resources import Resource, Stack
+from policies.trails import records_data, records_management
 
 TRAIL = frozenset({"aws:cloudtrail/trail:Trail"})
 
 
 def covers_all_regions(trail: Mapping[str, Any]) -> Verdict:
+    if _is_for_data(trail):
+        return not_applicable("records data events only")
     return passed() if trail.get("isMultiRegionTrail") else failed("isMultiRegionTrail is not true")
 
 
@@ -28,20 +45,13 @@ def is_logging(trail: Mapping[str, Any]) -> Verdict:
 
 
 def records_management_events(trail: Mapping[str, Any]) -> Verdict:
-    selectors = trail.get("eventSelectors")
-    if selectors and not any(selector.get("includeManagementEvents", True) for selector in selectors):
-        return failed("no event selector includes management events")
-    advanced = trail.get("advancedEventSelectors")
-    if advanced and not any(map(_chooses_management_events, advanced)):
-        return failed("no advanced event selector chooses management events")
-    return passed()
+    if _is_for_data(trail):
+        return not_applicable("records data events only")
+    return passed() if records_management(trail) else failed("no event selector includes management events")
 
 
-def _chooses_management_events(selector: Mapping[str, Any]) -> bool:
-    return any(
-        field.get("field") == "eventCategory" and "Management" in (field.get("equals") or ())
-        for field in selector.get("fieldSelectors") or ()
-    )
+def _is_for_data(trail: Mapping[str, Any]) -> bool:
+    return not records_management(trail) and records_data(trail)
 
 
 def delivers_its_files_now(trail: Mapping[str, Any]) -> Verdict:

@@ -22,35 +22,28 @@ from policies.control import (
 )
 from policies.relations import given_at, may_name, naming
 from policies.resources import Resource, Stack
+from policies.trails import is_audit_bucket
 
-_TRAIL = "aws:cloudtrail/trail:Trail"
 _LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 
 
 def audit_bucket_locks_its_objects(bucket: Resource, stack: Stack) -> Verdict:
     """Object Lock holds what has a retention; the default one is what CloudTrail's objects get
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html)."""
-    if not _is_audit_bucket(bucket, stack):
-        return not_applicable("no trail in the stack writes to it")
+    if not is_audit_bucket(bucket, stack):
+        return not_applicable("no trail is known to write to it")
     return passed() if _retention(bucket, stack) else _no_retention(bucket, stack)
 
 
 def audit_lock_is_in_compliance_mode(bucket: Resource, stack: Stack) -> Verdict:
     """In governance mode whoever has s3:BypassGovernanceRetention deletes (same page)."""
-    if not _is_audit_bucket(bucket, stack):
-        return not_applicable("no trail in the stack writes to it")
+    if not is_audit_bucket(bucket, stack):
+        return not_applicable("no trail is known to write to it")
     retention = _retention(bucket, stack)
     if not retention:
         return _no_retention(bucket, stack)
     mode = retention.get("mode")
     return passed() if mode == "COMPLIANCE" else failed(f"rule.defaultRetention.mode is {mode}, not COMPLIANCE")
-
-
-def _is_audit_bucket(bucket: Resource, stack: Stack) -> bool:
-    name = bucket.maybe("bucket")
-    return any(naming(bucket, stack, [_TRAIL], "s3BucketName")) or any(
-        name and trail.maybe("s3BucketName") == name for trail in stack.of(_TRAIL)
-    )
 
 
 def _retention(bucket: Resource, stack: Stack) -> Mapping[str, Any] | None:

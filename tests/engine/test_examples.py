@@ -297,9 +297,27 @@ def test_payment_path(
     assert table["SSEDescription"]["SSEType"] == "KMS"
 
 
-def test_payment_cell(start: Callable[..., dict[str, Any]], log_bucket: str, account: Sandbox) -> None:
+@pytest.fixture(scope="module")
+def data_events(start: Callable[..., dict[str, Any]], started: dict[str, Example]) -> dict[str, str]:
+    """Bucket and key that `account` makes for the trails of cells."""
+    if "account" in started:
+        outputs = json.loads(started["account"].pulumi("stack", "output", "--json"))
+    else:
+        outputs = start("account")
+    found: dict[str, str] = outputs["dataEventTrails"][DEFAULT_REGION]
+    return found
+
+
+def test_payment_cell(
+    start: Callable[..., dict[str, Any]], log_bucket: str, data_events: dict[str, str], account: Sandbox
+) -> None:
     outputs = start(
-        "payment-cell", domainName="cell.example.com", accessLogBucket=log_bucket, administratorRoleArn=DEPLOYER
+        "payment-cell",
+        domainName="cell.example.com",
+        accessLogBucket=log_bucket,
+        dataEventBucket=data_events["bucket"],
+        auditKeyArn=data_events["keyArn"],
+        administratorRoleArn=DEPLOYER,
     )
     assert account.client("eks").describe_cluster(name=outputs["clusterName"])["cluster"]["status"] == "ACTIVE"
     check = account.client("route53").get_health_check(HealthCheckId=outputs["healthCheckId"])["HealthCheck"]

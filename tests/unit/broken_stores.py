@@ -259,6 +259,19 @@ MUTATIONS = (
         change=without("kmsKeyId"),
     ),
     Mutation(
+        sees="LOG-02 data_events_are_recorded",
+        stack=CELL,
+        type=TRAIL,
+        change=lambda props: props["advancedEventSelectors"].pop(),
+    ),
+    Mutation(sees="LOG-02 data_events_are_recorded", stack=CELL, type=TRAIL),
+    Mutation(
+        sees="LOG-02 data_events_stay_in_their_region",
+        stack=CELL,
+        type=TRAIL,
+        change=setting("isMultiRegionTrail", True),
+    ),
+    Mutation(
         sees="LOG-03 audit_bucket_locks_its_objects",
         stack="account-dev",
         type="aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",

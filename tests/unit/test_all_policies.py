@@ -18,7 +18,7 @@ from components.vocabulary import Compute
 from sandbox.aws.iam.evaluator import Call, Decision, decide, like
 from stacks import cell
 from stacks.fleet import Fleet, load_fleet
-from stacks.guardrail_models import AdoptedSettings, BackupSettings
+from stacks.guardrail_models import AdoptedSettings, BackupSettings, BreakGlassSettings
 from stacks.models import ClusterSettings
 
 DECLARED = ("account", "account-dev", "eu-west-1", "us-east-1", "dev")
@@ -96,10 +96,12 @@ def variants(fleet: Fleet) -> dict[str, Registered]:
     """The same stacks as other settings make them: `<stack>, <what is other>`."""
     auto = ClusterSettings(compute=Compute.AUTO)
     adopted = AdoptedSettings(trail_log_group="org-trail", load_balancer_log_buckets={"eu-west-1": "org-lb-logs"})
+    people = BreakGlassSettings(principal_arns=("arn:aws:iam::210987654321:user/emergency-1",))
     uncopied = BackupSettings(no_copy_reason="the copies of these tests are elsewhere")
     found = {
         "eu-west-1, auto": made("eu-west-1", fleet, ACCOUNT_OUTPUTS, cluster=auto, backups=uncopied),
         "dev, auto": made("dev", fleet, ACCOUNT_OUTPUTS, cluster=auto),
+        "account, break-glass": made("account", fleet, ACCOUNT_OUTPUTS, break_glass=people),
         "account, adopt": made("account", fleet, ACCOUNT_OUTPUTS, guardrails="adopt", adopted=adopted),
     }
     with pytest.MonkeyPatch.context() as patch:

@@ -12,6 +12,7 @@ from moto.events.models import EventPattern
 from components.account import Account, AccountArgs, Adopted, Guardrails
 from components.account_alarms import TRAIL_ALARMS
 from components.account_baseline import AccountBaselineArgs, SecurityContact
+from components.break_glass import BreakGlassArgs
 from components.buckets import ObjectLock
 from components.findings import FINDINGS
 
@@ -24,6 +25,12 @@ ARGS = AccountArgs(
     contact=SecurityContact(name="On call", title="Security", email="sec@example.com", phone="+353 1 555 0100"),
     alarm_subscribers={"sec@example.com": "email"},
     monthly_budget_usd=1000,
+)
+BREAK_GLASS = BreakGlassArgs(
+    account_id=ACCOUNT,
+    regions=["eu-west-1", "us-east-1"],
+    principal_arns=["arn:aws:iam::210987654321:user/emergency-1"],
+    session_h=2,
 )
 ADOPTED = replace(ARGS, guardrails=Guardrails.ADOPT)
 TRAIL, BUCKET, BUCKET_POLICY = "aws:cloudtrail/trail:Trail", "aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"
@@ -97,10 +104,34 @@ def test_the_trail_waits_for_the_policy_that_lets_it_deliver(account: Registered
 
 
 def test_evidence_is_locked_and_stays_when_the_stack_goes(account: Registered) -> None:
-    assert account.one(LOCK).inputs["rule"]["defaultRetention"] == {"mode": "COMPLIANCE", "days": 365}
-    bucket = account.one(BUCKET, "account-evidence")
-    assert bucket.protect
-    assert bucket.retain
+    names = {"account-evidence", "account-eu-west-1-data-events", "account-us-east-1-data-events"}
+    assert set(account.of(LOCK)) == names
+    for name in names:
+        assert account.one(LOCK, name).inputs["rule"]["defaultRetention"] == {"mode": "COMPLIANCE", "days": 365}
+        bucket = account.one(BUCKET, name)
+        assert bucket.protect
+        assert bucket.retain
+
+
+def test_trails_of_a_region_deliver_data_events_to_the_bucket_there(account: Registered) -> None:
+    for region in ARGS.regions:
+        name = f"account-{region}-data-events"
+        assert account.one(BUCKET, name).inputs["tags"]["payment-cell:use"] == "audit-trail"
+        delivers = account.one(BUCKET_POLICY, name).statement("TrailsDeliver")
+        assert delivers["Principal"] == {"Service": "cloudtrail.amazonaws.com"}
+        assert delivers["Resource"].endswith(f"/AWSLogs/{ACCOUNT}/*")
+        arn = f"arn:aws:cloudtrail:{region}:{ACCOUNT}:trail/*"
+        assert delivers["Condition"]["ArnLike"] == {"aws:SourceArn": arn}
+        key = account.one("aws:kms/key:Key", f"account-{region}-audit").statement("DeliverCloudtrail")
+        assert key["Condition"]["ArnLike"] == {"aws:SourceArn": arn}
+    outputs = account.one("payment-cell:components:Account").outputs["dataEventTrails"]
+    assert outputs == {
+        region: {
+            "bucket": f"account-{region}-data-events-1a2b3c4",
+            "keyArn": f"arn:aws:kms:{region}:{ACCOUNT}:account-{region}-audit",
+        }
+        for region in ARGS.regions
+    }
 
 
 def test_each_region_has_detectors_and_defaults_once(account: Registered) -> None:
@@ -125,7 +156,7 @@ def test_recorders_start_last_and_record_global_types_in_one_region(account: Reg
 
 
 def test_the_config_bucket_is_not_locked(account: Registered) -> None:
-    assert set(account.of(LOCK)) == {"account-evidence"}
+    assert not [name for name in account.of(LOCK) if "config" in name]
     policy = account.one(BUCKET_POLICY, "account-us-east-1-config")
     delivers = policy.statement("ConfigDelivers")
     assert delivers["Condition"]["StringEquals"] == {
@@ -338,10 +369,13 @@ def test_the_management_account_opts_its_organisation_out_of_ai_services(account
 
 def test_what_an_organisation_made_is_adopted_and_not_made_again() -> None:
     account = made(ADOPTED)
-    kept = (TRAIL, RECORDER, CHANNEL, FILTER, TOPIC, RULE, LOG_GROUP, "aws:kms/key:Key", *DETECTORS, *ACCOUNT_WIDE[:2])
+    kept = (TRAIL, RECORDER, CHANNEL, FILTER, TOPIC, RULE, LOG_GROUP, *DETECTORS, *ACCOUNT_WIDE[:2])
     for type_ in kept:
         assert account.of(type_) == {}, type_
-    assert set(account.of(BUCKET)) == {"account-eu-west-1-lb-logs", "account-us-east-1-lb-logs"}
+    assert set(account.of("aws:kms/key:Key")) == {"account-eu-west-1-audit", "account-us-east-1-audit"}
+    assert set(account.of(BUCKET)) == {
+        f"account-{region}-{what}" for region in ARGS.regions for what in ("data-events", "lb-logs")
+    }
 
 
 def test_adopted_buckets_and_log_groups_are_used_by_their_names() -> None:
@@ -351,15 +385,15 @@ def test_adopted_buckets_and_log_groups_are_used_by_their_names() -> None:
     account = made(replace(ADOPTED, adopted=adopted))
     outputs = account.one("payment-cell:components:Account").outputs
     assert (outputs["trailArn"], outputs["loadBalancerLogBuckets"]) == (arn, buckets)
-    assert not account.of(BUCKET)
+    assert set(account.of(BUCKET)) == {"account-eu-west-1-data-events", "account-us-east-1-data-events"}
     assert {each.inputs["logGroupName"] for each in account.of(FILTER).values()} == {"org-trail"}
     assert len(account.of(ALARM)) == 15
-    assert set(account.of("aws:kms/key:Key")) == {"account-eu-west-1-audit"}, "the alarm topic's"
 
 
 def test_one_adopted_bucket_leaves_the_other_region_its_own() -> None:
     account = made(replace(ADOPTED, adopted=Adopted(load_balancer_log_buckets={"us-east-1": "org-logs-us"})))
-    assert set(account.of(BUCKET)) == {"account-eu-west-1-lb-logs"}
+    logs = {name for name in account.of(BUCKET) if name.endswith("-lb-logs")}
+    assert logs == {"account-eu-west-1-lb-logs"}
 
 
 def test_development_leaves_nothing() -> None:
@@ -370,6 +404,54 @@ def test_development_leaves_nothing() -> None:
 
 def test_a_preview_registers_the_same_resources(account: Registered) -> None:
     assert sorted(r.urn for r in made(preview=True)) == sorted(r.urn for r in account)
+
+
+@pytest.fixture(scope="module")
+def emergencies() -> Registered:
+    return made(replace(ARGS, break_glass=BREAK_GLASS))
+
+
+def test_people_break_the_glass_with_mfa_and_for_hours_only(emergencies: Registered) -> None:
+    role = emergencies.one("aws:iam/role:Role", "account-break-glass")
+    (trusted,) = role.document("assumeRolePolicy")["Statement"]
+    assert trusted["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
+    assert trusted["Condition"] == {
+        "ArnEquals": {"aws:PrincipalArn": list(BREAK_GLASS.principal_arns)},
+        "Bool": {"aws:MultiFactorAuthPresent": "true"},
+    }
+    assert role.inputs["maxSessionDuration"] == 7200
+    assert role.inputs["permissionsBoundary"].endswith(":payment-cell-boundary-account")
+
+
+def test_who_breaks_the_glass_sees_everything_and_does_what_brings_payments_back(emergencies: Registered) -> None:
+    attached = emergencies.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "account-break-glass")
+    assert attached.inputs["policyArn"].endswith("/job-function/ViewOnlyAccess")
+    rows = emergencies.one("aws:iam/rolePolicy:RolePolicy", "account-break-glass").document()["Statement"]
+    assert {row["Sid"] for row in rows} == {"FailOver", "EnterDatabases", "EnterClusters"}
+    assert all(f":{ACCOUNT}:" in arn for row in rows for arn in _listed(row["Resource"]))
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def test_each_use_of_the_break_glass_role_sounds_an_alarm(emergencies: Registered, account: Registered) -> None:
+    new = set(emergencies.of(FILTER)) - set(account.of(FILTER))
+    assert new == set(emergencies.of(ALARM)) - set(account.of(ALARM)) == {"account-break-glass"}
+    pattern = emergencies.one(FILTER, "account-break-glass").inputs["pattern"]
+    assert f'$.requestParameters.roleArn = "arn:aws:iam::{ACCOUNT}:role/account-break-glass"' in pattern
+    assert emergencies.one("aws:iam/role:Role", "account-break-glass").inputs["name"] == "account-break-glass"
+    (action,) = emergencies.one(ALARM, "account-break-glass").inputs["alarmActions"]
+    assert action.endswith(":account-alarms")
+
+
+def test_a_break_glass_role_that_breaks_its_rules_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"outside 1\.\.4 hours"):
+        replace(BREAK_GLASS, session_h=5)
+    with pytest.raises(ValueError, match="name the IAM users"):
+        replace(BREAK_GLASS, principal_arns=())
+    with pytest.raises(ValueError, match="nobody would hear of its use"):
+        replace(ADOPTED, break_glass=BREAK_GLASS)
 
 
 def test_a_home_region_that_is_not_covered_is_refused() -> None:

@@ -1,6 +1,7 @@
 """A whole cell: what its parts agree on, and what waits for what."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 
@@ -13,6 +14,7 @@ from components.alarm_topic import AlarmTopicArgs
 from components.backups import BackupRetention, VaultLock
 from components.buckets import ObjectLock
 from components.cluster import ADD_ONS
+from components.data_events import DataEventsArgs
 from components.event_log import ConsumerArgs
 from components.nodes import NodeGroupArgs
 from components.payment_cell import PaymentCell, PaymentCellArgs
@@ -51,6 +53,8 @@ ARGS = PaymentCellArgs(
     stream_retention_h=168,
     replay_days=30,
     access_log_bucket="logs",
+    data_event_bucket="data-events",
+    audit_key_arn="arn:aws:kms:eu-west-1:123456789012:key/audit",
     tls_policy="ELBSecurityPolicy-TLS13-1-2-2021-06",
     edge_rate_limit=10_000,
     has_recovery_region=True,
@@ -128,6 +132,47 @@ def test_outputs_name_what_other_stacks_read(cell: Registered) -> None:
     assert set(outputs) == OUTPUTS
     assert set(outputs["shards"]) == {"s00", "s01"}
     assert set(outputs["egressAddresses"]) == set(ZONES)
+
+
+def test_data_events_of_every_store_with_personal_data_are_recorded(cell: Registered) -> None:
+    trail = cell.one("aws:cloudtrail/trail:Trail").inputs
+    recorded = {
+        (field["field"], value)
+        for selector in trail["advancedEventSelectors"]
+        for field in selector["fieldSelectors"]
+        for operator in ("equals", "startsWiths")
+        for value in field.get(operator, ())
+    }
+    stores = {"aws:s3/bucket:Bucket": "/", "aws:dynamodb/table:Table": ""}
+    personal = {
+        ("resources.ARN", f"{store.state['arn']}{end}")
+        for type_, end in stores.items()
+        for store in cell.of(type_).values()
+        if store.inputs["tags"]["payment-cell:data-class"] in ("personal", "payments")
+    }
+    assert len(personal) == 3
+    assert recorded == personal | {
+        ("eventCategory", "Data"),
+        ("resources.type", "AWS::S3::Object"),
+        ("resources.type", "AWS::DynamoDB::Table"),
+    }
+
+
+def test_the_trail_of_data_events_stays_in_the_region_and_out_of_the_cells_reach(cell: Registered) -> None:
+    trail = cell.one("aws:cloudtrail/trail:Trail")
+    assert trail.protect
+    assert trail.inputs["isMultiRegionTrail"] is False
+    assert trail.inputs["enableLogFileValidation"] is True
+    assert trail.inputs["enableLogging"] is True
+    assert (trail.inputs["s3BucketName"], trail.inputs["kmsKeyId"]) == (ARGS.data_event_bucket, ARGS.audit_key_arn)
+
+
+@pytest.mark.parametrize(
+    ("tables", "says"), [((), "neither buckets nor tables"), (("arn",) * 497, "takes 500 a trail")]
+)
+def test_a_trail_of_nothing_or_of_too_much_is_refused(tables: Sequence[str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        DataEventsArgs(region="eu-west-1", jurisdiction="eu", bucket="b", key_arn="k", tables=tables)
 
 
 def test_production_protects_what_holds_data(cell: Registered) -> None:

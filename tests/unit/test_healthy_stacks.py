@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-from healthy import JUDGED, findings, healthy
-from test_stacks import STACKS
+from healthy import JUDGED, findings, healthy, stack_of
+from test_stacks import STACKS, made
 
 from policies.catalogue import controls
 from policies.control import Finding, Status
 from stacks.fleet import load_fleet
+from stacks.guardrail_models import BreakGlassSettings
 
 UNDECLARED = {"IAM-02", "RES-06"}
 """Controls of what no committed stack has: users, replicas of keys."""
@@ -28,6 +29,15 @@ def test_no_committed_stack_violates_a_control(stack: str, found: Mapping[str, S
         if one.verdict.status is Status.FAIL
     ]
     assert not failed, "\n".join(failed)
+
+
+def test_an_account_with_a_break_glass_role_violates_no_control() -> None:
+    people = BreakGlassSettings(principal_arns=("arn:aws:iam::210987654321:user/emergency-1",))
+    account = stack_of(made("account", load_fleet(STACKS), {}, break_glass=people))
+    answered = list(findings(account))
+    assert [one for one in answered if one.verdict.status is Status.FAIL] == []
+    entered = [one.clause for one in answered if one.control == "IAM-07" and one.verdict.status is Status.PASS]
+    assert entered == ["is_entered_with_mfa", "ends_within_four_hours", "use_is_heard_of"]
 
 
 def test_each_control_says_something_of_a_committed_stack(found: Mapping[str, Sequence[Finding]]) -> None:

@@ -41,6 +41,12 @@ def test_a_bucket_is_known_by_its_literal_name() -> None:
     assert judged(trail(name="other")) == (Status.NOT_APPLICABLE, Status.NOT_APPLICABLE)
 
 
+def test_a_bucket_says_that_trails_of_other_stacks_write_to_it() -> None:
+    tagged = resource("aws:s3/bucket:Bucket", "audit", tags={"payment-cell:use": "audit-trail"})
+    assert judged(bucket=tagged) == (Status.FAIL, Status.FAIL)
+    assert judged(lock(tagged, mode="COMPLIANCE", days=1), bucket=tagged) == (Status.PASS, Status.PASS)
+
+
 def test_a_lock_of_an_unknown_bucket_may_be_this_ones() -> None:
     assert judged(trail(BUCKET), lock(mode="COMPLIANCE", days=1)) == (Status.UNDETERMINED, Status.UNDETERMINED)
     assert judged(trail(BUCKET), lock(bucket="other", mode="COMPLIANCE", days=1)) == (Status.FAIL, Status.FAIL)

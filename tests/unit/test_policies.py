@@ -151,6 +151,8 @@ def test_key_02_compares_arns_where_the_key_is_known() -> None:
     queue = resource(QUEUE, "q", region="eu-west-1", kmsMasterKeyId=arn)
     assert status("KEY-02", queue, resource(KEY, "k", region="eu-west-1", arn=arn)) is Status.PASS
     assert status("KEY-02", queue) is Status.UNDETERMINED
+    trail = resource(TRAIL, "t", region="eu-west-1", kmsKeyId=arn)
+    assert status("KEY-02", trail) is Status.NOT_APPLICABLE, "the account's"
     assert status("KEY-02", resource(QUEUE, "q", region="us-east-1", kmsMasterKeyId=arn)) is Status.FAIL
 
 
@@ -334,6 +336,18 @@ def test_log_01_asks_a_live_trail_whether_it_delivers(now: dict[str, object], ex
     found = {one.clause: one.verdict.status for one in answers(find_control("LOG-01"), Stack((trail,)), live=True)}
     assert found["delivers_its_files_now"] is expected
     assert ("t", "delivers_its_files_now") not in verdicts("LOG-01", trail)
+
+
+def test_log_01_leaves_regions_and_management_events_of_a_trail_of_data_events_alone() -> None:
+    basic = {"includeManagementEvents": False, "dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3"]}]}
+    category = [{"field": "eventCategory", "equals": ["Data"]}]
+    for selectors in ({"eventSelectors": [basic]}, {"advancedEventSelectors": [{"fieldSelectors": category}]}):
+        found = verdicts("LOG-01", resource(TRAIL, "t", isMultiRegionTrail=False, **selectors))
+        assert {name for (_, name), verdict in found.items() if verdict is Status.NOT_APPLICABLE} == {
+            "covers_all_regions",
+            "records_management_events",
+        }
+        assert found["t", "validates_its_files"] is Status.FAIL
 
 
 @pytest.mark.parametrize(

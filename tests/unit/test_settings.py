@@ -204,6 +204,28 @@ def test_only_production_has_a_vault_lock_that_nobody_can_lift(tmp_path: Path) -
             "not a region",
         ),
         ("    monthlyBudgetUsd: 1000\n", "monthlyBudgetUsd", "tells nobody"),
+        (
+            "    breakGlass: {principalArns: ['arn:aws:iam::123456789012:user/one']}\n",
+            "breakGlass",
+            "nobody would hear of its use (IAM-07)",
+        ),
+        (
+            "    guardrails: adopt\n    contactEmail: a@example.com\n"
+            "    breakGlass: {principalArns: ['arn:aws:iam::123456789012:user/one']}\n",
+            "breakGlass",
+            "nobody would hear of its use (IAM-07)",
+        ),
+        (
+            "    breakGlass: {principalArns: ['arn:aws:iam::123456789012:role/one']}\n",
+            "breakGlass.principalArns.0",
+            "not the ARN of an IAM user",
+        ),
+        (
+            "    contactEmail: a@example.com\n"
+            "    breakGlass: {principalArns: ['arn:aws:iam::123456789012:user/one'], sessionHours: 5}\n",
+            "breakGlass.sessionHours",
+            "is more than 4",
+        ),
         ("    monthlyBudgetUsd: 0\n    contactEmail: a@example.com\n", "monthlyBudgetUsd", "less than 1"),
         (
             "    securityContact: {name: A, title: B, email: a@example.com, phone: 5550100}\n",

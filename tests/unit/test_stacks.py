@@ -32,7 +32,13 @@ from stacks.problems import ConfigError
 
 STACKS = Path(program.__file__).parent
 PROVIDER, REFERENCE = "pulumi:providers:aws", "pulumi:pulumi:StackReference"
-ACCOUNT_OUTPUTS = {"loadBalancerLogBuckets": {"eu-west-1": "lb-logs-eu", "us-east-1": "lb-logs-us"}}
+ACCOUNT_OUTPUTS = {
+    "loadBalancerLogBuckets": {"eu-west-1": "lb-logs-eu", "us-east-1": "lb-logs-us"},
+    "dataEventTrails": {
+        region: {"bucket": f"data-events-{region}", "keyArn": f"arn:aws:kms:{region}:123456789012:key/audit"}
+        for region in ("eu-west-1", "us-east-1")
+    },
+}
 CELL_OUTPUTS = {
     "clusterName": "dev",
     "clusterArn": "arn:aws:eks:eu-west-1:210987654321:cluster/dev",

@@ -13,7 +13,7 @@ from mocks import run
 from components.payment_cell import PaymentCell
 from components.telemetry import Telemetry, TelemetryArgs
 from contracts.metrics import WORKLOADS, Subject
-from stacks.cell import cell_args
+from stacks.cell import AccountLogs, cell_args
 from stacks.fleet import load_fleet
 from stacks.market_files import load_markets
 from stacks.problems import ConfigError
@@ -89,7 +89,9 @@ def test_the_counted_subjects_are_those_that_the_components_declare(
 
     monkeypatch.setattr(Telemetry, "__init__", seen)
     plan = found.plan("one")
-    run(lambda: PaymentCell("one", cell_args(plan, found.account_of("one"), "logs")), outputs=answers)
+    key = "arn:aws:kms:eu-west-1:123456789012:key/audit"
+    logs = AccountLogs(access_log_bucket="logs", data_event_bucket="data-events", audit_key_arn=key)
+    run(lambda: PaymentCell("one", cell_args(plan, found.account_of("one"), logs)), outputs=answers)
     (args,) = given
     declared = {subject: len(keys) for subject, keys in args.watched.items()}
     declared[Subject.SHARD_LOGIN] = len(args.login_logs)

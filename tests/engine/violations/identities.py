@@ -3,7 +3,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marks import CONTROL_PLANE, ENTRIES_ONLY, QUIET, forcing_tls
-from pulumi_aws import eks, iam, rds
+from pulumi_aws import cloudwatch, eks, iam, rds
 
 POD = {
     "aws:RequestTag/kubernetes-namespace": "shop",
@@ -22,6 +22,7 @@ def declare() -> None:
         _role(f"iam-01-{name}", backup, {"Action": "iam:PassRole", "Resource": passes})
         _role(f"iam-03-{name}", _pods(names), {"Action": "ec2:DescribeVpcs", "Resource": "*"})
         _role(f"iam-05-{name}", _pods(POD), {"Action": retention, "Resource": "*"})
+        _break_glass(name)
         eks.Cluster(
             f"iam-04-{name}",
             role_arn="arn:aws:iam::123456789012:role/cluster",
@@ -38,6 +39,23 @@ def declare() -> None:
             iam_database_authentication_enabled=name == "good",
             tags=QUIET,
         )
+
+
+def _break_glass(name: str) -> None:
+    """Two roles for emergencies; one is entered without MFA."""
+    arn = f"arn:aws:iam::123456789012:role/iam-07-{name}"
+    entered = {"Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
+    mfa = {"Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
+    iam.Role(
+        f"iam-07-{name}",
+        name=f"iam-07-{name}",
+        assume_role_policy=_document({**entered, **(mfa if name == "good" else {})}),
+        tags={**QUIET, "payment-cell:use": "break-glass"},
+    )
+    detail = {"eventName": ["AssumeRole"], "requestParameters": {"roleArn": [arn]}}
+    pattern = json.dumps({"source": ["aws.sts"], "detail": detail})
+    rule = cloudwatch.EventRule(f"iam-07-{name}", event_pattern=pattern, tags=QUIET)
+    cloudwatch.EventTarget(f"iam-07-{name}", rule=rule.name, arn="arn:aws:sns:eu-west-1:123456789012:page")
 
 
 def _pods(names: Mapping[str, str]) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """What is logged, where it is kept and what it holds."""
 
 from marks import CONTROL_PLANE, ENTRIES_ONLY, QUIET, over_tls_only
-from pulumi_aws import cloudtrail, cloudwatch, eks, kms, rds, s3
+from pulumi_aws import cloudtrail, cloudwatch, dynamodb, eks, kms, rds, s3
 
 PERSONAL = {**QUIET, "payment-cell:data-class": "personal"}
 AUDITED = {"shared_preload_libraries": "pgaudit", "pgaudit.log": "ddl,role", "rds.force_ssl": "1"}
@@ -21,6 +21,7 @@ def declare() -> None:
         )
         cloudwatch.LogGroup(f"log-06-{name}", retention_in_days=7 if name == "good" else None, tags=QUIET)
         _audit_bucket(name, trails)
+    _data_events()
     # What each breaks is healthy in the other.
     _database("log-05-bad", key, logs=[], parameters={**AUDITED, "log_parameter_max_length": "0"})
     _database("log-09-bad", key, logs=["postgresql"], parameters=AUDITED)
@@ -40,6 +41,40 @@ def _audit_bucket(name: str, key: kms.Key) -> None:
     if name == "good":
         retention = {"mode": "GOVERNANCE", "days": 1}
         s3.BucketObjectLockConfiguration("log-03", bucket=bucket.id, rule={"default_retention": retention})
+
+
+def _data_events() -> None:
+    """Of two tables one is recorded. Where no network is, which would need an endpoint for them."""
+    region = "eu-north-1"
+    key, trails = (
+        kms.Key(f"log-02-{name}", region=region, enable_key_rotation=True, tags=QUIET) for name in ("data", "trail")
+    )
+    tables = {
+        name: dynamodb.Table(
+            f"log-02-{name}",
+            region=region,
+            attributes=[{"name": "id", "type": "S"}],
+            hash_key="id",
+            billing_mode="PAY_PER_REQUEST",
+            server_side_encryption={"enabled": True, "kms_key_arn": key.arn},
+            point_in_time_recovery={"enabled": True},
+            tags=PERSONAL,
+        )
+        for name in ("bad", "good")
+    }
+    chosen = {"eventCategory": ["Data"], "resources.type": ["AWS::DynamoDB::Table"]}
+    fields = [{"field": name, "equals": values} for name, values in chosen.items()]
+    cloudtrail.Trail(
+        "log-02",
+        region=region,
+        s3_bucket_name="logs",
+        enable_log_file_validation=True,
+        kms_key_id=trails.arn,
+        advanced_event_selectors=[
+            {"field_selectors": [*fields, {"field": "resources.ARN", "equals": [tables["good"].arn]}]}
+        ],
+        tags=QUIET,
+    )
 
 
 def _database(name: str, key: kms.Key, *, logs: list[str], parameters: dict[str, str]) -> None:
