@@ -6,7 +6,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import drift_access
+import drift_cluster
 import drift_keys
+import drift_network
+import drift_records
 import pytest
 from cell import Aws, Project, own_sandbox
 from drift import CELL, STACKS, Change, LiveCell
@@ -20,7 +24,13 @@ from policies.control import Status
 
 pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
 
-CHANGES: tuple[Change, ...] = (*drift_keys.CHANGES,)
+CHANGES: tuple[Change, ...] = (
+    *drift_access.CHANGES,
+    *drift_cluster.CHANGES,
+    *drift_keys.CHANGES,
+    *drift_network.CHANGES,
+    *drift_records.CHANGES,
+)
 
 ROLE = "arn:aws:iam::123456789012:role/payment-cell-deploy"
 
