@@ -3,7 +3,10 @@
 import os
 from collections.abc import Iterator
 
+import drift_backup
 import drift_keys
+import drift_residency
+import drift_retention
 import pytest
 from cell import Aws, Project, own_sandbox
 from drift import CELL, Change, LiveCell
@@ -13,7 +16,12 @@ from policies.control import Status
 
 pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
 
-CHANGES: tuple[Change, ...] = (*drift_keys.CHANGES,)
+CHANGES: tuple[Change, ...] = (
+    *drift_keys.CHANGES,
+    *drift_backup.CHANGES,
+    *drift_residency.CHANGES,
+    *drift_retention.CHANGES,
+)
 
 ROLE = "arn:aws:iam::123456789012:role/payment-cell-deploy"
 
