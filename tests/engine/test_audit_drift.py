@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import drift_access
+import drift_backup
 import drift_cluster
 import drift_keys
 import drift_network
 import drift_records
+import drift_residency
+import drift_retention
 import pytest
 from cell import Aws, Project, own_sandbox
 from drift import CELL, STACKS, Change, LiveCell
@@ -26,10 +29,13 @@ pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
 
 CHANGES: tuple[Change, ...] = (
     *drift_access.CHANGES,
+    *drift_backup.CHANGES,
     *drift_cluster.CHANGES,
     *drift_keys.CHANGES,
     *drift_network.CHANGES,
     *drift_records.CHANGES,
+    *drift_residency.CHANGES,
+    *drift_retention.CHANGES,
 )
 
 ROLE = "arn:aws:iam::123456789012:role/payment-cell-deploy"

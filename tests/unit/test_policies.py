@@ -305,7 +305,11 @@ def test_log_01_asks_each_property_of_the_trail_by_itself() -> None:
         ("records_management_events", {"eventSelectors": [{"includeManagementEvents": False}]}),
         (
             "records_management_events",
-            {"advancedEventSelectors": [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]},
+            {
+                "advancedEventSelectors": [
+                    {"fieldSelectors": [{"field": "eventCategory", "equals": ["NetworkActivity"]}]}
+                ]
+            },
         ),
         ("is_encrypted_with_a_key", {"kmsKeyId": None}),
     ],
