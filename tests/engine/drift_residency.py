@@ -66,6 +66,20 @@ def _cluster(region: str, engine: str, **settings: str) -> DoesIt:
     return does
 
 
+def _copy_from_abroad(hands: Hands) -> Undo:
+    """A copy here of a database there."""
+    master = {"MasterUsername": "somebody", "MasterUserPassword": token_hex(16)}
+    source = f"arn:aws:rds:{ABROAD}:{ACCOUNT}:cluster:by-hand"
+    without_source = _cluster(ABROAD, "aurora-mysql", **master)(hands)
+    without_copy = _cluster(CELL, "aurora-mysql", ReplicationSourceIdentifier=source, **master)(hands)
+
+    def undo() -> None:
+        without_copy()
+        without_source()
+
+    return undo
+
+
 def _objects_abroad(hands: Hands) -> Undo:
     s3, bucket = hands.client("s3"), hands.outputs(BUCKET, f"{CELL}-archive")["bucket"]
     rule = {
@@ -187,14 +201,9 @@ CHANGES = (
     ),
     _unmanaged(
         "RES-02 source_stays_inside",
-        _cluster(
-            CELL,
-            "aurora-mysql",
-            ReplicationSourceIdentifier=f"arn:aws:rds:{ABROAD}:{ACCOUNT}:cluster:source",
-            MasterUsername="somebody",
-            MasterUserPassword=token_hex(16),
-        ),
+        _copy_from_abroad,
         CLUSTER,
+        also=frozenset({"RES-01 lies_in_the_jurisdiction"}),
     ),
     Change(sees="RES-04 replicas_stay_inside", does=_objects_abroad, reads=(REPLICATION,)),
     Change(sees="RES-07 sink_stays_inside", does=_configuration_abroad, reads=(CHANNEL,)),
@@ -212,5 +221,5 @@ CHANGES = (
 UNCHANGED = {
     "RES-03 replicas_stay_inside": "the emulator makes no replicas of tables: see test_live_databases",
     "RES-03 replica_resource_stays_inside": "live a replica is the table itself: see RES-03 replicas_stay_inside",
-    "RES-10 service_stays_inside": "the emulator keeps no region of a service: see test_live_SERVICE",
+    "RES-10 service_stays_inside": "the emulator keeps no region of a service: see test_res_10",
 }
