@@ -7,7 +7,7 @@ from drift import CELL, Change, Hands, Undo
 
 from operations.audit.result import Reconciled
 
-ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+ALARM = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 BUCKET = "aws:s3/bucket:Bucket"
 CLUSTER = "aws:eks/cluster:Cluster"
 DATABASE = "aws:rds/cluster:Cluster"
@@ -173,8 +173,8 @@ def _queue(name: str, **attributes: str) -> Callable[[Hands], Undo]:
     return does
 
 
-def _mute_the_dead_letters(hands: Hands) -> Undo:
-    alarms, alarm = hands.client("cloudwatch"), hands.outputs(ALARM, "-tax-dead-letters")["id"]
+def _mute_what_is_stuck(hands: Hands) -> Undo:
+    alarms, alarm = hands.client("cloudwatch"), hands.outputs(ALARM, "-events-stuck")["id"]
     alarms.disable_alarm_actions(AlarmNames=[alarm])
     return lambda: alarms.enable_alarm_actions(AlarmNames=[alarm])
 
@@ -265,5 +265,5 @@ CHANGES = (
         does=_queue("-tax-dlq", MessageRetentionPeriod="60"),
         reads=(QUEUE,),
     ),
-    Change(sees="EVT-01 somebody_hears_of_dead_letters", does=_mute_the_dead_letters, reads=(ALARM,)),
+    Change(sees="EVT-01 somebody_hears_of_dead_letters", does=_mute_what_is_stuck, reads=(ALARM,)),
 )
