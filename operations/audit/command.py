@@ -134,21 +134,24 @@ def request_of(
     session: Session,
     stacks: Sequence[str],
     observe: str | None,
-    controls: tuple[Control, ...],
+    controls_: tuple[Control, ...],
     *,
     account: bool,
     role: str,
 ) -> Request:
     """What is to be audited. Without stacks: all that are up. Raises CellError (configuration)."""
+    partial = len(controls_) < len(controls())
     if account:
         if stacks or (observe is not None and places(observe) != {Place.LIVE}):
             raise CellError("--account looks at no state: leave out stacks and --observe", ExitCode.CONFIGURATION)
-        return Request(stacks=(), places=frozenset({Place.LIVE}), controls=controls, role=role)
+        return Request(stacks=(), places=frozenset({Place.LIVE}), controls=controls_, partial=partial, role=role)
     up = [name for name in session.engine.stacks() if name in session.declared]
     wanted = tuple(dict.fromkeys(stacks or up))
     if not wanted:
         raise CellError("no stack is up: `cell up STACK`, or --account without a state", ExitCode.STACK_NOT_FOUND)
-    return Request(stacks=wanted, places=places(observe or "state,live"), controls=controls, role=role)
+    return Request(
+        stacks=wanted, places=places(observe or "state,live"), controls=controls_, partial=partial, role=role
+    )
 
 
 def _session() -> Session:

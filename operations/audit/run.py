@@ -32,6 +32,7 @@ from operations.deploy import Session
 from operations.errors import CellError, ExitCode
 from operations.plan import Kind, known_stack
 from operations.policy import of_stack
+from operations.preflight_aws import asks_aws
 from operations.preflight_checks import ALWAYS_ON
 from operations.upgrade.live import Unreachable, enter
 from operations.upgrade.running import CLUSTER
@@ -59,7 +60,7 @@ class Seen:
 
 def see(session: Session, request: Request, tell: Tell) -> Seen:
     """Looks at everything that is to be audited, an account after the other. Raises CellError."""
-    seen = Seen(recorder=Recorder())
+    seen = Seen(recorder=Recorder(), emulated=not asks_aws())
     blind = blind_spots(request.controls)
     fleet = load_fleet(session.project.stacks_folder)
     if not request.stacks:
@@ -73,10 +74,11 @@ def see(session: Session, request: Request, tell: Tell) -> Seen:
         keys = keys_of(states)
         sights = [state_sight(states, keys, request.controls, asked=Place.STATE in request.places)]
         if Place.PREVIEW in request.places:
+            found = {}
             for position, stack in enumerate(stacks):
-                tell(f"preview {stack}", position, len(stacks))
-                found = of_stack(session.project, stack)
-                sights.append(preview_sight(found, keys, stack, account.account_id))
+                tell("preview", position, len(stacks))
+                found[stack] = of_stack(session.project, stack)
+            sights.append(preview_sight(found, keys, account.account_id))
         if Place.LIVE in request.places:
             access = Access(account.home_region, seen.recorder, role=request.role, account=account.account_id)
             clusters = {state.cluster for state in states if state.judged and state.cluster}

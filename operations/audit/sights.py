@@ -10,7 +10,7 @@ from operations.audit.live.reader import shown_as
 from operations.audit.reconcile import Key, Said, Sight
 from operations.audit.result import Place, ResourceRef
 from operations.audit.state import Row, plain, resources, stack_of
-from policies.control import Control, answers
+from policies.control import Control, Status, answers
 from policies.resources import Stack
 
 KUBERNETES = "kubernetes:"
@@ -85,20 +85,24 @@ def state_sight(states: Sequence[StateOf], keys: Keys, controls: Iterable[Contro
     return Sight(place=Place.STATE, refs=keys.refs, said=said, stacks=keys.stacks)
 
 
-def preview_sight(found: Iterable[Mapping[str, Any]], keys: Keys, stack: str, account: str) -> Sight:
-    """What the packs answered in a preview (``operations.policy.of_stack``)."""
+def preview_sight(found: Mapping[str, Iterable[Mapping[str, Any]]], keys: Keys, account: str) -> Sight:
+    """What the packs answered in the previews of stacks (``operations.policy.of_stack``), by stack."""
     refs: dict[Key, ResourceRef] = {}
+    stacks: dict[Key, str] = {}
     said: list[Said] = []
-    for one in found:
-        urn = str(one["urn"])
-        type_ = urn.split("::")[2].rpartition("$")[2]
-        key = keys.by_urn.get(urn, (shown_as(type_), account, "", (urn,)))
-        name = urn.rpartition("::")[2]
-        refs[key] = keys.refs.get(key) or ResourceRef(type=type_, name=name, id="", account=account, urn=urn)
-        said.append(
-            Said(control=one["control"], clause=one["clause"], key=key, status=one["status"], reason=one["reason"])
-        )
-    return Sight(place=Place.PREVIEW, refs=refs, said=said, stacks=dict.fromkeys(refs, stack))
+    for stack, rows in found.items():
+        for one in rows:
+            urn = str(one["urn"])
+            type_ = urn.split("::")[2].rpartition("$")[2]
+            key = keys.by_urn.get(urn, (shown_as(type_), account, "", (urn,)))
+            name = urn.rpartition("::")[2]
+            refs[key] = keys.refs.get(key) or ResourceRef(type=type_, name=name, id="", account=account, urn=urn)
+            stacks[key] = stack
+            status = Status(one["status"])
+            said.append(
+                Said(control=one["control"], clause=one["clause"], key=key, status=status, reason=one["reason"])
+            )
+    return Sight(place=Place.PREVIEW, refs=refs, said=said, stacks=stacks)
 
 
 def live_sight(

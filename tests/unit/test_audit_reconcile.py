@@ -6,6 +6,7 @@ import pytest
 
 from operations.audit.reconcile import CHANGE, Key, Said, Sight, changes, reconcile
 from operations.audit.result import Answer, Place, Reconciled, ResourceRef
+from operations.audit.sights import Keys, preview_sight
 from policies.control import Status
 
 KEY: Key = ("aws:kms/key:Key", "123456789012", "eu-west-1", ("k",))
@@ -133,3 +134,16 @@ def test_types_that_an_audit_does_not_list_are_not_missing() -> None:
     key: Key = ("aws:cloudwatch/dashboard:Dashboard", "123456789012", "eu-west-1", ("d",))
     state, live = sight(Place.STATE, {key: PASS}), sight(Place.LIVE, {})
     assert list(changes([state, live], [])) == []
+
+
+def test_previews_of_several_stacks_are_one_place() -> None:
+    urn = "urn:pulumi:{0}::payment-cell::payment-cell:components:Keys$aws:kms/key:Key::{0}-k"
+    found = {
+        stack: [{"control": "KEY-03", "clause": "rotates", "urn": urn.format(stack), "status": "pass", "reason": ""}]
+        for stack in ("eu-west-1", "us-east-1")
+    }
+    answers = list(reconcile([preview_sight(found, Keys(), "123456789012")], {}))
+    assert [(one.stack, one.resource.type, len(one.observed)) for one in answers] == [
+        ("eu-west-1", "aws:kms/key:Key", 1),
+        ("us-east-1", "aws:kms/key:Key", 1),
+    ]
