@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from policies.control import GDPR, Clause, Control, Environment, Severity, Strength, Verdict, failed, passed
+from policies.control import (
+    GDPR,
+    Clause,
+    Control,
+    Environment,
+    Severity,
+    Strength,
+    Verdict,
+    failed,
+    passed,
+    undetermined,
+)
 
 LONGEST_DAYS = 30
 """Days that KMS waits at most, and where none are given
@@ -22,7 +33,9 @@ def waits_thirty_days_before_deletion(key: Mapping[str, Any]) -> Verdict:
 def is_in_service(key: Mapping[str, Any]) -> Verdict:
     """A replica or a key without material yet is in other states for a while
     (https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html)."""
-    state = key["keyState"]
+    state = key.get("keyState")
+    if not state:
+        return undetermined("keyState is not known")
     return failed(f"keyState is {state}") if state in OUT_OF_SERVICE else passed()
 
 

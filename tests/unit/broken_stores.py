@@ -115,7 +115,7 @@ MUTATIONS = (
         type="aws:s3/bucket:Bucket",
         name="eu-west-1-config",
         change=setting("tags.payment-cell:data-class", "personal"),
-        also=frozenset({"RET-02 can_forget_a_person"}),
+        also=frozenset({"LOG-02 data_events_are_recorded", "RET-02 can_forget_a_person"}),
     ),
     Mutation(
         sees="KEY-06 backups_have_a_key_of_their_own",

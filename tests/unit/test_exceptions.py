@@ -444,7 +444,8 @@ def test_an_entry_is_signed_listed_and_keeps_its_comments(project: Path) -> None
     assert (row["status"], row["approved"]) == ("holds", "grace@example.com")
 
 
-def test_a_table_shows_a_urn_as_it_is(project: Path) -> None:
+def test_a_table_shows_a_urn_as_it_is(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
     assert words()["resource"] in sign(project).read_text()
     assert words()["resource"] in runner.invoke(app, ["list", "eu-west-1"]).stdout
 

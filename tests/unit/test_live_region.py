@@ -17,15 +17,14 @@ SENT = datetime(2026, 11, 29, 7, 0, 0, 900_000, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("said", "skew"),
-    [
-        (SENT.replace(microsecond=0), 0.0),
-        (SENT + timedelta(seconds=-61.9), -61),
-        (datetime.now(UTC) + timedelta(days=1), 86_400),
-    ],
+    ("ahead", "skew"),
+    [(timedelta(0), 0.0), (timedelta(seconds=-61), -60), (timedelta(days=1), 86_400)],
 )
-def test_a_slow_answer_is_no_skew_and_another_clock_is(said: datetime, skew: float) -> None:
-    found = meta({"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(said, usegmt=True)}}}, SENT)
+def test_a_slow_answer_is_no_skew_and_another_clock_is(ahead: timedelta, skew: float) -> None:
+    """Asked an hour ago, answered now, with a date of when it was asked or of another clock."""
+    sent = datetime.now(UTC) - timedelta(hours=1)
+    said = sent + ahead if ahead <= timedelta(0) else datetime.now(UTC) + ahead
+    found = meta({"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(said, usegmt=True)}}}, sent)
     assert found["skew_s"] == pytest.approx(skew, abs=2)
 
 

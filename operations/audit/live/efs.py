@@ -8,7 +8,7 @@ from operations.audit.live.region import Region
 from operations.audit.live.tags import tags
 from operations.audit.live.words import picked
 
-_FILE_SYSTEM = ("CreationToken", "Encrypted", "KmsKeyId", "PerformanceMode", "ThroughputMode", "AvailabilityZoneName")
+_FILE_SYSTEM = ("Encrypted", "KmsKeyId", "PerformanceMode", "ThroughputMode", "AvailabilityZoneName")
 
 LIST = Question(
     service="efs",
