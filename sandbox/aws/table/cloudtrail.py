@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
 from sandbox.aws.provider.shapes import outputs, request, tag_map, to_shape
-from sandbox.aws.table.parts import only_item, pair_tagger
+from sandbox.aws.table.parts import pair_tagger
 
 TOKEN = "aws:cloudtrail/trail:Trail"
 
@@ -58,7 +58,9 @@ def _update(ctx: Context, arn: str, old: Props, new: Props) -> None:
 
 def _read(ctx: Context, arn: str, _last: Props) -> Props | None:
     client = ctx.client("cloudtrail")
-    live = only_item(client.describe_trails(trailNameList=[arn]), "trailList")
+    # moto answers all trails, whatever names were asked for.
+    found = client.describe_trails(trailNameList=[arn])["trailList"]
+    live = next((trail for trail in found if trail["TrailARN"] == arn), None)
     if live is None:
         return None
     tags = client.list_tags(ResourceIdList=[live["TrailARN"]])["ResourceTagList"][0].get("TagsList")
