@@ -38,6 +38,8 @@ def uses_the_cells_own_key(store: Resource, stack: Stack) -> Verdict:
             return not_applicable("names a key of another stack: an audit trail's is the account's (KEY-06)")
         if not keys:
             return undetermined(f"{name} is a key of another stack; whose it is is not known here")
+    if store.type == TRAIL and all(key.tag(_CELL) is None for key in keys):
+        return not_applicable("an audit trail's key is the account's (KEY-06)")
     for key in keys:
         if key.region != store.region:
             return failed(f"{name} is {key.name}, a key of {key.region}; the store is in {store.region}")

@@ -5,10 +5,11 @@ import os
 import pkgutil
 import subprocess
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
+import policies
 import policies.controls
 from operations.audit.evidence.canonical import digest, digest_of
 from operations.audit.result import Tool
@@ -22,18 +23,30 @@ LOCK_FILE = "requirements.lock"
 _GIT_S = 30
 
 
+ROOT = Path(policies.__file__).resolve().parents[1]
+"""Where the tool itself is: the stacks that it audits may be elsewhere."""
+
+
 def tool(project: Project, states: Mapping[str, Iterable[Any]]) -> Tool:
     """The tool as it is on disk. ``states``: by stack, the rows as they were read."""
-    commit = _git(project.root, "rev-parse", "HEAD")
+    commit = _git(ROOT, "rev-parse", "HEAD")
     return Tool(
         version=version("payment-cell"),
         commit=commit,
-        dirty=bool(commit and _git(project.root, "status", "--porcelain")),
-        catalogue=tree(project.root, CATALOGUE),
-        lock=digest((project.root / LOCK_FILE).read_bytes()),
+        dirty=bool(commit and _git(ROOT, "status", "--porcelain")),
+        catalogue=tree(ROOT, CATALOGUE),
+        lock=_lock(),
         packs=tree(project.root, POLICY_PACKS),
         states={stack: digest_of(list(rows)) for stack, rows in states.items()},
     )
+
+
+def _lock() -> str:
+    """Of the lock file; where the tool was installed without it, of the versions that are installed."""
+    path = ROOT / LOCK_FILE
+    if path.is_file():
+        return digest(path.read_bytes())
+    return digest_of(sorted(f"{one.name}=={one.version}" for one in distributions()))
 
 
 def tree(root: Path, folders: Iterable[str]) -> str:

@@ -155,19 +155,21 @@ def _references(resource: Resource, by_word: Mapping[str, Sequence[Resource]]) -
         urns = {
             other.urn
             for word in _words(value)
-            for other in by_word.get(word, ())
-            if other.urn != resource.urn and (word.startswith("arn:") or _may_meet(resource, other))
+            for other in _meant(resource, by_word.get(word, ()))
+            if other.urn != resource.urn
         }
         if urns:
             yield name, tuple(sorted(urns))
 
 
-def _may_meet(one: Resource, other: Resource) -> bool:
-    """Two regions may each have a thing of one name."""
-    regions = {
-        str(found._values.get("region") or "") for found in (one.props, other.props) if isinstance(found, LiveProps)
-    }
-    return len(regions - {""}) < 2
+def _meant(resource: Resource, named: Sequence[Resource]) -> Sequence[Resource]:
+    """Of several things of one name the one in the resource's own region; a single one wherever it is."""
+    here = [other for other in named if _region(other) in (_region(resource), "")]
+    return here if len(named) > 1 and here else named
+
+
+def _region(resource: Resource) -> str:
+    return str(resource.props._values.get("region") or "") if isinstance(resource.props, LiveProps) else ""
 
 
 def _words(value: Any) -> Iterator[str]:
