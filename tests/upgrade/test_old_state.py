@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cell import Project, events
@@ -52,6 +53,24 @@ STATEFUL = frozenset(
 HARMLESS = frozenset({"same", "update", "refresh", "read"})
 
 
+NEW_OUTPUTS = {
+    "dataEventTrails": {
+        "eu-west-1": {
+            "bucket": "account-eu-west-1-data-events",
+            "keyArn": "arn:aws:kms:eu-west-1:123456789012:key/12345678-1234-1234-1234-123456789012",
+        }
+    }
+}
+"""Of an account since the release: it is brought up before its cells, which read them (UPGRADE.md)."""
+
+
+def with_new_outputs(state: dict[str, Any]) -> dict[str, Any]:
+    for resource in state["deployment"]["resources"]:
+        if resource["type"] == "pulumi:pulumi:Stack" and "loadBalancerLogBuckets" in resource.get("outputs", {}):
+            resource["outputs"] = NEW_OUTPUTS | resource["outputs"]
+    return state
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize(("release", "cell"), CELLS)
 def test_todays_program_replaces_nothing_that_holds_data(
@@ -64,7 +83,7 @@ def test_todays_program_replaces_nothing_that_holds_data(
         project.pulumi("stack", "init", stack, "--no-select")
         state = tmp_path / f"{stack}.json"
         empty = json.loads(project.pulumi("stack", "export", "--stack", stack).stdout)["deployment"]
-        imported = read_state(path)
+        imported = with_new_outputs(read_state(path))
         # The engine encrypts the state's secrets again, with the new stack's own passphrase.
         imported["deployment"]["secrets_providers"] = empty["secrets_providers"]
         state.write_text(json.dumps(imported))
