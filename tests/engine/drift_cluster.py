@@ -7,7 +7,7 @@ from typing import Any
 from drift import Change, Hands, Undo
 
 from operations.audit.result import Reconciled
-from sandbox.kubernetes.client import Client
+from sandbox.kubernetes.client import JSON_PATCH, Client, Manifest
 
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding"
 BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
@@ -47,13 +47,16 @@ def _edit(path: str, change: Callable[[Any], object]) -> Callable[[Hands], Undo]
         was = client.get(path)
         wanted = copy.deepcopy(was)
         change(wanted)
-        made = client.request("PUT", path, body=wanted)
 
-        def undo() -> None:
-            was["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"]
-            client.request("PUT", path, body=was)
+        def write(manifest: Manifest) -> None:
+            # A patch: a controller that writes the status in between does not make it fail, as it would an update.
+            parts = {f"/{name}": manifest[name] for name in ("data", "rules", "spec") if name in manifest}
+            parts |= {"/metadata/labels": manifest["metadata"]["labels"]}
+            patch = [{"op": "replace", "path": part, "value": value} for part, value in parts.items()]
+            client.request("PATCH", path, body=patch, content_type=JSON_PATCH)
 
-        return undo
+        write(wanted)
+        return lambda: write(was)
 
     return does
 
