@@ -102,6 +102,29 @@ def _trust_an_issuer(hands: Hands) -> Undo:
     return lambda: iam.delete_role(RoleName="builds")
 
 
+def _break_the_glass(*, mfa: bool, hours: int) -> Callable[[Hands], Undo]:
+    """A role for emergencies that no stack knows, and so no alarm."""
+
+    def does(hands: Hands) -> Undo:
+        iam, name = hands.client("iam"), "another-break-glass"
+        trust: dict[str, Any] = {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{hands.aws.account}:root"},
+            "Action": "sts:AssumeRole",
+        }
+        if mfa:
+            trust["Condition"] = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+        iam.create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+            MaxSessionDuration=hours * 3600,
+            Tags=[{"Key": "payment-cell:use", "Value": "break-glass"}],
+        )
+        return lambda: iam.delete_role(RoleName=name)
+
+    return does
+
+
 def _make_a_cluster(access: dict[str, Any]) -> Callable[[Hands], Undo]:
     """EKS lets nobody take these settings of a cluster back: who wants them makes another one."""
 
@@ -242,6 +265,26 @@ CHANGES = (
         sees="IAM-06 rotates_within_the_maximum",
         does=_rotate_twice_a_year,
         reads=(ROTATION, SECRET),
+        reconciled=Reconciled.UNMANAGED,
+    ),
+    Change(
+        sees="IAM-07 is_entered_with_mfa",
+        does=_break_the_glass(mfa=False, hours=1),
+        reads=(ROLE,),
+        also=frozenset({"IAM-07 use_is_heard_of"}),
+        reconciled=Reconciled.UNMANAGED,
+    ),
+    Change(
+        sees="IAM-07 ends_within_four_hours",
+        does=_break_the_glass(mfa=True, hours=5),
+        reads=(ROLE,),
+        also=frozenset({"IAM-07 use_is_heard_of"}),
+        reconciled=Reconciled.UNMANAGED,
+    ),
+    Change(
+        sees="IAM-07 use_is_heard_of",
+        does=_break_the_glass(mfa=True, hours=1),
+        reads=(ROLE,),
         reconciled=Reconciled.UNMANAGED,
     ),
 )

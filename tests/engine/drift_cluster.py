@@ -26,8 +26,6 @@ SCORER = f"/apis/apps/v1{FRAUD}/deployments/scorer"
 POLICIES = f"/apis/networking.k8s.io/v1{FRAUD}/networkpolicies"
 NOBODY = {"matchLabels": {"app.kubernetes.io/name": "nobody"}}
 
-UNCHANGED: dict[str, str] = {}
-
 
 def _client(hands: Hands) -> Client:
     api = hands.api

@@ -62,6 +62,21 @@ def _record_data_events_only(hands: Hands) -> Undo:
     return lambda: select(True)
 
 
+def _record_no_items(hands: Hands) -> Undo:
+    """The cell's trail of data events without those of tables."""
+    trails, trail = hands.client("cloudtrail"), hands.outputs(TRAIL, "")["id"]
+    was = trails.get_event_selectors(TrailName=trail)["AdvancedEventSelectors"]
+    kept = [one for one in was if "AWS::DynamoDB::Table" not in str(one)]
+    trails.put_event_selectors(TrailName=trail, AdvancedEventSelectors=kept)
+    return lambda: trails.put_event_selectors(TrailName=trail, AdvancedEventSelectors=was)
+
+
+def _bring_data_events_of_all_regions(hands: Hands) -> Undo:
+    trails, trail = hands.client("cloudtrail"), hands.outputs(TRAIL, "")["id"]
+    trails.update_trail(Name=trail, IsMultiRegionTrail=True)
+    return lambda: trails.update_trail(Name=trail, IsMultiRegionTrail=False)
+
+
 def _lock(**retention: Any) -> Callable[[Hands], Undo]:
     """The lock of the trail's bucket with another default retention, or with none."""
 
@@ -202,6 +217,8 @@ CHANGES = (
         also=frozenset({"LOG-01 is_logging"}),
         reconciled=Reconciled.ONE_PLACE,
     ),
+    Change(sees="LOG-02 data_events_are_recorded", does=_record_no_items, reads=(TRAIL,)),
+    Change(sees="LOG-02 data_events_stay_in_their_region", does=_bring_data_events_of_all_regions, reads=(TRAIL,)),
     Change(
         sees="LOG-03 audit_bucket_locks_its_objects",
         does=_lock(),

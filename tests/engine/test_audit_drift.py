@@ -38,6 +38,15 @@ CHANGES: tuple[Change, ...] = (
     *drift_retention.CHANGES,
 )
 
+UNCHANGED = {
+    **drift_access.UNCHANGED,
+    **drift_keys.UNCHANGED,
+    **drift_network.UNCHANGED,
+    **drift_records.UNCHANGED,
+    **drift_residency.UNCHANGED,
+}
+"""`CONTROL clause` of what nobody can change on this cell -> why."""
+
 ROLE = "arn:aws:iam::123456789012:role/payment-cell-deploy"
 
 
@@ -58,6 +67,11 @@ def test_a_healthy_cell_has_no_violation_and_nothing_undetermined(cell: LiveCell
         if one.status in (Status.FAIL, Status.UNDETERMINED) or one.reconciled is Reconciled.DRIFTED
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_each_clause_that_an_account_shows_has_a_change_or_a_reason_for_none() -> None:
+    live = [f"{one.id} {clause.check.__name__}" for one in controls() for clause in one.clauses if not clause.not_live]
+    assert sorted([*{change.sees for change in CHANGES}, *UNCHANGED]) == sorted(set(live))
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
