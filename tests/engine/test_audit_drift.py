@@ -74,17 +74,6 @@ def test_each_clause_that_an_account_shows_has_a_change_or_a_reason_for_none() -
     assert sorted([*{change.sees for change in CHANGES}, *UNCHANGED]) == sorted(set(live))
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=str)
-def test_a_change_behind_the_engines_back_is_found_under_its_control(cell: LiveCell, change: Change) -> None:
-    undo = change.does(cell.hands)
-    try:
-        failing, mine = cell.after(change)
-    finally:
-        undo()
-    assert failing == {change.sees} | change.also
-    assert any(one.status is Status.FAIL and one.reconciled is change.reconciled for one in mine)
-
-
 BUNDLES, KEY_FILE = ".audit", "signing-key.pem.pub"
 
 
@@ -152,8 +141,7 @@ def test_drift_turns_an_audit_red_and_the_difference_names_it(cell: LiveCell, re
     finally:
         undo()
     failed = {(answer.control, answer.clause, answer.reconciled) for answer in load(after).deviations}
-    # A key that a change before made is pending deletion for days, and in no state.
-    assert failed - {("CHG-01", "nothing_is_unmanaged", Reconciled.UNMANAGED)} == {
+    assert failed == {
         ("KEY-03", "rotates_within_a_year", Reconciled.DRIFTED),
         ("CHG-01", "nothing_drifted", Reconciled.DRIFTED),
     }
@@ -182,3 +170,15 @@ def test_what_cannot_be_audited_is_told_before_anything_is_asked(
     cell: LiveCell, arguments: tuple[str, ...], code: int, problem: str
 ) -> None:
     assert problem in cell.hands.project.cell("audit", *arguments, code=code).stderr
+
+
+# The last: some of what is done by hand, a key that waits for its deletion, cannot be undone at once.
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_a_change_behind_the_engines_back_is_found_under_its_control(cell: LiveCell, change: Change) -> None:
+    undo = change.does(cell.hands)
+    try:
+        failing, mine = cell.after(change)
+    finally:
+        undo()
+    assert failing == {change.sees} | change.also
+    assert any(one.status is Status.FAIL and one.reconciled is change.reconciled for one in mine)
