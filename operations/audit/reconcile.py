@@ -44,7 +44,7 @@ class Sight:
     """Live only: types that were asked for."""
     made_by_aws: frozenset[Key] = frozenset()
     expected: frozenset[Key] = frozenset()
-    """Live only: what a stack file says is there before any stack: the role that deploys."""
+    """Live only: what is there beside all stacks: the role that deploys, the records of audits."""
     evidence: Mapping[Key, tuple[int, ...]] = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from re import fullmatch
 from typing import Any
 
 from operations.audit.live.collect import Account, Found, linked, readers
@@ -10,10 +11,12 @@ from operations.audit.live.reader import shown_as
 from operations.audit.reconcile import Key, Said, Sight
 from operations.audit.result import Place, ResourceRef
 from operations.audit.state import Row, plain, resources, stack_of
+from operations.health import audit_record
 from policies.control import Control, Status, answers
 from policies.resources import Stack
 
 KUBERNETES = "kubernetes:"
+PARAMETER = "aws:ssm/parameter:Parameter"
 
 ROLE_TYPES = frozenset(
     {
@@ -144,7 +147,7 @@ def live_sight(
         unobserved={**unread, **unobserved},
         listed=frozenset(readers()) | (KINDS.keys() if clusters else frozenset()),
         made_by_aws=frozenset(by_urn[one.key] for one in found if one.made_by_aws),
-        expected=frozenset(by_urn[one.key] for one in found if _is_of_role(one, deploy_role)),
+        expected=frozenset(by_urn[one.key] for one in found if _is_of_role(one, deploy_role) or _is_audit_record(one)),
         evidence={by_urn[one.key]: one.evidence for one in found},
     )
 
@@ -153,6 +156,11 @@ def _is_of_role(one: Found, role: str) -> bool:
     """Whether it is the role with this ARN, or one of its policies."""
     name = role.rpartition("/")[2]
     return bool(name) and one.resource.type in ROLE_TYPES and name in (one.identity[0], one.resource.name)
+
+
+def _is_audit_record(one: Found) -> bool:
+    """Whether it is where an audit before this one wrote down how it ended."""
+    return one.resource.type == PARAMETER and bool(fullmatch(audit_record(r"[\w-]+"), one.resource.name))
 
 
 def _state_key(state: StateOf, row: Row) -> Key:
