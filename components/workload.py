@@ -269,7 +269,7 @@ class Workload(pulumi.ComponentResource):
             self._prefix,
             metadata=self._metadata(),
             # Kept in the zone while it has pods there: no charge for crossing, and a zone that fails is left sooner.
-            spec={"selector": self._args.labels, "ports": ports, "trafficDistribution": "PreferClose"},
+            spec={"selector": self._args.labels, "ports": ports, "trafficDistribution": "PreferSameZone"},
             opts=self._child,
         )
 

@@ -153,7 +153,7 @@ def test_pods_start_after_their_policy(workload: Registered) -> None:
 
 def test_a_service_stays_in_its_zone_while_it_can(workload: Registered) -> None:
     spec = workload.one(SERVICE).inputs["spec"]
-    assert spec["trafficDistribution"] == "PreferClose"
+    assert spec["trafficDistribution"] == "PreferSameZone"
     assert spec["ports"] == [{"name": "https", "port": 8443, "targetPort": 8443, "protocol": "TCP"}]
     assert made(replace(ARGS, ports={}, serves=())).of(SERVICE) == {}
 
