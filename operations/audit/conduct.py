@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import catalogue
+from components.vocabulary import DataClass, tags
 from operations.audit import attestations, run
 from operations.audit.asked import Circumstances, asked_answers
 from operations.audit.evidence.digests import thresholds, tool
@@ -110,5 +112,9 @@ def note_audit(session: Session, audit: Audit) -> None:
             continue
         account = fleet.accounts[stack] if kind is Kind.ACCOUNT else fleet.account_of(stack)
         region = account.home_region if kind is Kind.ACCOUNT else fleet.cells[stack].region
-        ssm = entered(account, "audit").get("ssm", region)
-        ssm.put_parameter(Name=audit_record(stack), Value=f"{audit.id}: {said}", Type="String", Overwrite=True)
+        ssm, name = entered(account, "audit").get("ssm", region), audit_record(stack)
+        ssm.put_parameter(Name=name, Value=f"{audit.id}: {said}", Type="String", Overwrite=True)
+        # By itself: PutParameter takes no tags where it may overwrite. Untagged, it would be judged as personal data.
+        marks = tags(DataClass.INTERNAL, jurisdiction=catalogue.region(region).jurisdiction)
+        listed = [{"Key": key, "Value": value} for key, value in marks.items()]
+        ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=name, Tags=listed)

@@ -79,10 +79,11 @@ BUNDLES, KEY_FILE = ".audit", "signing-key.pem.pub"
 
 @pytest.fixture(scope="module")
 def reports(cell: LiveCell) -> Path:
-    """Folder with a report of each format of one whole audit."""
+    """Folder with a report of each format of one whole audit, which is not the first."""
     project = cell.hands.project
     folder = project.folder / "reports"
     folder.mkdir()
+    project.cell("audit", *STACKS, "--control", "KEY-03", "--record")
     wanted = [f"--report={name}={folder / name}" for name in NAMES]
     project.cell("audit", *STACKS, "--record", *wanted)
     return folder
