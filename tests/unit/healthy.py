@@ -45,10 +45,10 @@ def healthy(stack: str, fleet: Fleet) -> Stack:
     return stack_of(made(stack, fleet, outputs))
 
 
-def findings(stack: Stack) -> Iterator[Finding]:
+def findings(stack: Stack, *, live: bool = False) -> Iterator[Finding]:
     """What every control says."""
     for control in controls():
-        yield from answers(control, stack)
+        yield from answers(control, stack, live=live)
 
 
 def _props(state: Mapping[str, Any], default: Mapping[str, str]) -> dict[str, Any]:

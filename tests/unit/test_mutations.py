@@ -1,16 +1,21 @@
 """One thing broken in a healthy cell is seen by its clause and by no unrelated one."""
 
 import pytest
-from mutations import Mutation, failing
+from mutations import Mutation, seen
 from policy_matrix import MUTATIONS, PAGE, clauses, page
 
+from policies.control import Status
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: f"{one.sees}: {one.what}")
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: f"{one.sees}: {one.stack}: {one.type} {one.name}")
 def test_a_mutation_is_seen_by_its_clause_and_by_no_unrelated_one(mutation: Mutation) -> None:
-    assert failing(mutation) == {mutation.sees} | mutation.also
+    found = seen(mutation)
+    assert not found.unhealthy
+    assert found.failing == {mutation.sees} | mutation.also
+    assert found.before == {None if mutation.planted else Status.PASS}, "the healthy one did not pass"
 
 
-def test_every_mutation_names_a_clause_and_the_page_shows_all() -> None:
-    assert {mutation.sees for mutation in MUTATIONS} <= set(clauses())
+def test_every_clause_has_a_mutation_and_the_page_shows_all() -> None:
+    assert {mutation.sees for mutation in MUTATIONS} == set(clauses())
     told = {mutation: frozenset({mutation.sees}) | mutation.also for mutation in MUTATIONS}
     assert PAGE.read_text(encoding="utf-8") == page(told), "docs/policy-matrix.md is old; run make docs"
