@@ -1,0 +1,30 @@
+"""BCK-05: protection against deletion and final snapshots."""
+
+from judged import status
+
+from policies.control import Status
+from policies.testing import UNKNOWN, resource
+
+CLUSTER = "aws:rds/cluster:Cluster"
+
+
+def test_holds_in_production_and_where_no_environment_is_named() -> None:
+    def cluster(environment: str | None, **props: object) -> Status:
+        tags = {"payment-cell:environment": environment} if environment else {}
+        return status("BCK-05", resource(CLUSTER, "c", tags=tags, **props), clause="is_protected_against_deletion")
+
+    assert cluster("production", deletionProtection=True) is Status.PASS
+    assert cluster("production") is Status.FAIL
+    assert cluster(None) is Status.FAIL
+    assert cluster("nonsense") is Status.FAIL
+    assert cluster("development") is Status.NOT_APPLICABLE
+    assert cluster("production", deletionProtection=UNKNOWN) is Status.UNDETERMINED
+
+
+def test_wants_a_final_snapshot() -> None:
+    def cluster(**props: object) -> Status:
+        return status("BCK-05", resource(CLUSTER, "c", **props), clause="leaves_a_final_snapshot")
+
+    assert cluster(finalSnapshotIdentifier="last") is Status.PASS
+    assert cluster(skipFinalSnapshot=True) is Status.FAIL
+    assert cluster() is Status.FAIL

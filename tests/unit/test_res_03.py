@@ -1,0 +1,23 @@
+"""RES-03: replicas of tables stay in the jurisdiction."""
+
+from judged import status
+
+from policies.control import Status
+from policies.testing import UNKNOWN, resource
+
+PERSONAL = {"payment-cell:data-class": "personal", "payment-cell:jurisdiction": "eu"}
+TABLE = "aws:dynamodb/table:Table"
+
+
+def test_holds_replicas_of_a_table_to_its_jurisdiction() -> None:
+    def table(*regions: str) -> Status:
+        return status(
+            "RES-03", resource(TABLE, "t", tags=PERSONAL, replicas=[{"regionName": region} for region in regions])
+        )
+
+    assert table() is Status.NOT_APPLICABLE
+    assert table("eu-central-1") is Status.PASS
+    assert table("eu-central-1", "us-east-1") is Status.FAIL
+    assert table(UNKNOWN) is Status.UNDETERMINED
+    replica = resource("aws:dynamodb/tableReplica:TableReplica", "r", region="us-east-1")
+    assert status("RES-03", replica) is Status.FAIL
