@@ -13,6 +13,7 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
+from policies.criteria import CRITERIA, is_article
 from policies.resources import NotObservedError, Resource, Stack
 
 
@@ -92,6 +93,11 @@ class Mapping_:
     framework: Framework
     criterion: str
     strength: Strength
+
+    @property
+    def exists(self) -> bool:
+        """Whether the framework has such a criterion."""
+        return is_article(self.criterion) if self.framework is Framework.GDPR else self.criterion in CRITERIA
 
     def __str__(self) -> str:
         return f"{self.framework} {self.criterion} ({self.strength})"
@@ -185,6 +191,12 @@ class Control:
                 raise ValueError(f"{self.id}: {name} is empty; a control needs one")
         if not self.clauses and not self.asked:
             raise ValueError(f"{self.id}: clauses is empty; a control needs one")
+        for mapping in self.maps_to:
+            if not mapping.exists:
+                raise ValueError(
+                    f"{self.id}: maps_to: {mapping.framework} has no {mapping.criterion}; name an article as 32(1)(a) "
+                    f"or one of the {len(CRITERIA)} criteria of policies/criteria.py"
+                )
 
     @property
     def needs_stack(self) -> bool:

@@ -1,6 +1,8 @@
 """The Trust Services Criteria of 2017 (points of focus of 2022) by number. Their texts are copyright of the AICPA and
 are quoted nowhere."""
 
+import re
+
 _COUNTS = {
     "CC1": 5,
     "CC2": 3,
@@ -41,3 +43,15 @@ CRITERIA = tuple(f"{series}.{number}" for series, count in _COUNTS.items() for n
 def category(criterion: str) -> str:
     """ "CC6.1" -> "Security (common criteria)". Raises KeyError for what is no criterion."""
     return CATEGORIES[criterion.rstrip("0123456789.")]
+
+
+LAST_ARTICLE = 99
+"""Of Regulation (EU) 2016/679."""
+
+_ARTICLE = re.compile(r"(\d+)(\(\d+\))?(\([a-z]\))?")
+
+
+def is_article(text: str) -> bool:
+    """Whether a text is an article of the GDPR, with or without paragraph and point: "32(1)(a)"."""
+    found = _ARTICLE.fullmatch(text)
+    return found is not None and 1 <= int(found[1]) <= LAST_ARTICLE

@@ -87,7 +87,10 @@ def somebody_hears_of_dead_letters(consumer: Resource, stack: Stack) -> Verdict:
 
 def subscriber_has_confirmed(subscription: Mapping[str, Any]) -> Verdict:
     """SNS sends nothing to whoever has not (SNS API reference, ConfirmSubscription)."""
-    return failed("pendingConfirmation is true: nothing is sent") if subscription["pendingConfirmation"] else passed()
+    pending = subscription.get("pendingConfirmation")
+    if pending is None:
+        return undetermined("pendingConfirmation is not known")
+    return failed("pendingConfirmation is true: nothing is sent") if pending else passed()
 
 
 def _no_consumer(resource: Resource, stack: Stack) -> str | None:

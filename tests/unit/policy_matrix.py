@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import broken_access
+import broken_audits
 import broken_keys
 import broken_logs
 import broken_networks
@@ -31,17 +32,28 @@ MUTATIONS = (
 HEAD = """# Clauses and mutations
 
 Each committed stack is healthy: no control finds a violation in it (`tests/unit/test_healthy_stacks.py`). Each row is
-one of them with one thing broken, judged by every control: the clause of the row fails, and no other but those named
-beside it, which ask the same property from another side (`tests/unit/test_mutations.py`). Before, the clause passed.
-`added`: no committed stack declares such a thing, so that a healthy one was added first. `live`: only a running account
-answers; the stack is judged as an audit judges what it read there. Every clause has a row; the last test refuses one
-without.
+one of them with one thing broken, judged by every control: the clause of the row passed before and fails now, and no
+other but those named beside it, which ask the same property from another side (`tests/unit/test_mutations.py`).
+`(with ...)`: no committed stack declares what the clause asks; it was added first, and found healthy. `live`: only a
+running account answers; the stack is judged as an audit judges what it read there. A clause without a row is refused.
+"""
+
+QUESTIONS = """## Questions
+
+What no predicate over resources asks: attestations, and what an audit answers of itself. The healthy one is a project
+in which every question is attested and whose audit finds nothing. One thing is broken, and this question alone does
+not pass any more.
 """
 
 
-def clauses() -> list[str]:
-    """`CONTROL clause` of every clause, once."""
-    return list(dict.fromkeys(f"{one.id} {clause.check.__name__}" for one in controls() for clause in one.clauses))
+def clauses() -> set[str]:
+    """`CONTROL clause` of every clause."""
+    return {f"{one.id} {clause.check.__name__}" for one in controls() for clause in one.clauses}
+
+
+def questions() -> set[str]:
+    """`CONTROL question` of every question."""
+    return {f"{one.id} {asked.name}" for one in controls() for asked in one.asked}
 
 
 def page(failing: Mapping[Mutation, frozenset[str]]) -> str:
@@ -51,7 +63,8 @@ def page(failing: Mapping[Mutation, frozenset[str]]) -> str:
         for mutation in sorted(failing, key=lambda one: (one.sees, one.what))
     ]
     table = ["| clause | broken | also fails |", "|---|---|---|", *rows]
-    return "\n".join([HEAD, *table, ""])
+    asked = [f"| {one.sees} | {one.what} |" for one in sorted(broken_audits.MUTATIONS, key=lambda one: one.sees)]
+    return "\n".join([HEAD, *table, "", QUESTIONS, "| question | broken |", "|---|---|", *asked, ""])
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """BCK-01: point-in-time recovery."""
 
 import pytest
-from judged import status
+from judged import status, unasked
 
 from policies.control import Status
 from policies.testing import UNKNOWN, resource
@@ -21,3 +21,8 @@ def test_knows_unknowns_and_tables() -> None:
     assert status("BCK-01", resource(CLUSTER, "c", backupRetentionPeriod=UNKNOWN)) is Status.UNDETERMINED
     assert status("BCK-01", resource(TABLE, "t")) is Status.FAIL
     assert status("BCK-01", resource(TABLE, "t", pointInTimeRecovery={"enabled": True})) is Status.PASS
+
+
+def test_a_table_that_is_not_known_yet_is_undetermined_and_another_store_is_not_asked() -> None:
+    assert status("BCK-01", resource(TABLE, "t", pointInTimeRecovery={"enabled": UNKNOWN})) is Status.UNDETERMINED
+    assert unasked("BCK-01", resource("aws:s3/bucket:Bucket", "b"))

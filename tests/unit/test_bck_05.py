@@ -28,3 +28,10 @@ def test_wants_a_final_snapshot() -> None:
     assert cluster(finalSnapshotIdentifier="last") is Status.PASS
     assert cluster(skipFinalSnapshot=True) is Status.FAIL
     assert cluster() is Status.FAIL
+
+
+def test_a_final_snapshot_that_is_not_known_yet_is_undetermined_and_development_needs_none() -> None:
+    clause, tags = "leaves_a_final_snapshot", {"payment-cell:environment": "development"}
+    hidden = resource(CLUSTER, "c", skipFinalSnapshot=UNKNOWN)
+    assert status("BCK-05", hidden, clause=clause) is Status.UNDETERMINED
+    assert status("BCK-05", resource(CLUSTER, "c", tags=tags), clause=clause) is Status.NOT_APPLICABLE

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from judged import status, unasked
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.catalogue import control
@@ -174,3 +175,19 @@ def test_a_target_on_a_default_bus_that_is_listed_is_no_consumer() -> None:
     bus = resource("aws:cloudwatch/eventBus:EventBus", "default")
     target = resource("aws:cloudwatch/eventTarget:EventTarget", "t", {"eventBusName": [bus]}, eventBusName="default")
     assert judged(target, bus) == (Status.NOT_APPLICABLE,) * 3
+
+
+@pytest.mark.parametrize(
+    ("props", "expected"),
+    [
+        ({"pendingConfirmation": False}, Status.PASS),
+        ({"pendingConfirmation": True}, Status.FAIL),
+        ({}, Status.UNDETERMINED),
+        ({"pendingConfirmation": UNKNOWN}, Status.UNDETERMINED),
+    ],
+)
+def test_a_live_subscriber_has_confirmed(props: dict[str, Any], expected: Status) -> None:
+    subscription = resource("aws:sns/topicSubscription:TopicSubscription", "s", **props)
+    assert status("EVT-01", subscription, live=True) is expected
+    assert unasked("EVT-01", subscription), "a declaration does not say"
+    assert unasked("EVT-01", resource("aws:sns/topic:Topic", "t"), live=True)

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from judged import status, unasked
 from recorded import Refusal, read
 
 from policies.catalogue import control
 from policies.control import Status, answers
 from policies.resources import ROOT, Stack
-from policies.testing import resource, verdicts
+from policies.testing import UNKNOWN, resource, verdicts
 
 
 def test_a_user_and_an_access_key_are_violations_by_being_there() -> None:
@@ -51,3 +52,20 @@ def test_a_summary_that_is_refused_leaves_root_not_observed() -> None:
 def test_no_program_is_asked_about_root() -> None:
     props: dict[str, Any] = {"mfaEnabled": False}
     assert verdicts("IAM-02", resource(ROOT, "root", **props)) == {}
+
+
+@pytest.mark.parametrize("clause", ["root_has_no_access_keys", "root_has_mfa_or_no_password"])
+def test_what_is_not_known_of_root_is_undetermined(clause: str) -> None:
+    unknown = resource(ROOT, "root", accessKeysPresent=UNKNOWN, mfaEnabled=UNKNOWN)
+    assert status("IAM-02", unknown, clause=clause, live=True) is Status.UNDETERMINED
+
+
+def test_a_summary_without_a_word_on_root_is_read_strictly() -> None:
+    assert status("IAM-02", resource(ROOT, "root"), clause="root_has_mfa_or_no_password", live=True) is Status.FAIL
+    assert unasked("IAM-02", resource("aws:iam/role:Role", "role"), live=True)
+
+
+@pytest.mark.parametrize("type_", ["aws:iam/user:User", "aws:iam/accessKey:AccessKey"])
+def test_nothing_that_is_absent_or_unknown_excuses_a_user_or_a_key(type_: str) -> None:
+    for props in ({}, {"user": UNKNOWN, "status": UNKNOWN}, {"status": "Inactive"}):
+        assert status("IAM-02", resource(type_, "x", **props)) is Status.FAIL

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from judged import status
 
 from policies.control import Status
 from policies.testing import UNKNOWN, resource, verdicts
@@ -62,3 +63,14 @@ def test_a_web_identity_role_names_sub_and_aud() -> None:
 def test_an_unknown_trust_is_undetermined() -> None:
     found = verdicts("IAM-03", resource("aws:iam/role:Role", "r", assumeRolePolicy=UNKNOWN))
     assert set(found.values()) == {Status.UNDETERMINED}
+
+
+def test_a_trust_without_principal_or_condition_is_read_strictly() -> None:
+    def judged(clause: str, **trust: Any) -> Status:
+        document = json.dumps({"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", **trust}]})
+        return status("IAM-03", resource("aws:iam/role:Role", "r", assumeRolePolicy=document), clause=clause)
+
+    pod, federated = "pod_identity_names_its_pods", "web_identity_names_subject_and_audience"
+    assert judged(pod) is Status.NOT_APPLICABLE
+    assert judged(pod, Principal={"Service": "pods.eks.amazonaws.com"}) is Status.FAIL
+    assert judged(federated, Principal={"Federated": f"arn:aws:iam::1:oidc-provider/{ISSUER}"}) is Status.FAIL

@@ -38,6 +38,7 @@ def test_nobody_is_bound_to_cluster_admin(kind: str) -> None:
     assert bound({"kind": "ClusterRole", "name": "view"}) is Status.PASS
     assert bound({"kind": "Role", "name": "cluster-admin"}) is Status.PASS
     assert bound({"kind": "ClusterRole", "name": UNKNOWN}) is Status.UNDETERMINED
+    assert bound({}) is Status.PASS, "the API server refuses it"
 
 
 @pytest.mark.parametrize("policy", ["AmazonEKSClusterAdminPolicy", "AmazonEKSAdminPolicy"])

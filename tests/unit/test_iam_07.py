@@ -1,8 +1,11 @@
 """IAM-07: the break-glass role."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from attested import assert_attested
 
 from policies.control import Status
 from policies.resources import Resource
@@ -99,3 +102,14 @@ def test_a_rule_with_a_target_hears_of_it() -> None:
 def test_other_roles_are_not_asked() -> None:
     found = verdicts("IAM-07", role(tags={}, assumeRolePolicy=trust({}), maxSessionDuration=43_200))
     assert set(found.values()) == {Status.NOT_APPLICABLE}
+
+
+def test_a_session_whose_length_is_not_known_yet_is_undetermined_and_other_roles_may_last() -> None:
+    source = resource("aws:ssm/parameter:Parameter", "seconds")
+    hidden = replace(role(maxSessionDuration=UNKNOWN), references={"maxSessionDuration": (source.urn,)})
+    assert judged(TIME, hidden, source) is Status.UNDETERMINED
+    assert judged(TIME, role(tags={}, maxSessionDuration=43_200)) is Status.NOT_APPLICABLE
+
+
+def test_the_question_is_attested_for_92_days_and_no_longer(tmp_path: Path) -> None:
+    assert_attested(tmp_path, "IAM-07 use_was_reviewed", days=92)

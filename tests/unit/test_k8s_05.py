@@ -30,6 +30,7 @@ def test_memory_is_limited() -> None:
     assert answered(container={"resources": None})[MEMORY] is Status.FAIL
     assert answered(container={"resources": {"limits": {"memory": UNKNOWN}}})[MEMORY] is Status.UNDETERMINED
     assert answered(init={"name": "first"})[MEMORY] is Status.FAIL
+    assert verdicts("K8S-05", budget({})) == {}, "only workloads are asked"
 
 
 def test_a_disruption_budget_counts_where_it_selects_the_pods() -> None:

@@ -53,3 +53,7 @@ def test_the_roles_of_kubernetes_itself_are_not_its_business() -> None:
     assert set(answered(rule, name="system:node").values()) == {Status.NOT_APPLICABLE}
     labelled = answered(rule, name="admin", labels={"kubernetes.io/bootstrapping": "rbac-defaults"})
     assert set(labelled.values()) == {Status.NOT_APPLICABLE}
+
+
+def test_subresources_that_are_not_known_yet_are_undetermined() -> None:
+    assert answered({**LEASES, "resources": UNKNOWN})["enters_no_pods"] is Status.UNDETERMINED

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from judged import status, unasked
 
 from policies.control import Status
 from policies.testing import UNKNOWN, resource, verdicts
@@ -59,7 +60,12 @@ def test_what_the_iam_of_the_account_decides_is_undetermined() -> None:
     }
 
 
-def test_a_policy_that_is_not_known_yet_is_undetermined() -> None:
-    role = resource("aws:iam/role:Role", "r")
+@pytest.mark.parametrize("clause", [OPEN, APART])
+def test_a_policy_that_is_not_known_yet_is_undetermined(clause: str) -> None:
+    role = resource("aws:iam/role:Role", "user")
     key = resource("aws:kms/key:Key", "k", {"policy": [role]}, policy=UNKNOWN)
-    assert set(verdicts("KEY-04", key, role).values()) == {Status.UNDETERMINED}
+    assert status("KEY-04", key, role, clause=clause) is Status.UNDETERMINED
+
+
+def test_grants_are_not_read() -> None:
+    assert unasked("KEY-04", resource("aws:kms/grant:Grant", "g"))

@@ -1,5 +1,8 @@
 """KEY-05: how long a scheduled deletion of a key can be cancelled."""
 
+from judged import status as judged
+from judged import unasked
+
 from policies.catalogue import control
 from policies.control import Finding, Status, answers
 from policies.resources import Stack
@@ -36,3 +39,9 @@ def test_a_key_out_of_service_fails_in_a_live_account_alone() -> None:
         assert (finding.clause, finding.verdict.status) == ("is_in_service", status)
     declared = verdicts("KEY-05", resource("aws:kms/key:Key", "k", keyState="Disabled"))
     assert ("k", "is_in_service") not in declared
+
+
+def test_a_state_that_nobody_told_is_undetermined_and_an_alias_has_none() -> None:
+    for props in ({}, {"keyState": ""}, {"keyState": UNKNOWN}):
+        assert judged("KEY-05", resource("aws:kms/key:Key", "k", **props), live=True) is Status.UNDETERMINED
+    assert unasked("KEY-05", resource("aws:kms/alias:Alias", "a"), live=True)

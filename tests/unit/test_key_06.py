@@ -57,3 +57,9 @@ def test_keys_that_are_absent_or_unknown() -> None:
     assert judged(under(VAULT, "v", "kmsKeyArn", A), hidden) == [Status.UNDETERMINED]
     assert judged(under(VAULT, "v", "kmsKeyArn", A), hidden, shared) == [Status.FAIL], "known violations come first"
     assert judged(resource(VAULT, "v", {"kmsKeyArn": [stranger]}, kmsKeyArn=UNKNOWN)) == [Status.UNDETERMINED]
+
+
+def test_a_trail_whose_key_is_not_known_yet_is_undetermined_and_a_vault_without_one_is_not_asked() -> None:
+    stranger = resource("pulumi:pulumi:StackReference", "stranger")
+    assert judged(resource(TRAIL, "t", {"kmsKeyId": [stranger]}, kmsKeyId=UNKNOWN)) == [Status.UNDETERMINED]
+    assert judged(resource(VAULT, "v")) == [Status.NOT_APPLICABLE]

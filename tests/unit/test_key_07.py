@@ -77,3 +77,8 @@ def test_recovery_and_handling_fit_into_a_month() -> None:
 
 def test_replicas_of_the_table_stay_inside() -> None:
     assert judged(table(replicas=[{"regionName": "us-east-1"}]))[Status.FAIL] == ["replicas_are_inside"]
+
+
+def test_replicas_that_are_not_known_yet_are_undetermined() -> None:
+    assert "replicas_are_inside" in judged(table(replicas=UNKNOWN))[Status.UNDETERMINED]
+    assert "replicas_are_inside" in judged(table(replicas=[{"regionName": UNKNOWN}]))[Status.UNDETERMINED]

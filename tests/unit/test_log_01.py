@@ -1,6 +1,7 @@
 """LOG-01: a validated, encrypted trail of all regions."""
 
 import pytest
+from judged import status, unasked
 
 from policies.catalogue import control as find_control
 from policies.control import Status, answers
@@ -80,3 +81,32 @@ def test_leaves_regions_and_management_events_of_a_trail_of_data_events_alone() 
             "records_management_events",
         }
         assert found["t", "validates_its_files"] is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("clause", "unknown"),
+    [
+        ("validates_its_files", {"enableLogFileValidation": UNKNOWN}),
+        ("is_logging", {"enableLogging": UNKNOWN}),
+        ("records_management_events", {"eventSelectors": [{"includeManagementEvents": UNKNOWN}]}),
+    ],
+)
+def test_what_a_preview_cannot_know_is_undetermined(clause: str, unknown: dict[str, object]) -> None:
+    assert status("LOG-01", resource(TRAIL, "t", **unknown), clause=clause) is Status.UNDETERMINED
+
+
+def test_a_key_that_is_not_known_yet_is_one_where_it_comes_from_the_stack() -> None:
+    key, clause = resource("aws:kms/key:Key", "k"), "is_encrypted_with_a_key"
+    assert status("LOG-01", resource(TRAIL, "t", kmsKeyId=UNKNOWN), clause=clause) is Status.UNDETERMINED
+    trail = resource(TRAIL, "t", {"kmsKeyId": [key]}, kmsKeyId=UNKNOWN)
+    assert status("LOG-01", trail, key, clause=clause) is Status.PASS
+
+
+def test_a_live_status_that_is_not_known_is_undetermined() -> None:
+    trail = resource(TRAIL, "t", isLogging=UNKNOWN)
+    assert status("LOG-01", trail, clause="delivers_its_files_now", live=True) is Status.UNDETERMINED
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_an_event_data_store_is_no_trail(live: bool) -> None:
+    assert unasked("LOG-01", resource("aws:cloudtrail/eventDataStore:EventDataStore", "lake"), live=live)

@@ -23,3 +23,7 @@ ALL = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 def test_a_cluster_sends_all_five_logs(props: dict[str, Any], expected: Status) -> None:
     cluster = resource("aws:eks/cluster:Cluster", "cluster", **props)
     assert verdicts("LOG-04", cluster) == {("cluster", "cluster_sends_all_logs"): expected}
+
+
+def test_a_group_of_nodes_sends_no_control_plane_logs() -> None:
+    assert verdicts("LOG-04", resource("aws:eks/nodeGroup:NodeGroup", "nodes")) == {}

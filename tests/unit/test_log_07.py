@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from judged import status as answer
+from judged import unasked
+
 from policies.catalogue import control
 from policies.control import Status, answers
 from policies.resources import Resource, Stack
@@ -79,3 +82,20 @@ def test_a_live_recorder_that_is_off_or_fails_is_found() -> None:
 
 def test_no_declaration_is_asked_whether_a_recorder_records_now() -> None:
     assert verdicts("LOG-07", status(isEnabled=False)) == {}
+
+
+def test_a_detector_that_may_be_on_and_a_recorder_that_may_record_are_undetermined() -> None:
+    assert judged(hub(), detector(enable=UNKNOWN))[GUARDDUTY] is Status.UNDETERMINED
+    hidden = resource("aws:cfg/recorderStatus:RecorderStatus", "status", isEnabled=UNKNOWN)
+    assert answer("LOG-07", hidden, live=True) is Status.UNDETERMINED
+
+
+def test_a_region_that_is_not_known_yet_is_no_other_one() -> None:
+    unplaced = resource("aws:securityhub/account:Account", "hub", region=UNKNOWN)
+    assert judged(detector(), unplaced)[HUB] is Status.FAIL
+
+
+def test_an_aggregator_switches_nothing_on() -> None:
+    aggregator = resource("aws:cfg/configurationAggregator:ConfigurationAggregator", "all")
+    assert unasked("LOG-07", aggregator)
+    assert unasked("LOG-07", aggregator, live=True)

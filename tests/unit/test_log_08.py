@@ -1,9 +1,12 @@
 """LOG-08: findings reach somebody."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from attested import assert_attested
+from judged import unasked
 
 from policies.catalogue import control
 from policies.control import Status, answers
@@ -97,3 +100,12 @@ def test_subscriptions_that_could_not_be_listed_are_not_taken_for_none() -> None
         list(stack.of(*unread))
     found = {one.clause: one.verdict.status for one in answers(control("LOG-08"), stack, live=True)}
     assert found[HEARD] is Status.NOT_OBSERVED
+
+
+def test_a_confirmation_that_is_not_known_is_undetermined_and_a_filter_finds_nothing() -> None:
+    assert heard(subscription(pendingConfirmation=UNKNOWN)) is Status.UNDETERMINED
+    assert unasked("LOG-08", resource("aws:guardduty/filter:Filter", "f"), live=True)
+
+
+def test_the_question_is_attested_for_90_days_and_no_longer(tmp_path: Path) -> None:
+    assert_attested(tmp_path, "LOG-08 delivery_was_tested", days=90)

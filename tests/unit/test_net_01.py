@@ -1,7 +1,7 @@
 """NET-01: what the world reaches."""
 
 import pytest
-from judged import status
+from judged import status, unasked
 
 from policies.control import Status
 from policies.testing import UNKNOWN, resource
@@ -67,3 +67,8 @@ def test_reads_inline_rules_too() -> None:
     assert (
         status("NET-01", resource(GROUP, "g", {"ingress": [address]}, ingress=UNKNOWN), address) is Status.UNDETERMINED
     )
+
+
+def test_rules_of_what_leaves_are_not_asked() -> None:
+    leaving = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+    assert unasked("NET-01", resource(leaving, "out", ipProtocol="-1", cidrIpv4="0.0.0.0/0"))

@@ -1,6 +1,6 @@
 """NET-03: who reaches a cluster's endpoint."""
 
-from judged import status
+from judged import status, unasked
 
 from policies.control import Status
 from policies.testing import UNKNOWN, resource
@@ -17,3 +17,7 @@ def test_wants_a_private_endpoint_or_listed_addresses() -> None:
     assert cluster(endpointPublicAccess=True) is Status.FAIL
     assert cluster() is Status.FAIL
     assert cluster(endpointPublicAccess=UNKNOWN) is Status.UNDETERMINED
+
+
+def test_a_group_of_nodes_has_no_endpoint() -> None:
+    assert unasked("NET-03", resource("aws:eks/nodeGroup:NodeGroup", "nodes"))

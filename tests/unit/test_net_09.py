@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from judged import status
 from workload_pods import workload
 
 from policies.control import Status
@@ -82,3 +83,19 @@ def test_pods_keep_off_the_nodes_network() -> None:
     assert answered(True) is Status.FAIL
     assert answered(UNKNOWN) is Status.UNDETERMINED
     assert answered(True, "kube-system") is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("props", "expected"),
+    [
+        ({"addonName": "vpc-cni", "status": "ACTIVE"}, Status.PASS),
+        ({"addonName": "vpc-cni", "status": "DEGRADED"}, Status.FAIL),
+        ({"addonName": "vpc-cni", "status": "UPDATING"}, Status.UNDETERMINED),
+        ({"addonName": "vpc-cni"}, Status.FAIL),
+        ({"addonName": "vpc-cni", "status": UNKNOWN}, Status.UNDETERMINED),
+        ({"addonName": "coredns", "status": "DEGRADED"}, Status.NOT_APPLICABLE),
+    ],
+)
+def test_the_live_add_on_of_the_network_runs(props: dict[str, Any], expected: Status) -> None:
+    add_on = resource("aws:eks/addon:Addon", "a", **props)
+    assert status("NET-09", add_on, clause="cni_is_active", live=True) is expected

@@ -21,3 +21,16 @@ def test_holds_replicas_of_a_table_to_its_jurisdiction() -> None:
     assert table(UNKNOWN) is Status.UNDETERMINED
     replica = resource("aws:dynamodb/tableReplica:TableReplica", "r", region="us-east-1")
     assert status("RES-03", replica) is Status.FAIL
+
+
+def test_a_replica_in_a_resource_of_its_own_is_held_to_its_tables_jurisdiction() -> None:
+    table = resource(TABLE, "t", tags=PERSONAL)
+
+    def replica(region: object) -> Status:
+        type_ = "aws:dynamodb/tableReplica:TableReplica"
+        return status("RES-03", resource(type_, "r", {"globalTableArn": [table]}, region=region), table)
+
+    assert replica("eu-central-1") is Status.PASS
+    assert replica("us-east-1") is Status.FAIL
+    assert replica(None) is Status.UNDETERMINED
+    assert replica(UNKNOWN) is Status.UNDETERMINED

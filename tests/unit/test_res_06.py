@@ -15,6 +15,7 @@ def test_a_replica_is_in_the_jurisdiction_of_its_primary() -> None:
         found = resource(REPLICA, "r", {"primaryKeyArn": [primary]}, region=region, tags=ours)
         return verdicts("RES-06", found, primary)["r", "replica_stays_inside"]
 
+    assert verdicts("RES-06", primary) == {}, "only replicas are asked"
     assert replica("eu-central-1") is Status.PASS
     assert replica("us-east-1") is Status.FAIL
     assert replica(UNKNOWN) is Status.UNDETERMINED
