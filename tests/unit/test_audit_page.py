@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from operations.audit.report import reading
 from operations.audit.report.page import page
-from operations.audit.result import Audit
+from operations.audit.result import Audit, Population
 from policies.control import Framework, Status
 from policies.criteria import CRITERIA
 from tests.unit.audit_samples import HOSTILE, answer, audit
@@ -126,10 +127,36 @@ def test_state_counts_for_design_and_live_for_operation(found: Audit) -> None:
 
 
 def test_deviations_stand_before_what_is_open_and_what_passed(html: str) -> None:
-    order = [
-        html.index(f'<h2 id="{one}">') for one in ("scope", "deviations", "open", "attestations", "criteria", "passes")
-    ]
+    wanted = (
+        "deviations",
+        "open",
+        "attestations",
+        "criteria",
+        "exceptions",
+        "populations",
+        "aws",
+        "trend",
+        "verify",
+        "passes",
+    )
+    order = [html.index(f'<h2 id="{one}">') for one in wanted]
     assert order == sorted(order)
+
+
+def test_the_head_of_the_page_says_what_was_looked_at_and_what_changed(html: str) -> None:
+    head = " ".join(Parsed(html[: html.index("<nav")] + "</body></html>").text.split())
+    assert "1 account: 123456789012 · 2 regions: eu-west-1, eu-central-1 · state, live" in head
+    assert f"Since the audit of 2026-11-28T06:00:00Z: {len(audit().deviations)} new failures, 0 fixed" in head
+    assert "Since the audit" not in page(audit())
+
+
+def test_deviations_are_counted_by_clause_and_lead_to_their_resources(html: str) -> None:
+    start = html.rindex("<div", 0, html.index('aria-label="Deviations by clause"'))
+    table = Parsed(html[start : html.index("<article")])
+    assert [one["href"] for one in table.of("a")] == ["#deviation-1", "#deviation-2"]
+    assert table.text.split("\n")[-3:-1] == ["mediumKEY-03 rotates within a year151", ""], (
+        "15 failed, 1 of them accepted"
+    )
 
 
 def test_worst_deviations_come_first(found: Audit) -> None:
@@ -140,7 +167,66 @@ def test_deviation_says_how_to_ask_again(html: str) -> None:
     text = Parsed(html).text
     assert "cell audit eu-west-1 --control NET-01 --observe state,live" in text
     assert "aws kms list-keys --region eu-west-1" in text
-    assert "records 1, 2" in text
+    assert "records 1-2" in text
+
+
+def test_places_that_say_the_same_are_one_line_with_all_records(found: Audit) -> None:
+    by_name = {one.resource.name: reading.said(one) for one in found.answers}
+    ((places, said),) = by_name["sg"]
+    assert (places, said.status, said.evidence) == ("state, live", Status.FAIL, (1, 2))
+    assert [(places, said.status) for places, said in by_name["drifted"]] == [
+        ("state", Status.PASS),
+        ("live", Status.FAIL),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((), ""),
+        ((7,), "7"),
+        ((3, 1, 2, 2), "1-3"),
+        ((1, 2, 4, 8, 9), "1-2, 4, 8-9"),
+        (range(0, 12, 2), "0, 2, 4, 6, 8, 10"),
+        (range(0, 14, 2), "0, 2, 4, 6, 8, 10 and others, 7 in all"),
+    ],
+)
+def test_record_numbers_are_ranges_and_never_cut_unsaid(numbers: Iterable[int], text: str) -> None:
+    assert reading.ranges(numbers) == text
+
+
+def population(region: str, listed: int | None, second: int | None = None, **given: Any) -> Population:
+    about: dict[str, Any] = {"type": "aws:kms/key:Key", "account": "123456789012", "source": "kms:ListKeys"}
+    about["second_source"] = "" if second is None else "tag:GetResources"
+    return Population(region=region, listed=listed, second=second, **{**about, **given})
+
+
+def test_a_population_is_a_row_over_its_regions_and_hides_none_that_differs_or_is_unknown() -> None:
+    regions = [
+        population("eu-west-1", 3, 4, owned_by_aws=1, evidence=(4, 5)),
+        population("eu-central-1", 1, 0, evidence=(6,)),
+        population("eu-north-1", None, reason="AccessDenied"),
+        population("eu-south-1", 0, 0),
+        population("eu-west-1", 0, type="aws:sqs/queue:Queue"),
+    ]
+    of = audit(populations=tuple(regions))
+    (row,) = reading.populations(of)
+    assert (row.listed, row.owned_by_aws, row.second, row.evidence) == (4, 1, 4, (4, 5, 6))
+    assert row.regions == (("eu-west-1", 3), ("eu-central-1", 1))
+    assert row.differences == (("eu-west-1", 1), ("eu-central-1", -1)), "what cancels out in the sum is told"
+    assert row.unlisted == (("eu-north-1", "AccessDenied"),)
+    assert reading.empty(of) == {"aws:sqs/queue:Queue": 1}
+    text = " ".join(Parsed(page(of)).text.split())
+    assert "123456789012: 3 in eu-west-1; 1 in eu-central-1" in text
+    assert "+1 by the second source in eu-west-1" in text
+    assert "-1 by the second source in eu-central-1" in text
+    assert "not listed in eu-north-1: AccessDenied" in text
+
+
+def test_regions_with_the_same_number_stand_together(found: Audit) -> None:
+    everywhere = tuple(population(region, 2) for region in found.scope.regions)
+    assert "123456789012: 2 each in every region" in " ".join(Parsed(page(audit(populations=everywhere))).text.split())
+    assert reading.by_number((("a", 1), ("b", 2), ("c", 2))) == ((2, ("b", "c")), (1, ("a",)))
 
 
 def test_accepted_failure_stays_a_deviation_and_names_who_accepted(html: str) -> None:
@@ -176,6 +262,40 @@ def test_every_table_has_a_caption_and_scoped_headings(html: str) -> None:
     tags = [tag for tag, _ in parsed.elements]
     assert all(tags[at + 1] == "caption" for at, tag in enumerate(tags) if tag == "table")
     assert all(one.get("scope") for one in parsed.of("th"))
+
+
+def test_whoever_reads_without_a_mouse_gets_everywhere(html: str) -> None:
+    parsed = Parsed(html)
+    assert parsed.of("html")[0]["lang"] == "en"
+    assert parsed.of("a")[0] == {"class": "skip", "href": "#main"}
+    scrolled = [one for one in parsed.of("div") if one.get("class") == "scroll"]
+    assert len(scrolled) == len(parsed.of("table"))
+    assert all(one["tabindex"] == "0" and one["role"] == "region" and one["aria-label"] for one in scrolled)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2, https://www.w3.org/TR/WCAG22/#dfn-relative-luminance)."""
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * one for one in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return sum(share * one for share, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def schemes(html: str) -> dict[str, dict[str, str]]:
+    """Light, dark and printed -> colour by name."""
+    light, dark, printed = (
+        dict(re.findall(r"--(\w+): (#\w+)", block)) for block in re.findall(r":root \{([^}]*)\}", html)
+    )
+    return {"light": light, "dark": {**light, **dark}, "printed": {**light, **printed}}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark", "printed"])
+def test_every_text_has_the_contrast_of_wcag_aa(html: str, scheme: str) -> None:
+    colours = {name: luminance(colour) for name, colour in schemes(html)[scheme].items()}
+    pairs = [(text, "paper") for text in ("ink", "soft", "link", "bad", "warn", "good")]
+    for text, ground in [*pairs, ("ink", "tint"), ("warn", "warntint")]:
+        brighter, darker = sorted((colours[text], colours[ground]), reverse=True)
+        assert (brighter + 0.05) / (darker + 0.05) >= 4.5, f"{text} on {ground}"
 
 
 def test_emulated_is_on_top_and_on_every_printed_page() -> None:

@@ -17,6 +17,7 @@ from operations.audit.result import (
     ClauseEntry,
     ControlEntry,
     Mapped,
+    Observed,
     Place,
     Population,
     Time,
@@ -29,6 +30,9 @@ MAX_CLOCK_SKEW_S = 5.0
 
 OPERATION = frozenset({Place.LIVE})
 """Places that speak for operation; the others speak for design."""
+
+MOST_RANGES = 6
+"""Of record numbers beside one answer; `audit.json` has them all."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -103,6 +107,26 @@ class TrendRow:
     fixed: int | None
     same_scope: bool
     """Stacks, accounts, regions, places and controls are those of the audit before it: the numbers compare."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PopulationRow:
+    """The resources of one type in one account, over all regions."""
+
+    type: str
+    account: str
+    listed: int
+    owned_by_aws: int
+    second: int | None
+    """By the second source; None where there is none."""
+    regions: tuple[tuple[str, int], ...]
+    """Those with members, and how many."""
+    unlisted: tuple[tuple[str, str], ...]
+    """Region and why the list call did not answer."""
+    differences: tuple[tuple[str, int], ...]
+    """Region and how many more (+) or fewer (-) the second source shows than the list call; equal ones are left out."""
+    sources: tuple[str, ...]
+    evidence: tuple[int, ...]
 
 
 def visible(text: str) -> str:
@@ -261,13 +285,6 @@ def _asked(audit: Audit) -> tuple[frozenset[str], ...]:
     )
 
 
-def difference(population: Population) -> int | None:
-    """By how many the second source shows more (+) or fewer (-) than the list call; None where one is missing."""
-    if population.listed is None or population.second is None:
-        return None
-    return population.second - population.listed
-
-
 def listings(audit: Audit, answer: Answer) -> tuple[str, ...]:
     """AWS CLI commands that list what an answer is about: where its live population comes from."""
     about = answer.resource
@@ -294,12 +311,74 @@ def unseen(audit: Audit) -> tuple[tuple[ControlEntry, ClauseEntry, str, str], ..
     return tuple(found)
 
 
-def with_members(audit: Audit) -> tuple[Population, ...]:
-    """Populations that have members, could not be listed, or differ between their sources."""
-    return tuple(one for one in audit.populations if one.listed or one.listed is None or difference(one))
+def said(answer: Answer) -> tuple[tuple[str, Observed], ...]:
+    """What places answered, those that said the same as one: "state, live", and the answer with all its records."""
+    grouped: dict[tuple[Status, str], list[Observed]] = defaultdict(list)
+    for one in answer.observed:
+        grouped[one.status, one.reason].append(one)
+    return tuple(
+        (
+            ", ".join(one.place for one in same),
+            same[0].model_copy(update={"evidence": _together(one.evidence for one in same)}),
+        )
+        for same in grouped.values()
+    )
+
+
+def _together(evidence: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(sorted({number for numbers in evidence for number in numbers}))
+
+
+def ranges(numbers: Iterable[int], most: int = MOST_RANGES) -> str:
+    """Numbers in order, neighbours joined: "1-3, 7"; after ``most`` ranges how many numbers there are in all."""
+    joined: list[list[int]] = []
+    for number in (ordered := sorted({*numbers})):
+        if joined and joined[-1][-1] == number - 1:
+            joined[-1][1:] = [number]
+        else:
+            joined.append([number])
+    text = ", ".join("-".join(map(str, one)) for one in joined[:most])
+    return f"{text} and others, {len(ordered)} in all" if len(joined) > most else text
+
+
+def populations(audit: Audit) -> tuple[PopulationRow, ...]:
+    """Types that have members, could not be listed somewhere, or differ between their sources, an account each."""
+    grouped: dict[tuple[str, str], list[Population]] = defaultdict(list)
+    for one in audit.populations:
+        grouped[one.type, one.account].append(one)
+    rows = (_population_row(type_, account, found) for (type_, account), found in grouped.items())
+    return tuple(row for row in rows if row.regions or row.unlisted or row.differences)
+
+
+def _population_row(type_: str, account: str, found: Sequence[Population]) -> PopulationRow:
+    twice = [one.second for one in found if one.second is not None]
+    return PopulationRow(
+        type=type_,
+        account=account,
+        listed=sum(one.listed or 0 for one in found),
+        owned_by_aws=sum(one.owned_by_aws for one in found),
+        second=sum(twice) if twice else None,
+        regions=tuple((one.region, one.listed) for one in found if one.listed),
+        unlisted=tuple((one.region, one.reason) for one in found if one.listed is None),
+        differences=tuple(
+            (one.region, one.second - one.listed)
+            for one in found
+            if one.listed is not None and one.second is not None and one.second != one.listed
+        ),
+        sources=tuple(dict.fromkeys(name for one in found for name in (one.source, one.second_source) if name)),
+        evidence=_together(one.evidence for one in found),
+    )
+
+
+def by_number(regions: Iterable[tuple[str, int]]) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Number -> regions that have it, the number that most of them have first."""
+    grouped: dict[int, list[str]] = defaultdict(list)
+    for region, number in regions:
+        grouped[number].append(region)
+    return tuple(sorted(((number, tuple(named)) for number, named in grouped.items()), key=lambda one: -len(one[1])))
 
 
 def empty(audit: Audit) -> Mapping[str, int]:
     """Type -> in how many regions its list was empty, of types without a member anywhere."""
-    there = {one.type for one in with_members(audit)}
+    there = {one.type for one in populations(audit)}
     return Counter(one.type for one in audit.populations if one.type not in there)
