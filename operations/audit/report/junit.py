@@ -1,7 +1,8 @@
 """An audit as JUnit XML, for what shows tests: a suite a control, a case for each clause of each resource.
 
-Elements and their order are those that Ant's ``junitreport`` writes and CI servers read. A failure that is accepted
-fails as well; what is undetermined or was not observed is an error, since nobody knows.
+Elements and attributes are those of Jenkins' schema (``junit-10.xsd`` of jenkinsci/xunit-plugin), which other CI
+servers read too; Ant's has no totals on ``testsuites``. A failure that is accepted fails as well; what is undetermined
+or was not observed is an error, since nobody knows.
 """
 
 import xml.etree.ElementTree as ET
@@ -53,7 +54,7 @@ def _name(audit: Audit) -> str:
 
 def _suite(audit: Audit, name: str, cases: Sequence[ET.Element]) -> ET.Element:
     counts = Counter(child.tag for case in cases for child in case)
-    # Ant wants a time without zone, and the time that each suite took: the audit knows only its own.
+    # A time has no zone here (Ant's schema), and a suite the time that it took: the audit knows only its own.
     about = {"name": name, "timestamp": audit.started[:19], "hostname": audit.scope.endpoint or "aws", "time": "0.000"}
     suite = _set(ET.Element("testsuite"), {**about, **_counts(counts, len(cases))})
     properties = ET.SubElement(suite, "properties")
