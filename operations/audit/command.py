@@ -187,6 +187,9 @@ def run(
     sign_with: Annotated[
         str | None, typer.Option(help="KMS key that signs the bundle. Left out: the evidence key of the first cell.")
     ] = None,
+    anchor: Annotated[
+        str, typer.Option(help="s3://BUCKET under Object Lock, where the signed head is put. Left out: nowhere.")
+    ] = "",
     record: Annotated[
         bool, typer.Option("--record", help="Note in each stack's account that it was audited, for `cell status`.")
     ] = False,
@@ -198,13 +201,18 @@ def run(
     """Ask every control of state, preview and live account. Exit code 5 where one fails that nobody has accepted."""
     # What asks AWS and writes reports takes a second to load: other commands do not wait for that.
     from operations.audit.conduct import audited, earlier, note_audit, signer_of
+    from operations.audit.evidence.anchor import Anchor, Target
     from operations.audit.evidence.bundle import write as write_bundle
     from operations.audit.live.kubernetes import cluster_role as audit_cluster_role
     from operations.audit.report import formats, table
-    from operations.audit.rights import audit_policy
+    from operations.audit.rights import anchor_statements, audit_policy
 
+    target = Target.parse(anchor) if anchor else None
     if iam_policy or cluster_role:
-        show(audit_policy() if iam_policy else audit_cluster_role(), Format.JSON if output is Format.TABLE else output)
+        document = audit_policy() if iam_policy else audit_cluster_role()
+        if iam_policy and target:
+            document["Statement"] += anchor_statements(target.bucket, target.prefix)
+        show(document, Format.JSON if output is Format.TABLE else output)
         return
     controls_ = chosen(control or (), framework, severity)
     if list_:
@@ -212,6 +220,9 @@ def run(
         return
     for spec in report or ():
         formats.parse(spec)
+    anchored = Anchor(target) if target else None
+    if anchored:
+        anchored.check()
     session = _session()
     request = request_of(session, stacks or (), observe, controls_, account=account, role=role)
     folder = evidence or session.project.root / EVIDENCE
@@ -228,6 +239,8 @@ def run(
     console.print(f"evidence: {bundle}", markup=False, soft_wrap=True)
     if record:
         note_audit(session, audit)
+    if anchored:
+        console.print(f"anchored: {anchored.put(bundle)}", markup=False, soft_wrap=True)
     raise typer.Exit(exit_code(audit, fail_on, strict=strict))
 
 
@@ -260,13 +273,17 @@ def verify(
     previous: Annotated[
         Path | None, typer.Option(help="Bundle of the audit before: shows that none is left out.")
     ] = None,
+    anchor: Annotated[
+        str, typer.Option(help="s3://BUCKET where you know heads to be anchored: its object is read and compared.")
+    ] = "",
     output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
 ) -> None:
     """Verify an evidence bundle and name the first thing in it that is not as it was written.
 
-    Exit code 0 only where it is intact and signed by a given key; 1 where it is broken, or intact and, for want of a
-    key, of an unproven author; 2 for a key or folder that is none.
+    Exit code 0 only where it is intact, signed by a given key, and anchored where an anchor is given; 1 where it is
+    broken, of an author that is unproven for want of a key, or not anchored there; 2 for a key, folder or anchor that
+    is none.
     """
     from operations.audit.evidence.command import verified
 
-    verified(bundle, key or (), previous, output)
+    verified(bundle, key or (), previous, anchor, output)

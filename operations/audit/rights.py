@@ -47,9 +47,32 @@ NEVER = (
 (https://docs.aws.amazon.com/service-authorization/latest/reference/)."""
 
 
+def anchor_statements(bucket: str, prefix: str) -> list[dict[str, Any]]:
+    """What whoever anchors heads in a bucket needs beside: the only rights of an audit that write.
+
+    A put with a retention date needs both rights of the object
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html).
+    """
+    arn = f"arn:aws:s3:::{bucket}"
+    return [
+        {
+            "Sid": "AnchorHeads",
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:PutObjectRetention"],
+            "Resource": f"{arn}/{prefix}*",
+        },
+        {
+            "Sid": "AnchorIsLocked",
+            "Effect": "Allow",
+            "Action": "s3:GetBucketObjectLockConfiguration",
+            "Resource": arn,
+        },
+    ]
+
+
 def audit_policy() -> dict[str, Any]:
-    """The identity policy of an auditor, one statement a service. List and describe calls of a whole account have no
-    resource to name: what they tell is bounded by the fields that an audit keeps, and by the denies."""
+    """The identity policy of an auditor, one statement a service; it writes nothing. List and describe calls of a whole
+    account have no resource to name: what they tell is bounded by the fields that an audit keeps, and by the denies."""
     readers()
     by_service: dict[str, set[str]] = {}
     for question in QUESTIONS.values():

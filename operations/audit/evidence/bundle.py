@@ -29,6 +29,9 @@ RECORDS, CHAIN, AUDIT, HEAD, SIGNATURE = FILES = (
     "head.sig",
 )
 
+ANCHOR = "anchor.json"
+"""Receipt of the place where the head is anchored: written after the bundle, and covered by nothing in it."""
+
 KEPT_DAYS = 400
 """Days for which the records must be there: a period of twelve months and the month in which it is audited. After that
 ``records.ndjson`` may be removed (answers name people and machines); the chain stands on its digests without it."""

@@ -9,7 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from operations.audit.evidence.bundle import AUDIT, CHAIN, FILES, FORMAT, HEAD, RECORDS, SIGNATURE, misfit, summary
+from operations.audit.evidence.anchor import UNKNOWN, Anchor, Standing, standing
+from operations.audit.evidence.bundle import (
+    ANCHOR,
+    AUDIT,
+    CHAIN,
+    FILES,
+    FORMAT,
+    HEAD,
+    RECORDS,
+    SIGNATURE,
+    misfit,
+    summary,
+)
 from operations.audit.evidence.canonical import canonical, digest
 from operations.audit.evidence.files import MAX_AUDIT_BYTES, BrokenError, document, lines, listed, opened, parsed
 from operations.audit.evidence.records import MAX_RECORD_BYTES, MAX_SKEW_S, first_link, link
@@ -32,6 +44,7 @@ class Verified:
     """Digest of the head: what the next audit names as its previous one."""
     records: int = 0
     emulated: bool = False
+    anchor: Standing = UNKNOWN
     findings: tuple[str, ...] = ()
     """What an intact bundle makes its reader doubt."""
 
@@ -62,23 +75,31 @@ class _Read:
 
 
 def verify(
-    folder: Path, keys: Sequence[bytes] = (), *, previous: Path | None = None, now: datetime | None = None
+    folder: Path,
+    keys: Sequence[bytes] = (),
+    *,
+    previous: Path | None = None,
+    anchor: Anchor | None = None,
+    now: datetime | None = None,
 ) -> Verified:
     """Looks at everything in a bundle.
 
     ``keys``: public keys in PEM form that the verifier has from elsewhere, retired ones among them; the bundle's own
-    word about its key counts for nothing. ``previous``: the bundle of the audit before. ``now``: for whether records
-    may be gone already. Raises ValueError for a key that is none.
+    word about its key counts for nothing. ``previous``: the bundle of the audit before. ``anchor``: where the verifier
+    knows heads to be put; without it nobody is asked. ``now``: for whether records may be gone already. Raises
+    ValueError for a key that is none.
     """
     known = {fingerprint(key): key for key in keys}
     try:
-        return _verified(folder, known, previous, now or datetime.now(UTC))
+        return _verified(folder, known, previous, anchor, now or datetime.now(UTC))
     except BrokenError as error:
         return Verified(broken=str(error))
 
 
-def _verified(folder: Path, keys: Mapping[str, bytes], previous: Path | None, now: datetime) -> Verified:
-    there = listed(folder, set(FILES) - {RECORDS}, {RECORDS})
+def _verified(
+    folder: Path, keys: Mapping[str, bytes], previous: Path | None, anchor: Anchor | None, now: datetime
+) -> Verified:
+    there = listed(folder, set(FILES) - {RECORDS}, {RECORDS, ANCHOR})
     head, data = document(folder, HEAD)
     signer = _signer(folder, digest(data), keys)
     try:
@@ -90,7 +111,8 @@ def _verified(folder: Path, keys: Mapping[str, bytes], previous: Path | None, no
             raise BrokenError(f"{RECORDS}: missing before {head['records_kept_until']!a}, until when it is kept")
         read = _chain(folder, head, kept)
         audit = _audit(folder, head, read if kept else None)
-        findings = [*_findings(head, read, kept), *_before(head, keys, previous)]
+        anchored = standing(folder, receipt=ANCHOR in there, ended=head["ended"], anchor=anchor)
+        findings = [*_findings(head, read, kept), *_before(head, keys, previous), *anchored.findings]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BrokenError(f"{HEAD} or {AUDIT}: not shaped as an audit's ({type(error).__name__})") from None
     return Verified(
@@ -99,6 +121,7 @@ def _verified(folder: Path, keys: Mapping[str, bytes], previous: Path | None, no
         head=digest(data),
         records=read.count,
         emulated=head["emulated"] is not False,
+        anchor=anchored,
         findings=tuple(findings),
     )
 
@@ -212,7 +235,7 @@ def _before(head: Mapping[str, Any], keys: Mapping[str, bytes], previous: Path |
         if head["previous"]:
             yield "previous audit: not given, so whether one was left out is not known"
         return
-    listed(previous, set(FILES) - {RECORDS}, {RECORDS})
+    listed(previous, set(FILES) - {RECORDS}, {RECORDS, ANCHOR})
     before, data = document(previous, HEAD)
     if digest(data) != head["previous"]:
         raise BrokenError(f"{HEAD}: previous is another audit than the given one, {ascii(before['audit'])[:100]}")
