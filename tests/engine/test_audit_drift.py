@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
+import canaries
 import drift_access
 import drift_backup
 import drift_cluster
@@ -15,9 +18,11 @@ import drift_records
 import drift_residency
 import drift_retention
 import pytest
+from audit_outputs import problems
 from cell import Aws, Project, own_sandbox
 from drift import CELL, STACKS, Change, LiveCell
 
+from operations.audit.evidence.bundle import FILES
 from operations.audit.report.formats import NAMES
 from operations.audit.report.json_ import load
 from operations.audit.report.oscal import read_counts
@@ -47,6 +52,9 @@ UNCHANGED = {
 }
 """`CONTROL clause` of what nobody can change on this cell -> why."""
 
+UP_LOG = "up.txt"
+"""File of the project with what `cell up` printed."""
+
 ROLE = "arn:aws:iam::123456789012:role/payment-cell-deploy"
 
 
@@ -54,7 +62,8 @@ ROLE = "arn:aws:iam::123456789012:role/payment-cell-deploy"
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCell]:
     with own_sandbox(tmp_path_factory.mktemp("audit-sandbox")) as sandbox, pytest.MonkeyPatch.context() as patch:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("audit") / "project")
-        project.cell("up", CELL, "--yes")
+        said = project.cell("up", CELL, "--yes")
+        (project.folder / UP_LOG).write_text(said.stdout + said.stderr)
         for name, value in project.env.items():
             patch.setitem(os.environ, name, value)
         yield LiveCell(project, Aws(sandbox), ROLE)
@@ -108,8 +117,12 @@ def test_an_audit_of_the_healthy_cell_is_green_in_every_format(reports: Path) ->
     assert unseen - blind - attested == {("RES-08", "subscriber_stays_inside")}
     assert len(asked) > 100
     assert read_counts(reports / "oscal") == found.counts
-    assert json.loads((reports / "sarif").read_text())["version"] == "2.1.0"
     assert b"EMULATED" in (reports / "html").read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_format_of_a_live_cell_is_good_by_its_own_rules(reports: Path, name: str) -> None:
+    assert problems(name, reports / name) == []
 
 
 def test_status_knows_when_the_cell_was_audited(cell: LiveCell, reports: Path) -> None:
@@ -129,6 +142,50 @@ def test_evidence_is_verified_with_the_key_and_refused_once_touched(cell: LiveCe
     (copy / "records.ndjson").write_bytes(b"".join(lines))
     said = project.cell("audit", "verify", str(copy), "--key", str(key), code=1).stdout
     assert "record 7" in said.lower()
+
+
+def secrets_of(cell: LiveCell) -> Iterator[tuple[str, str]]:
+    """Where from, and the value: what the engine marks in its states, what Secrets Manager and the cluster hold."""
+    project, hands = cell.hands.project, cell.hands
+    for stack in STACKS:
+        exported = json.loads(project.pulumi("stack", "export", "--stack", stack, "--show-secrets").stdout)
+        yield from (("state", one) for one in canaries.of_state(exported))
+    manager = hands.client("secretsmanager")
+    for page in manager.get_paginator("list_secrets").paginate():
+        for secret in page["SecretList"]:
+            value = manager.get_secret_value(SecretId=secret["ARN"])["SecretString"]
+            yield from (("Secrets Manager", one) for one in canaries.texts(value))
+    answer = hands.api.get("/api/v1/secrets")
+    assert answer.status == 200, answer.reason
+    yield from (("cluster", one) for one in canaries.of_cluster(json.loads(answer.body)["items"]))
+    yield "passphrase", Path(project.env["PULUMI_CONFIG_PASSPHRASE_FILE"]).read_text().strip()
+
+
+def test_no_secret_of_the_cell_is_in_a_state_a_log_a_report_or_a_bundle(
+    cell: LiveCell, reports: Path, tmp_path: Path
+) -> None:
+    project = cell.hands.project
+    found = [(source, value) for source, value in secrets_of(cell) if len(value) >= canaries.SHORTEST]
+    assert {source for source, _ in found} == {"state", "Secrets Manager", "cluster", "passphrase"}
+    search = canaries.Search(value for _, value in found)
+
+    preview = project.pulumi("preview", "--stack", CELL, "--diff", f"--event-log={tmp_path / 'events.json'}")
+    (tmp_path / "preview.txt").write_text(preview.stdout + preview.stderr)
+    state = project.sandbox.home / "state" / ".pulumi"
+    places = (state, project.sandbox.home / "logs", project.folder / UP_LOG, tmp_path, reports, bundle(project))
+    searched = list(canaries.files(*places))
+    assert {file.name for file in searched} >= {f"{CELL}.json", *FILES, "events.json", UP_LOG, "html", "sarif", "junit"}
+    assert [str(file) for file in searched if search.found_in(file.read_bytes())] == []
+
+    # The search finds what is there.
+    for number, value in enumerate(sorted(search.secrets)):
+        planted = (
+            value,
+            json.dumps({"a": value}),
+            quote(value, safe=""),
+            b64encode(f"{number}:{value}".encode()).decode(),
+        )
+        assert all(search.found_in(f"before {one} after".encode()) for one in planted), "a secret would not be found"
 
 
 def test_drift_turns_an_audit_red_and_the_difference_names_it(cell: LiveCell, reports: Path) -> None:

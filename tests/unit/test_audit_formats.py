@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from audit_samples import audit
+from audit_outputs import problems
+from audit_samples import HOSTILE, audit
 
 from operations.audit.report import formats
-from operations.audit.report.formats import FORMATS, parse, write
+from operations.audit.report.formats import FORMATS, NAMES, parse, write
 from operations.audit.report.json_ import load
 from operations.errors import CellError, ExitCode
 
@@ -24,6 +25,32 @@ def test_every_format_is_written_whole_for_its_owner_only_and_says_that_it_is_em
     assert path.stat().st_mode & 0o777 == 0o600
     assert re.search(rb"emulated", path.read_bytes(), re.IGNORECASE)
     assert [file.name for file in tmp_path.iterdir()] == ["report"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_format_of_hostile_names_is_good_by_its_own_rules(tmp_path: Path, name: str) -> None:
+    hostile = audit(unaccounted=HOSTILE)
+    assert problems(name, write(hostile, f"{name}={tmp_path / 'report'}")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("csv", "\"'=HYPERLINK", '"=HYPERLINK'),
+        ("html", "<h1>", "<h1><script>"),
+        ("json", '"status": "fail"', '"status": "fine"'),
+        ("junit", 'classname="', 'class="'),
+        ("sarif", '"kind": "fail"', '"kind": "fine"'),
+    ],
+)
+def test_a_report_that_breaks_the_rules_of_its_format_is_seen(
+    tmp_path: Path, name: str, before: str, after: str
+) -> None:
+    path = write(audit(), f"{name}={tmp_path / 'report'}")
+    written = path.read_bytes().decode()
+    assert before in written
+    path.write_bytes(written.replace(before, after, 1).encode())
+    assert problems(name, path)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,11 +1,10 @@
 """An audit as test results of a CI server."""
 
-import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import pytest
+from audit_outputs import junit_problems
 from audit_samples import HOSTILE, answer, audit
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,66 +90,8 @@ def test_the_counts_are_those_of_the_cases(root: ET.Element) -> None:
     assert root.get("time") == "90.000"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
-    """What an element may have."""
-
-    required: frozenset[str] = frozenset()
-    optional: frozenset[str] = frozenset()
-    children: frozenset[str] = frozenset()
-    text: bool = False
-
-
-TOTALS = frozenset({"tests", "failures", "errors"})
-OUTPUT = frozenset({"system-out", "system-err"})
-TOLD = Rule(optional=frozenset({"type", "message"}), text=True)
-
-RULES = {
-    "testsuites": Rule(optional=TOTALS | {"name", "time"}, children=frozenset({"testsuite"})),
-    "testsuite": Rule(
-        required=TOTALS | {"name"},
-        optional=frozenset(
-            {"file", "group", "hostname", "id", "log", "package", "skipped", "time", "timestamp", "url"}
-        ),
-        children=OUTPUT | {"testsuite", "properties", "testcase"},
-    ),
-    "properties": Rule(children=frozenset({"property"})),
-    "property": Rule(required=frozenset({"name", "value"})),
-    "testcase": Rule(
-        required=frozenset({"name"}),
-        optional=frozenset({"classname", "group", "time"}),
-        children=OUTPUT | {"skipped", "error", "failure"},
-    ),
-    "skipped": TOLD,
-    "error": TOLD,
-    "failure": TOLD,
-    **{name: Rule(text=True) for name in OUTPUT},
-}
-"""What junit-10.xsd of Jenkins' xunit plug-in says, in our own words: the schema itself is not kept here, and nothing
-that validates XML Schema is a dependency. Elements of repeated runs are left out: the audit has none."""
-
-SUREFIRE_TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
-
-
-def problems(root: ET.Element) -> Iterator[str]:
-    """What Jenkins' schema refuses."""
-    if root.tag not in {"testsuites", "testsuite"}:
-        yield f"{root.tag}: no root"
-    for element in root.iter():
-        rule = RULES[element.tag]
-        names = set(element.attrib)
-        yield from (f"{element.tag}: no {name}" for name in rule.required - names)
-        yield from (f"{element.tag}: {name}" for name in names - rule.required - rule.optional)
-        yield from (f"{element.tag}: {child.tag}" for child in element if child.tag not in rule.children)
-        around = [element.text, *(child.tail for child in element)]
-        if not rule.text and any((text or "").strip() for text in around):
-            yield f"{element.tag}: text"
-        if element.tag != "testcase" and not SUREFIRE_TIME.fullmatch(element.get("time", "")):
-            yield f"{element.tag}: time"
-
-
 def test_the_structure_is_the_one_that_jenkins_schema_asks_for(root: ET.Element) -> None:
-    assert list(problems(root)) == []
+    assert list(junit_problems(root)) == []
     for suite in root:
         assert [child.tag for child in suite] == ["properties"] + ["testcase"] * (len(suite) - 1)
         assert (suite.get("timestamp"), suite.tag) == ("2026-11-29T06:00:00", "testsuite")
@@ -160,7 +101,7 @@ def test_the_structure_is_the_one_that_jenkins_schema_asks_for(root: ET.Element)
 def spoilt(where: str, change: Callable[[ET.Element], object]) -> list[str]:
     root = parsed(audit())
     change(next(root.iter(where)))
-    return list(problems(root))
+    return list(junit_problems(root))
 
 
 @pytest.mark.parametrize(
@@ -195,5 +136,5 @@ def test_hostile_names_stay_text(root: ET.Element) -> None:
 
 @given(st.text(max_size=30))
 def test_any_name_is_valid_xml(name: str) -> None:
-    assert not list(problems(parsed(audit(answers=(answer(Status.FAIL, name),)))))
+    assert not list(junit_problems(parsed(audit(answers=(answer(Status.FAIL, name),)))))
     assert case(parsed(audit(answers=(answer(Status.FAIL, name),))), terminal(name))[0].tag == "failure"

@@ -3,11 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from audit_outputs import Page, page_problems
+from audit_samples import HOSTILE, answer, audit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,39 +17,6 @@ from operations.audit.report.page import page
 from operations.audit.result import Audit, Population
 from policies.control import Framework, Status
 from policies.criteria import CRITERIA
-from tests.unit.audit_samples import HOSTILE, answer, audit
-
-VOID = {"meta", "br", "img", "link", "input", "hr"}
-
-
-class Parsed(HTMLParser):
-    """Elements with their attributes, the text, and whether every element is closed by its own end."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def of(self, *tags: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.elements if tag in tags]
 
 
 @pytest.fixture(scope="module")
@@ -61,26 +29,15 @@ def html(found: Audit) -> str:
     return page(found, (audit(id="before", started="2026-11-28T06:00:00Z", answers=()),))
 
 
-def inert(parsed: Parsed) -> None:
-    """Nothing runs, nothing is fetched."""
-    assert not parsed.of("script", "img", "link", "iframe", "object", "embed", "base", "form")
-    for _, attributes in parsed.elements:
-        assert not [name for name in attributes if name.startswith("on") or name in ("src", "style")]
-        assert (attributes.get("href") or "#").startswith("#")
-
-
 def test_page_runs_nothing_and_fetches_nothing(html: str) -> None:
-    parsed = Parsed(html)
-    inert(parsed)
-    assert "url(" not in html
-    assert "@import" not in html
-    policies = [one["content"] for one in parsed.of("meta") if one.get("http-equiv") == "Content-Security-Policy"]
+    assert list(page_problems(html)) == []
+    policies = [one["content"] for one in Page(html).of("meta") if one.get("http-equiv") == "Content-Security-Policy"]
     assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_name_is_shown_and_is_text(html: str, name: str) -> None:
-    assert reading.visible(name) in Parsed(html).text
+    assert reading.visible(name) in Page(html).text
     if "<" in name or reading.visible(name) != name:
         assert name not in html
 
@@ -94,15 +51,15 @@ def test_invisible_characters_are_shown_as_escapes() -> None:
 def test_no_name_changes_the_page(name: str) -> None:
     def shape(one: str) -> list[str]:
         failing = (answer(Status.FAIL, one), answer(Status.NOT_OBSERVED, one))
-        parsed = Parsed(page(audit(answers=failing, unaccounted=(one,))))
-        inert(parsed)
-        return [tag for tag, _ in parsed.elements]
+        html = page(audit(answers=failing, unaccounted=(one,)))
+        assert list(page_problems(html)) == []
+        return [tag for tag, _ in Page(html).elements]
 
     assert shape(name) == shape("plain")
 
 
 def test_every_criterion_is_there_once(html: str) -> None:
-    said = Counter(one["data-criterion"] for one in Parsed(html).of("tr") if "data-criterion" in one)
+    said = Counter(one["data-criterion"] for one in Page(html).of("tr") if "data-criterion" in one)
     assert {name: said[name] for name in said if str(name).startswith("SOC 2")} == {
         f"SOC 2 {one}": 1 for one in CRITERIA
     }
@@ -113,7 +70,7 @@ def test_every_criterion_is_there_once(html: str) -> None:
 def test_criteria_without_a_control_say_so(found: Audit, html: str) -> None:
     silent = [row for row in reading.criteria(found) if not row.controls]
     assert "CC1.1" in {row.criterion for row in silent}
-    assert Parsed(html).text.count("nothing here speaks about it") == len(silent)
+    assert Page(html).text.count("nothing here speaks about it") == len(silent)
 
 
 def test_state_counts_for_design_and_live_for_operation(found: Audit) -> None:
@@ -144,7 +101,7 @@ def test_deviations_stand_before_what_is_open_and_what_passed(html: str) -> None
 
 
 def test_the_head_of_the_page_says_what_was_looked_at_and_what_changed(html: str) -> None:
-    head = " ".join(Parsed(html[: html.index("<nav")] + "</body></html>").text.split())
+    head = " ".join(Page(html[: html.index("<nav")] + "</body></html>").text.split())
     assert "1 account: 123456789012 · 2 regions: eu-west-1, eu-central-1 · state, live" in head
     assert f"Since the audit of 2026-11-28T06:00:00Z: {len(audit().deviations)} new failures, 0 fixed" in head
     assert "Since the audit" not in page(audit())
@@ -152,7 +109,7 @@ def test_the_head_of_the_page_says_what_was_looked_at_and_what_changed(html: str
 
 def test_deviations_are_counted_by_clause_and_lead_to_their_resources(html: str) -> None:
     start = html.rindex("<div", 0, html.index('aria-label="Deviations by clause"'))
-    table = Parsed(html[start : html.index("<article")])
+    table = Page(html[start : html.index("<article")])
     assert [one["href"] for one in table.of("a")] == ["#deviation-1", "#deviation-2"]
     assert table.text.split("\n")[-3:-1] == ["mediumKEY-03 rotates within a year151", ""], (
         "15 failed, 1 of them accepted"
@@ -164,7 +121,7 @@ def test_worst_deviations_come_first(found: Audit) -> None:
 
 
 def test_deviation_says_how_to_ask_again(html: str) -> None:
-    text = Parsed(html).text
+    text = Page(html).text
     assert "cell audit eu-west-1 --control NET-01 --observe state,live" in text
     assert "aws kms list-keys --region eu-west-1" in text
     assert "records 1-2" in text
@@ -216,7 +173,7 @@ def test_a_population_is_a_row_over_its_regions_and_hides_none_that_differs_or_i
     assert row.differences == (("eu-west-1", 1), ("eu-central-1", -1)), "what cancels out in the sum is told"
     assert row.unlisted == (("eu-north-1", "AccessDenied"),)
     assert reading.empty(of) == {"aws:sqs/queue:Queue": 1}
-    text = " ".join(Parsed(page(of)).text.split())
+    text = " ".join(Page(page(of)).text.split())
     assert "123456789012: 3 in eu-west-1; 1 in eu-central-1" in text
     assert "+1 by the second source in eu-west-1" in text
     assert "-1 by the second source in eu-central-1" in text
@@ -225,47 +182,65 @@ def test_a_population_is_a_row_over_its_regions_and_hides_none_that_differs_or_i
 
 def test_regions_with_the_same_number_stand_together(found: Audit) -> None:
     everywhere = tuple(population(region, 2) for region in found.scope.regions)
-    assert "123456789012: 2 each in every region" in " ".join(Parsed(page(audit(populations=everywhere))).text.split())
+    assert "123456789012: 2 each in every region" in " ".join(Page(page(audit(populations=everywhere))).text.split())
     assert reading.by_number((("a", 1), ("b", 2), ("c", 2))) == ((2, ("b", "c")), (1, ("a",)))
 
 
 def test_accepted_failure_stays_a_deviation_and_names_who_accepted(html: str) -> None:
-    text = Parsed(html).text
+    text = Page(html).text
     accepted = text[text.index("accepted until 2026-12-31T00:00:00Z") :]
     assert "grace@example.com (security)" in accepted
     assert f"{len(audit().deviations)} failures by severity" in " ".join(text.split())
 
 
 def test_refused_exceptions_and_attestations_are_shown(html: str) -> None:
-    text = Parsed(html).text
+    text = Page(html).text
     assert "expired on 2026-10-01" in text
     assert "covers nothing: valid until 2026-09-30" in text
 
 
-def test_ids_are_unique_and_links_lead_to_them(html: str) -> None:
-    parsed = Parsed(html)
-    ids = Counter(one["id"] for _, one in parsed.elements if "id" in one)
-    assert set(ids.values()) == {1}
-    assert {str(one["href"])[1:] for one in parsed.of("a")} <= set(ids)
-    assert {one["aria-labelledby"] for _, one in parsed.elements if "aria-labelledby" in one} <= set(ids)
+def test_every_section_is_named_by_its_heading(html: str) -> None:
+    parsed = Page(html)
+    ids = {one["id"] for _, one in parsed.elements if "id" in one}
+    assert {one["aria-labelledby"] for _, one in parsed.elements if "aria-labelledby" in one} <= ids
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("</section>", "", "main ends where it is not open"),
+        ("<ul>", "<p><ul>", "ul in p"),
+        ("<tr>", "", "th in thead"),
+        ("<h1>", "<h1 onclick='x()'>", "h1 onclick acts"),
+        ("</header>", "<script></script></header>", "script acts"),
+        ("<h1>", "<h1 id='main'>", "#main is there 2 times"),
+        ('href="#main"', 'href="#nowhere"', "#nowhere leads nowhere"),
+        ('href="#main"', 'href="https://example.com"', "https://example.com leads nowhere"),
+        ("<h1>", "<h1 lang='a' lang='b'>", "h1 has an attribute twice"),
+        ("<style>", "<style>@import 'x';", "@import fetches"),
+        ("<!doctype html>", "", "no document type"),
+    ],
+)
+def test_what_is_wrong_with_a_page_is_seen(html: str, before: str, after: str, problem: str) -> None:
+    assert problem in page_problems(html.replace(before, after, 1))
 
 
 def test_headings_skip_no_level(html: str) -> None:
-    levels = [int(tag[1]) for tag, _ in Parsed(html).elements if re.fullmatch(r"h\d", tag)]
+    levels = [int(tag[1]) for tag, _ in Page(html).elements if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_every_table_has_a_caption_and_scoped_headings(html: str) -> None:
-    parsed = Parsed(html)
+    parsed = Page(html)
     tags = [tag for tag, _ in parsed.elements]
     assert all(tags[at + 1] == "caption" for at, tag in enumerate(tags) if tag == "table")
     assert all(one.get("scope") for one in parsed.of("th"))
 
 
 def test_whoever_reads_without_a_mouse_gets_everywhere(html: str) -> None:
-    parsed = Parsed(html)
+    parsed = Page(html)
     assert parsed.of("html")[0]["lang"] == "en"
     assert parsed.of("a")[0] == {"class": "skip", "href": "#main"}
     scrolled = [one for one in parsed.of("div") if one.get("class") == "scroll"]
@@ -327,5 +302,5 @@ def test_trend_counts_new_and_fixed_failures() -> None:
 
 
 def test_audit_without_answers_is_a_page() -> None:
-    text = Parsed(page(audit(answers=(), populations=(), exceptions=(), attestations=()))).text
+    text = Page(page(audit(answers=(), populations=(), exceptions=(), attestations=()))).text
     assert "None: no clause failed where it was asked." in text
