@@ -7,13 +7,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
+from operations.audit.live.reader import shown_as
 from operations.audit.result import Answer, Audit, Place, Record, ResourceRef, Time
+from operations.audit.sights import KUBERNETES
 from policies.control import Severity, Status
 from stacks.fleet import WORKLOADS_SUFFIX
 
 _ZONE_ID = re.compile(r"\b[a-z]+\d+-az\d+\b")
 
 _SETTLED = frozenset({Status.PASS, Status.NOT_APPLICABLE})
+
+OF_ITSELF = frozenset({"audit", "attestation"})
+"""Types of what an audit answers without any account: exceptions, transfers, attestations."""
 
 Key = tuple[str, ...]
 
@@ -166,7 +171,7 @@ def _change(
     if is_ is Status.FAIL:
         kind = Kind.OPEN if was is Status.FAIL else Kind.NEW
     elif was is Status.FAIL and first and second is None:
-        unasked = _not_asked(after, first, between_cells=between_cells)
+        unasked = not_asked(after, first, between_cells=between_cells)
         kind, reason = (Kind.CHANGED, unasked) if unasked else (Kind.FIXED, "the resource is gone")
     elif was is Status.FAIL and is_ in _SETTLED:
         kind = Kind.FIXED
@@ -190,28 +195,47 @@ def _change(
     )
 
 
-def _not_asked(audit: Audit, answer: Answer, *, between_cells: bool) -> str:
+def not_asked(audit: Audit, answer: Answer, *, between_cells: bool = False) -> str:
     """Why the audit has no answer though the resource may be there; "" where it would have one."""
     scope, resource = audit.scope, answer.resource
     entry = next((one for one in audit.controls if one.id == answer.control), None)
     if entry is None or entry.id not in scope.controls:
         return f"{answer.control} was not asked"
-    if answer.clause not in {clause.name for clause in entry.clauses}:
+    clause = next((one for one in entry.clauses if one.name == answer.clause), None)
+    if clause is None:
         return f"{answer.control} has no clause {answer.clause} any more"
+    if resource.type in OF_ITSELF:
+        return ""
     if not between_cells:
+        if answer.stack and answer.stack not in scope.stacks:
+            return f"stack {answer.stack} was not audited"
         if resource.account and resource.account not in scope.accounts:
             return f"account {resource.account} was not audited"
-        if resource.region and resource.region not in scope.regions:
+        if _of_a_region(resource) and resource.region not in scope.regions:
             return f"region {resource.region} was not audited"
     if Place.LIVE not in scope.places:
-        return "" if between_cells or answer.stack in scope.stacks else "neither its account nor its state was read"
-    listed = [
-        one.listed
-        for one in audit.populations
-        if one.type == resource.type
-        and (between_cells or (one.account, one.region) == (resource.account, resource.region))
-    ]
+        unread = f"{answer.clause} is asked of a live account only" if clause.not_declared else ""
+        return unread if between_cells or answer.stack else "its account was not read"
+    if clause.not_live and set(scope.places) == {Place.LIVE}:
+        return f"{answer.clause} is asked of a declaration only"
+    listed = _listed(audit, resource, between_cells=between_cells)
     return f"{resource.type} was not listed" if not listed or None in listed else ""
+
+
+def _of_a_region(resource: ResourceRef) -> bool:
+    """Objects of a cluster have its name there."""
+    return bool(resource.region) and not resource.type.startswith(KUBERNETES)
+
+
+def _listed(audit: Audit, resource: ResourceRef, *, between_cells: bool) -> list[int | None]:
+    """What the lists say in which the resource would be: those of its region, or of all where its type is listed once
+    for an account, or in its cluster."""
+    of_type = [one for one in audit.populations if one.type == shown_as(resource.type)]
+    if not between_cells:
+        of_type = [one for one in of_type if one.account == resource.account]
+        here = [one for one in of_type if one.region == resource.region]
+        of_type = here or (of_type if len(of_type) == 1 or not _of_a_region(resource) else [])
+    return [one.listed for one in of_type]
 
 
 def _differences(before: Audit, after: Audit, *, between_cells: bool) -> Iterator[Difference]:

@@ -71,7 +71,7 @@ def _scope(**given: Any) -> dict[str, Any]:
         (_scope(controls=("NET-01",)), "KEY-03 was not asked"),
         (_scope(accounts=("999999999999",)), "account 123456789012 was not audited"),
         (_scope(regions=("eu-central-1",)), "region eu-west-1 was not audited"),
-        (_scope(places=(Place.STATE,), stacks=("other", "one-more")), "neither its account nor its state was read"),
+        (_scope(stacks=("other", "one-more")), "stack eu-west-1 was not audited"),
         ({"populations": (UNLISTED,)}, "aws:kms/key:Key was not listed"),
         ({"populations": ()}, "aws:kms/key:Key was not listed"),
     ],
@@ -79,6 +79,65 @@ def _scope(**given: Any) -> dict[str, Any]:
 def test_a_failure_that_was_not_asked_again_is_not_fixed(given: dict[str, Any], reason: str) -> None:
     change = only(compare(holding(answer(FAIL)), holding(**given)))
     assert (change.kind, change.reason) == (Kind.CHANGED, reason)
+
+
+def thing(type_: str, region: str, **given: Any) -> Answer:
+    ref = ResourceRef(type=type_, name="x", id="x", account=given.pop("account", "123456789012"), region=region)
+    return answer(FAIL, resource=ref, stack="", **given)
+
+
+def listing(type_: str, *regions: str) -> tuple[Population, ...]:
+    return tuple(LISTED.model_copy(update={"type": type_, "region": region}) for region in regions)
+
+
+@pytest.mark.parametrize(
+    ("failed", "populations"),
+    [
+        (thing("aws:iam/role:Role", ""), listing("aws:iam/role:Role", "us-east-1")),
+        (thing("aws:s3/bucket:Bucket", "eu-west-1"), listing("aws:s3/bucket:Bucket", "us-east-1")),
+        (thing("aws:kms/keyPolicy:KeyPolicy", "eu-west-1"), (LISTED,)),
+        (thing("kubernetes:core/v1:Pod", "name-of-a-cluster"), listing("kubernetes:core/v1:Pod", "eu-west-1")),
+        (thing("audit", "", account=""), ()),
+    ],
+)
+def test_what_is_not_in_the_list_that_would_have_it_is_gone(
+    failed: Answer, populations: tuple[Population, ...]
+) -> None:
+    change = only(compare(holding(failed), holding(populations=populations)))
+    assert (change.kind, change.reason) == (Kind.FIXED, "the resource is gone")
+
+
+def test_what_another_region_lists_says_nothing_of_this_one() -> None:
+    lists = listing("aws:kms/key:Key", "eu-central-1", "us-east-1")
+    assert only(compare(holding(answer(FAIL)), holding(populations=lists))).kind is Kind.CHANGED
+
+
+def clause_of(**given: str) -> dict[str, Any]:
+    entries = [
+        entry.model_copy(update={"clauses": tuple(one.model_copy(update=given) for one in entry.clauses)})
+        for entry in audit().controls
+    ]
+    return {"controls": tuple(entries)}
+
+
+@pytest.mark.parametrize(
+    ("places", "given", "reason"),
+    [
+        ((Place.STATE,), clause_of(not_declared="x"), "rotates_within_a_year is asked of a live account only"),
+        ((Place.LIVE,), clause_of(not_live="x"), "rotates_within_a_year is asked of a declaration only"),
+    ],
+)
+def test_a_clause_that_was_asked_in_no_place_that_shows_it_is_not_fixed(
+    places: tuple[Place, ...], given: dict[str, Any], reason: str
+) -> None:
+    change = only(compare(holding(answer(FAIL)), holding(**given, **_scope(places=places))))
+    assert (change.kind, change.reason) == (Kind.CHANGED, reason)
+
+
+def test_a_failure_in_no_state_is_not_fixed_by_an_audit_of_states() -> None:
+    unmanaged = answer(FAIL, stack="")
+    change = only(compare(holding(unmanaged), holding(**_scope(places=(Place.STATE,)))))
+    assert (change.kind, change.reason) == (Kind.CHANGED, "its account was not read")
 
 
 def test_a_failure_of_a_clause_that_was_taken_out_is_not_fixed() -> None:
