@@ -60,6 +60,7 @@ docs:
 	@$(BIN)/python -m sandbox.aws.preconditions.documentation > docs/preconditions.md
 	@$(BIN)/cell config schema > docs/schema/stack.json
 	@$(BIN)/python -m operations.audit.report.json_ > docs/schema/audit.json
+	@$(BIN)/python -m operations.audit.report.periods > docs/schema/audit-period.json
 	@PYTHONPATH=tests $(BIN)/python tests/unit/component_pictures.py
 	@PYTHONPATH=tests $(BIN)/python tests/unit/gateway_page.py
 	@PYTHONPATH=tests $(BIN)/python tests/unit/banks_page.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -287,3 +288,37 @@ def verify(
     from operations.audit.evidence.command import verified
 
     verified(bundle, key or (), previous, anchor, output)
+
+
+@app.command()
+def period(
+    start: Annotated[str, typer.Option("--from", help="First day, or a time. UTC.", show_default=False)],
+    end: Annotated[str, typer.Option("--to", help="Last day, or the time before which it ends.", show_default=False)],
+    stacks: Annotated[list[str] | None, typer.Argument(help="Left out: every stack that a bundle is of.")] = None,
+    every: Annotated[
+        str | None, typer.Option(help="Longest time between two audits, such as 1d. Left out: that of MON-01, 31d.")
+    ] = None,
+    evidence: Annotated[Path | None, typer.Option(help="Folder of the evidence bundles. Left out: .audit")] = None,
+    key: Annotated[
+        list[Path] | None, typer.Option(help="Public key, as for `cell audit verify`; may repeat for retired ones.")
+    ] = None,
+    fail_on: Annotated[
+        Severity, typer.Option(help="Least severity of a deviation that makes the exit code 5.")
+    ] = LEVELS[0],
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 5 for what was not observed and for unproven authors, too.")
+    ] = False,
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """What the bundles of a period say together: audits left out, and for each control and resource when it failed.
+
+    Every bundle is verified first. Exit code 5 where one is broken, an audit was left out, or a control failed at or
+    above --fail-on that nobody had accepted, whether or not it holds again.
+    """
+    from operations.audit.period import exit_code as period_exit_code
+    from operations.audit.period_command import between, interval, report
+
+    times, longest = between(start, end, datetime.now(UTC)), interval(every)
+    folder = evidence or Project.find().root / EVIDENCE
+    found = report(folder, stacks or (), times, longest, key or (), output)
+    raise typer.Exit(period_exit_code(found, fail_on, strict=strict))

@@ -1,7 +1,7 @@
 """The bundles of a folder as one chain of audits, each naming the one before."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,20 +30,27 @@ def latest_head(folder: Path) -> str:
     return latest(folder)[0]
 
 
-def gaps(folder: Path) -> tuple[str, ...]:
-    """Sentences about audits that are not where the others say: removed, begun anew, two after one, not readable."""
+def gaps(folder: Path, audits: Collection[str] | None = None) -> tuple[str, ...]:
+    """Sentences about audits that are not where the others say: removed, begun anew, two after one, not readable.
+
+    ``audits``: ids of those that it is about; left out, all.
+    """
     heads, unreadable = _heads(folder)
     told = [f"{problem}: no bundle that can be read" for problem in unreadable]
     in_order = sorted(heads.values(), key=lambda one: (one.ended, one.audit))
+    meant = frozenset(one.audit for one in in_order) if audits is None else frozenset(audits)
     for position, one in enumerate(in_order):
+        if one.audit not in meant:
+            continue
         if one.previous and one.previous not in heads:
             told.append(f"{one.audit}: the audit before it, {one.previous[:16]}, is not here")
         elif not one.previous and position:
             told.append(f"{one.audit}: names no audit before it, and {in_order[position - 1].audit} was there")
     for before, count in Counter(one.previous for one in in_order if one.previous).items():
         if count > 1:
-            names = ", ".join(one.audit for one in in_order if one.previous == before)
-            told.append(f"{names}: all follow {before[:16]}")
+            names = [one.audit for one in in_order if one.previous == before]
+            if not meant.isdisjoint(names):
+                told.append(f"{', '.join(names)}: all follow {before[:16]}")
     return tuple(told)
 
 
