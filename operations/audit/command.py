@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from typer.core import TyperGroup
 
+from operations.audit.population import Kind
 from operations.audit.request import Request, Tell
 from operations.audit.result import Audit, Place
 from operations.declared import declared_stacks
@@ -322,3 +323,50 @@ def period(
     folder = evidence or Project.find().root / EVIDENCE
     found = report(folder, stacks or (), times, longest, key or (), output)
     raise typer.Exit(period_exit_code(found, fail_on, strict=strict))
+
+
+@app.command()
+def population(
+    kind: Annotated[Kind, typer.Argument(help="Of what.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="File to write; never over another.", show_default=False)],
+    stacks: Annotated[
+        list[str] | None, typer.Argument(help="Whose accounts are asked. Left out: that of the credentials.")
+    ] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First day, or a time. UTC.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last day, or the time before which it ends.")] = None,
+    from_file: Annotated[
+        Path | None, typer.Option(help="A register (CSV, JSON, YAML) in place of accounts or attestations.")
+    ] = None,
+    role: Annotated[str, typer.Option(help="Name or ARN of a role to act as. Left out: your own credentials.")] = "",
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """Freeze everything of one kind in a file with its digest, before anybody says what is chosen from it.
+
+    Changes come from CloudTrail, access from IAM and EKS as they are now; incidents, restores and erasures from the
+    register that an attestation vouches for.
+    """
+    from operations.audit import sample_command as freezing
+    from operations.audit.population import summary
+    from operations.audit.populations import of_register
+
+    freezing.check(kind, stacks or (), role, from_file)
+    times = freezing.period_of(kind, start, end, datetime.now(UTC))
+    if from_file is not None:
+        found = of_register(out, kind, from_file, times)
+    else:
+        found = freezing.frozen(_session(), out, kind, stacks or (), role, times)
+    show(summary(found, out), output)
+
+
+@app.command()
+def sample(
+    file: Annotated[Path, typer.Argument(help="Frozen by `cell audit population`.", show_default=False)],
+    size: Annotated[int, typer.Option(help="How many; a smaller population is taken whole.", show_default=False)],
+    seed: Annotated[str, typer.Option(help="Any text, chosen after the population was frozen.", show_default=False)],
+    sha256: Annotated[str, typer.Option(help="The population's digest, as it was told when it was frozen.")] = "",
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")] = Format.TABLE,
+) -> None:
+    """Choose from a frozen population: the same seed always chooses the same, and `sha256sum` repeats it."""
+    from operations.audit.sample_command import show_sample
+
+    show_sample(file, size, seed, sha256, output)

@@ -12,10 +12,12 @@ import typer
 from rich.console import Console
 
 from operations.audit.evidence.signing import public_keys
-from operations.audit.period import EVERY, Between, Period, period
+from operations.audit.period import EVERY, period
+from operations.audit.period_result import Period
 from operations.audit.report.escape import terminal
 from operations.audit.report.periods import render, render_json
 from operations.audit.report.table import FILE_WIDTH, TERMINAL_ROWS
+from operations.audit.spans import Between
 from operations.errors import CellError, ExitCode
 from operations.output import Format, show
 

@@ -68,7 +68,7 @@ def see(session: Session, request: Request, tell: Tell) -> Seen:
         access = _enter(Access(home, seen.recorder, role=request.role), seen)
         seen.answers.extend(reconcile([_live(access, None, request, seen, tell)], blind))
         return seen
-    for name, stacks in _by_account(session, fleet, request.stacks).items():
+    for name, stacks in by_account(session, fleet, request.stacks).items():
         account = fleet.accounts[name]
         states = _states(session, fleet, name, stacks, seen)
         keys = keys_of(states)
@@ -258,7 +258,8 @@ def _cluster(rows: Iterable[Row]) -> str:
     return next((str(row["outputs"]["name"]) for row in rows if row["type"] == CLUSTER and not row.get("delete")), "")
 
 
-def _by_account(session: Session, fleet: Fleet, stacks: Iterable[str]) -> Mapping[str, list[str]]:
+def by_account(session: Session, fleet: Fleet, stacks: Iterable[str]) -> Mapping[str, list[str]]:
+    """Stacks by the account's stack that they need. Raises CellError for one that is not declared."""
     found: dict[str, list[str]] = {}
     for stack in stacks:
         known_stack(stack, session.declared)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 
 class Seen(StrEnum):
@@ -32,6 +32,13 @@ class Sighting(Protocol):
 
 
 S = TypeVar("S", bound=Sighting)
+
+
+class Between(NamedTuple):
+    """A period; its end is not in it."""
+
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

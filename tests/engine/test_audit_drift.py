@@ -188,23 +188,47 @@ def test_no_secret_of_the_cell_is_in_a_state_a_log_a_report_or_a_bundle(
         assert all(search.found_in(f"before {one} after".encode()) for one in planted), "a secret would not be found"
 
 
-def test_drift_turns_an_audit_red_and_the_difference_names_it(cell: LiveCell, reports: Path) -> None:
-    project = cell.hands.project
+CHOSEN = (*STACKS, "--control", "KEY-03", "--control", "CHG-01")
+
+
+@pytest.fixture(scope="module")
+def drifted(cell: LiveCell, reports: Path) -> Path:
+    """Report of an audit, after the healthy one, while a key no longer rotates."""
     (change,) = (one for one in drift_keys.CHANGES if one.sees == "KEY-03 rotates_within_a_year")
     undo = change.does(cell.hands)
     try:
-        chosen = ("--control", "KEY-03", "--control", "CHG-01")
-        after = project.folder / "after.json"
-        project.cell("audit", *STACKS, *chosen, "--report", f"json={after}", code=5)
+        after = reports.parent / "after.json"
+        cell.hands.project.cell("audit", *CHOSEN, "--report", f"json={after}", code=5)
     finally:
         undo()
-    failed = {(answer.control, answer.clause, answer.reconciled) for answer in load(after).deviations}
-    assert failed == {
-        ("KEY-03", "rotates_within_a_year", Reconciled.DRIFTED),
-        ("CHG-01", "nothing_drifted", Reconciled.DRIFTED),
-    }
-    told = project.data("audit", "diff", str(reports / "json"), str(after))
+    return after
+
+
+DRIFT = {("KEY-03", "rotates_within_a_year"), ("CHG-01", "nothing_drifted")}
+
+
+def test_drift_turns_an_audit_red_and_the_difference_names_it(cell: LiveCell, reports: Path, drifted: Path) -> None:
+    failed = load(drifted).deviations
+    assert {(answer.control, answer.clause) for answer in failed} == DRIFT
+    assert {answer.reconciled for answer in failed} == {Reconciled.DRIFTED}
+    told = cell.hands.project.data("audit", "diff", str(reports / "json"), str(drifted))
     assert {change["control"] for change in told["changes"] if change["kind"] == "new"} == {"KEY-03", "CHG-01"}
+
+
+def test_a_period_tells_between_which_audits_the_drift_was(cell: LiveCell, reports: Path, drifted: Path) -> None:
+    project, mended = cell.hands.project, reports.parent / "mended.json"
+    project.cell("audit", *CHOSEN, "--report", f"json={mended}")
+    green, red, again = (load(path) for path in (reports / "json", drifted, mended))
+    days = ("--from", green.started[:10], "--to", again.started[:10])
+    key = project.folder / BUNDLES / KEY_FILE
+    found = json.loads(project.cell("audit", "period", *STACKS, *days, "--key", str(key), "-o", "json", code=5).stdout)
+    assert {(one["control"], one["clause"]) for one in found["failures"]} == DRIFT
+    assert {(one["after"], one["first"], one["last"], one["until"]) for one in found["failures"]} == {
+        (green.started, red.started, red.started, again.started)
+    }
+    assert {(one["stack"], one["held"], one["partial"]) for one in found["coverage"]} == {(one, 1, 3) for one in STACKS}
+    assert (found["chain"], found["unproven"], found["emulated"]) == ([], False, True)
+    assert {one["verdict"] for one in found["runs"]} == {"intact, author proven"}
 
 
 def test_an_account_is_audited_without_any_state(cell: LiveCell) -> None:

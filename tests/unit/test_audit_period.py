@@ -19,11 +19,12 @@ from operations.audit.evidence.bundle import AUDIT, HEAD, RECORDS, write
 from operations.audit.evidence.canonical import digest
 from operations.audit.evidence.history import latest_head
 from operations.audit.evidence.signing import LocalSigner
-from operations.audit.period import Between, Interval, Period, exit_code, period, schema
+from operations.audit.period import exit_code, period
 from operations.audit.period_command import between, interval
+from operations.audit.period_result import Interval, Period, schema
 from operations.audit.report.periods import lasting, render, render_json
 from operations.audit.result import Answer, Audit, Calls, Place, Population, ResourceRef
-from operations.audit.spans import Seen, spans
+from operations.audit.spans import Between, Seen, spans
 from operations.audit.tracks import Look, Track
 from operations.errors import CellError, ExitCode
 from policies.control import Severity, Status

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from operations.audit.period import Interval, Period, schema
+from operations.audit.period_result import Interval, Period, schema
 from operations.audit.report.escape import terminal
 from operations.audit.report.json_ import pretty
 from operations.audit.report.table import FILE_WIDTH, listed, resource_words, written
