@@ -1,6 +1,6 @@
 """The evidence bundles of a folder, each verified, in the order in which their audits began."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -58,14 +58,18 @@ class Bundle:
         return load(self.folder / AUDIT)
 
 
-def bundles(folder: Path, keys: Sequence[bytes]) -> tuple[Bundle, ...]:
-    """All bundles, by start; the broken ones last, by name. Raises CellError (configuration) where there is none."""
+def bundles(folder: Path, keys: Sequence[bytes], tell: Callable[[int, int], None]) -> tuple[Bundle, ...]:
+    """All bundles, by start; the broken ones last, by name. ``tell``: of how many are verified, of how many. Raises
+    CellError (configuration) where there is none."""
     # A name that begins with a dot is of a bundle that is being written, or was when the power went.
     folders = sorted(folder.glob("[!.]*/")) if folder.is_dir() else []
     if not folders:
         raise CellError(f"{folder}: no evidence bundle; --evidence FOLDER has them", ExitCode.CONFIGURATION)
     by_head = _by_head(folders)
-    found = [_bundle(one, keys, by_head) for one in folders]
+    found = []
+    for done, one in enumerate(folders):
+        tell(done, len(folders))
+        found.append(_bundle(one, keys, by_head))
     return tuple(sorted(_without_copies(found), key=_order))
 
 

@@ -316,12 +316,16 @@ def period(
     Every bundle is verified first. Exit code 5 where one is broken, an audit was left out, or a control failed at or
     above --fail-on that nobody had accepted, whether or not it holds again.
     """
+    from operations.audit.evidence.signing import public_keys
     from operations.audit.period import exit_code as period_exit_code
-    from operations.audit.period_command import between, interval, report
+    from operations.audit.period import period as period_of
+    from operations.audit.period_command import between, interval, show_period
 
-    times, longest = between(start, end, datetime.now(UTC)), interval(every)
-    folder = evidence or Project.find().root / EVIDENCE
-    found = report(folder, stacks or (), times, longest, key or (), output)
+    times, longest = between(start, end, datetime.now(UTC).replace(microsecond=0)), interval(every)
+    folder, keys = evidence or Project.find().root / EVIDENCE, list(public_keys(key or ()))
+    with progress(console) as tell:
+        found = period_of(folder, keys, times, longest, stacks or (), lambda done, all_: tell("verify", done, all_))
+    show_period(found, output)
     raise typer.Exit(period_exit_code(found, fail_on, strict=strict))
 
 

@@ -6,7 +6,7 @@ looks that bound it, never as an exact time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -33,11 +33,16 @@ NO_STACK = "(no stack)"
 
 
 def period(
-    folder: Path, keys: Sequence[bytes], between: Between, every: timedelta = EVERY, stacks: Sequence[str] = ()
+    folder: Path,
+    keys: Sequence[bytes],
+    between: Between,
+    every: timedelta = EVERY,
+    stacks: Sequence[str] = (),
+    tell: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Period:
     """What the bundles of a folder say about a period. ``keys``: as ``verify`` takes them. ``stacks``: of all without
-    one. Raises CellError (configuration) where no bundle is of them."""
-    found = bundles(folder, keys)
+    one. ``tell``: of how many bundles are verified. Raises CellError (configuration) where no bundle is of them."""
+    found = bundles(folder, keys, tell)
     intact = [(one, one.head) for one in found if one.head is not None]
     mine = _chosen(intact, stacks, folder)
     tracks, exceptions, unreadable = Tracks(stacks), _Exceptions(stacks), dict[str, str]()

@@ -4,15 +4,12 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import typer
 from rich.console import Console
 
-from operations.audit.evidence.signing import public_keys
-from operations.audit.period import EVERY, period
+from operations.audit.period import EVERY
 from operations.audit.period_result import Period
 from operations.audit.report.escape import terminal
 from operations.audit.report.periods import render, render_json
@@ -64,20 +61,11 @@ def interval(every: str | None) -> timedelta:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def report(
-    folder: Path,
-    stacks: Sequence[str],
-    times: Between,
-    every: timedelta,
-    key: Sequence[Path],
-    output: Format,
-) -> Period:
-    """Verifies and reads the bundles and prints what they say. Raises CellError."""
-    found = period(folder, list(public_keys(key)), times, every, stacks)
+def show_period(found: Period, output: Format) -> None:
+    """Prints what the bundles say."""
     if output is Format.TABLE:
         there = sys.stdout.isatty()
         width = Console().width if there or "COLUMNS" in os.environ else FILE_WIDTH
         typer.echo(render(found, width=width, rows=TERMINAL_ROWS if there else None), nl=False)
     else:
         show(json.loads(render_json(found)), output)
-    return found

@@ -74,6 +74,8 @@ class Tracks:
         self._by_key: dict[Key, Track] = {}
         self._by_urn: dict[Key, Track] = {}
         self._all: list[Track] = []
+        self._before: list[tuple[Audit, datetime]] = []
+        """The last audit, and the last one of all controls."""
 
     def __iter__(self) -> Iterator[Track]:
         return iter(self._all)
@@ -91,8 +93,10 @@ class Tracks:
             track = self._of(answer, seen)
             if track is None:
                 continue
-            track.answer = answer
             red = answer.exception in emergency
+            if not track.looks:
+                self._was_not_there(track, severities[answer.control])
+            track.answer = answer
             track.add(
                 Look(
                     at=at,
@@ -108,6 +112,16 @@ class Tracks:
             if id(track) not in seen and track.looks[-1].seen is not Seen.HOLDS and not not_asked(audit, track.answer):
                 severity = track.looks[-1].severity
                 track.add(Look(at=at, audit=audit.id, seen=Seen.HOLDS, severity=severity, reason="gone"))
+
+        whole = [one for one in self._before if not one[0].scope.partial]
+        self._before = [*whole[-1:], (audit, at)] if audit.scope.partial else [(audit, at)]
+
+    def _was_not_there(self, track: Track, severity: Severity) -> None:
+        """What the audit before would have told of a resource, had there been one."""
+        for audit, at in reversed(self._before):
+            if not not_asked(audit, track.answer):
+                track.add(Look(at=at, audit=audit.id, seen=Seen.HOLDS, severity=severity, reason="not there"))
+                return
 
     def _of(self, answer: Answer, seen: set[int]) -> Track | None:
         """The track of an answer; None where this audit has already said something of it."""

@@ -25,10 +25,8 @@ def render(period: Period, *, width: int = FILE_WIDTH, rows: int | None = None) 
     return written(_parts(period, rows), width)
 
 
-def lasting(seconds: int | None) -> str:
+def lasting(seconds: int) -> str:
     """A duration in its two largest units: "3 d 4 h"."""
-    if seconds is None:
-        return "not known"
     parts: list[str] = []
     for unit, size in _UNITS:
         count, seconds = divmod(seconds, size)
@@ -90,8 +88,16 @@ def _audits(period: Period, rows: int | None) -> Iterator[RenderableType]:
         [(one.stack, one.start, one.end, lasting(one.seconds), one.after or "no audit") for one in period.gaps],
         rows,
     )
-    findings = [(one.name, finding) for one in period.runs for finding in one.findings]
-    yield from listed("Doubts about bundles:", ("BUNDLE", "FINDING"), findings, rows)
+    findings: dict[str, list[str]] = {}
+    for one in period.runs:
+        for finding in one.findings:
+            findings.setdefault(finding, []).append(one.name)
+    yield from listed(
+        "Doubts about bundles:",
+        ("BUNDLES", "FIRST", "FINDING"),
+        [(str(len(names)), names[0], finding) for finding, names in findings.items()],
+        rows,
+    )
 
 
 def _failures(period: Period, rows: int | None) -> Iterator[RenderableType]:
@@ -106,7 +112,7 @@ def _failures(period: Period, rows: int | None) -> Iterator[RenderableType]:
                 one.after or "never seen",
                 one.first if one.first == one.last else f"{one.first} to {one.last}",
                 one.until or "still open",
-                f"{lasting(one.at_least_s)} at least, at most {lasting(one.at_most_s)}",
+                lasting(one.at_least_s) + (" or more" if one.at_most_s is None else f" to {lasting(one.at_most_s)}"),
                 _acceptance(one),
                 one.reason,
             )
