@@ -5,6 +5,7 @@ import os
 import shutil
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -229,6 +230,23 @@ def test_a_period_tells_between_which_audits_the_drift_was(cell: LiveCell, repor
     assert {(one["stack"], one["held"], one["partial"]) for one in found["coverage"]} == {(one, 1, 3) for one in STACKS}
     assert (found["chain"], found["unproven"], found["emulated"]) == ([], False, True)
     assert {one["verdict"] for one in found["runs"]} == {"intact, author proven"}
+
+
+def test_who_can_enter_is_frozen_and_changes_that_nobody_can_ask_are_not(cell: LiveCell) -> None:
+    project = cell.hands.project
+    out = project.folder / "access.ndjson"
+    told = project.data("audit", "population", "access", CELL, "--out", str(out))
+    drawn = project.data("audit", "sample", str(out), "--size", "3", "--seed", "41", "--sha256", told["sha256"])
+    assert (drawn["count"], len(drawn["records"]), drawn["emulated"]) == (told["records"], 3, True)
+    names = {json.loads(line).get("name") for line in out.read_text().splitlines()}
+    assert {"root", "payment-cell-deploy"} <= names
+    out = project.folder / "changes.ndjson"
+    yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
+    asked = ("changes", "--from", yesterday, "--to", yesterday, "--out", str(out))
+    told = project.cell("audit", "population", *asked, code=4).stderr
+    assert "changes: cloudtrail:LookupEvents: " in told
+    assert "not observed" in told
+    assert not out.exists()
 
 
 def test_an_account_is_audited_without_any_state(cell: LiveCell) -> None:

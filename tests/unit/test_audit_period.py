@@ -328,6 +328,13 @@ def test_a_folder_without_a_head_that_can_be_read_is_a_broken_bundle(folder: Fol
     assert [run.problem.partition(":")[0] for run in folder.told().broken] == [HEAD]
 
 
+def test_a_folder_where_a_head_should_be_is_a_broken_bundle(folder: Folder) -> None:
+    folder.hold(on(1), on(2))
+    (folder.bundle(0) / HEAD).unlink()
+    (folder.bundle(0) / HEAD).mkdir()
+    assert [run.problem for run in folder.told().broken] == [f"{HEAD}: no plain file"]
+
+
 def test_a_bundle_that_a_stranger_signed_is_broken(folder: Folder, tmp_path: Path) -> None:
     stranger = Folder(folder.path, LocalSigner(tmp_path / "stranger" / "key.pem"))
     folder.hold(on(1))

@@ -130,6 +130,12 @@ def test_what_is_no_population_is_refused_though_its_digest_fits(tmp_path: Path,
         read(path)
 
 
+@pytest.mark.parametrize("name", ["", "none.ndjson"])
+def test_a_folder_or_no_file_is_no_population(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CellError, match="changed, or no population"):
+        read(tmp_path / name)
+
+
 def test_records_without_an_id_of_their_own_are_refused() -> None:
     for records, problem in (
         ([{"at": "x"}], "record 1: its id is None"),

@@ -53,9 +53,10 @@ def opened(folder: Path, name: str) -> Iterator[IO[bytes]]:
         handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise BrokenError(f"{name}: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise BrokenError(f"{name}: no plain file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BrokenError(f"{name}: no plain file")
         yield file
 
 
