@@ -45,17 +45,7 @@ def period(
     found = bundles(folder, keys, tell)
     intact = [(one, one.head) for one in found if one.head is not None]
     mine = _chosen(intact, stacks, folder)
-    tracks, exceptions, unreadable = Tracks(stacks), _Exceptions(stacks), dict[str, str]()
-    for one, head in mine:
-        if head.started < between.end:
-            try:
-                audit = one.audit()
-            except CellError as error:
-                unreadable[one.folder.name] = str(error)
-                continue
-            exceptions.see(audit, head.started)
-            if head.live:
-                tracks.see(audit, head.started)
+    tracks, exceptions, unreadable = _followed(mine, between, stacks)
     readable = [(one, head) for one, head in mine if one.folder.name not in unreadable]
     within = [(one, head) for one, head in readable if between.start <= head.started < between.end]
     heads = [head for _, head in readable]
@@ -100,6 +90,25 @@ def _chosen(
             ExitCode.CONFIGURATION,
         )
     return mine
+
+
+def _followed(
+    mine: Iterable[tuple[Bundle, Head]], between: Between, stacks: Sequence[str]
+) -> tuple[Tracks, _Exceptions, Mapping[str, str]]:
+    """What the audits up to the period's end say, one after the other; and why some cannot be read, by folder."""
+    tracks, exceptions, unreadable = Tracks(stacks), _Exceptions(stacks), dict[str, str]()
+    for one, head in mine:
+        if head.started >= between.end:
+            continue
+        try:
+            audit = one.audit()
+        except CellError as error:
+            unreadable[one.folder.name] = str(error)
+            continue
+        exceptions.see(audit, head.started)
+        if head.live:
+            tracks.see(audit, head.started)
+    return tracks, exceptions, unreadable
 
 
 def _names(stacks: Sequence[str], heads: Iterable[Head]) -> list[str]:

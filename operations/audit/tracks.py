@@ -74,8 +74,8 @@ class Tracks:
         self._by_key: dict[Key, Track] = {}
         self._by_urn: dict[Key, Track] = {}
         self._all: list[Track] = []
-        self._before: list[tuple[Audit, datetime]] = []
-        """The last audit, and the last one of all controls."""
+        self._before: dict[tuple[tuple[str, ...], bool], tuple[datetime, Audit]] = {}
+        """The last audit of each scope, by its stacks and whether some controls were left out."""
 
     def __iter__(self) -> Iterator[Track]:
         return iter(self._all)
@@ -83,7 +83,7 @@ class Tracks:
     def see(self, audit: Audit, at: datetime) -> None:
         """One more audit."""
         severities = {entry.id: entry.severity for entry in audit.controls}
-        emergency = emergencies(audit.exceptions)
+        red = emergencies(audit.exceptions)
         seen: set[int] = set()
         # What is known by its own name comes first, so that a successor takes nobody's place who is still there; of two
         # answers about one resource the worse counts.
@@ -93,32 +93,20 @@ class Tracks:
             track = self._of(answer, seen)
             if track is None:
                 continue
-            red = answer.exception in emergency
+            severity = severities[answer.control]
             if not track.looks:
-                self._was_not_there(track, severities[answer.control])
+                self._was_not_there(track, severity)
             track.answer = answer
-            track.add(
-                Look(
-                    at=at,
-                    audit=audit.id,
-                    seen=_SEEN[answer.status],
-                    severity=severities[answer.control],
-                    reason=answer.reason,
-                    exception="" if red else answer.exception,
-                    emergency=answer.exception if red else "",
-                )
-            )
+            track.add(_look(answer, audit.id, at, severity, emergency=answer.exception in red))
         for track in self._all:
             if id(track) not in seen and track.looks[-1].seen is not Seen.HOLDS and not not_asked(audit, track.answer):
-                severity = track.looks[-1].severity
-                track.add(Look(at=at, audit=audit.id, seen=Seen.HOLDS, severity=severity, reason="gone"))
-
-        whole = [one for one in self._before if not one[0].scope.partial]
-        self._before = [*whole[-1:], (audit, at)] if audit.scope.partial else [(audit, at)]
+                last = track.looks[-1].severity
+                track.add(Look(at=at, audit=audit.id, seen=Seen.HOLDS, severity=last, reason="gone"))
+        self._before[audit.scope.stacks, audit.scope.partial] = at, audit
 
     def _was_not_there(self, track: Track, severity: Severity) -> None:
-        """What the audit before would have told of a resource, had there been one."""
-        for audit, at in reversed(self._before):
+        """What an audit before would have told of a resource, had there been one."""
+        for at, audit in sorted(self._before.values(), key=lambda one: one[0], reverse=True):
             if not not_asked(audit, track.answer):
                 track.add(Look(at=at, audit=audit.id, seen=Seen.HOLDS, severity=severity, reason="not there"))
                 return
@@ -140,6 +128,18 @@ class Tracks:
             self._by_urn.setdefault(urn, track)
         seen.add(id(track))
         return track
+
+
+def _look(answer: Answer, audit: str, at: datetime, severity: Severity, *, emergency: bool) -> Look:
+    return Look(
+        at=at,
+        audit=audit,
+        seen=_SEEN[answer.status],
+        severity=severity,
+        reason=answer.reason,
+        exception="" if emergency else answer.exception,
+        emergency=answer.exception if emergency else "",
+    )
 
 
 def _key(answer: Answer) -> Key:
