@@ -21,8 +21,8 @@ from operations.errors import CellError, ExitCode
 
 FORMAT = 1
 
-MAX_LINE_BYTES = 4 * 2**20
-"""Of a population's file."""
+MAX_LINE_BYTES = 64 * 2**20
+"""Of a population's file: the first line has the request id of every page."""
 
 
 class Kind(StrEnum):
