@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
-from test_audit_evidence import CALLS, of
+from test_audit_evidence import CALLS, VALUES, of
 from typer.testing import CliRunner
 
 from operations.audit import command, conduct
@@ -227,6 +227,30 @@ def test_any_change_of_a_receipt_is_found(name: str, text: str, whole: Path, sig
     try:
         rewritten(whole, **{name: text})
         assert verified(whole, signer, s3).broken.startswith(f"{ANCHOR}: ")
+    finally:
+        (whole / ANCHOR).write_bytes(before)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    content=st.binary(max_size=60)
+    | VALUES.map(canonical)
+    | st.tuples(
+        st.sampled_from(["server_date", "retain_until", "version_id", "format"]),
+        VALUES
+        | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,12} Nov [0-9]{1,9} [0-9:]{0,12} [+-]?[0-9]{0,12}", fullmatch=True),
+    )
+)
+def test_no_receipt_makes_verification_fail_otherwise(content: Any, whole: Path, signer: LocalSigner) -> None:
+    before = (whole / ANCHOR).read_bytes()
+    try:
+        if isinstance(content, bytes):
+            (whole / ANCHOR).write_bytes(content)
+            assert verified(whole, signer).broken.startswith(f"{ANCHOR}: ")
+        else:
+            rewritten(whole, **dict([content]))
+            found = verified(whole, signer)
+            assert found.broken.startswith(f"{ANCHOR}: ") or found.anchor.text == NOT_ASKED
     finally:
         (whole / ANCHOR).write_bytes(before)
 

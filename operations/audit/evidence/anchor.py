@@ -203,7 +203,8 @@ def _is_receipt(told: Any) -> bool:
         dated = all(_time(told[name]) for name in ("server_date", "retain_until"))
         texts = all(isinstance(told[name], str) and told[name] for name in _RECEIPT - {"format"})
         return dated and texts and set(told) == _RECEIPT and (told["format"], told["mode"]) == (FORMAT, COMPLIANCE)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        # The last is what Python's parser of dates makes of a year or zone without end.
         return False
 
 
