@@ -29,17 +29,18 @@ PRIVATE_KEY = re.compile(
 """A private key in PEM form, plain or in base64: also one that was made in a preview and is nowhere else."""
 
 
-def of_state(exported: Any) -> Iterator[str]:
-    """Texts under every mark of `stack export --show-secrets`."""
+def of_state(exported: Any, where: str = "state") -> Iterator[tuple[str, str]]:
+    """Where it is, and each text under every mark of `stack export --show-secrets`."""
     if isinstance(exported, Mapping):
         if exported.get(MARK) == MARKED and "plaintext" in exported:
-            yield from texts(json.loads(exported["plaintext"]))
-        else:
-            for one in exported.values():
-                yield from of_state(one)
+            yield from ((where, one) for one in texts(json.loads(exported["plaintext"])))
+            return
+        within = f"{where} {str(exported['urn']).rpartition('::')[2]}" if "urn" in exported else where
+        for name, one in exported.items():
+            yield from of_state(one, f"{within} {name}")
     elif isinstance(exported, list):
         for one in exported:
-            yield from of_state(one)
+            yield from of_state(one, where)
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -68,26 +69,34 @@ def _text(value: str) -> Iterator[str]:
         yield base64.b64decode(value, validate=True).decode("utf-8")
 
 
-def of_cluster(secrets: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Values of Kubernetes Secrets."""
+def of_cluster(secrets: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Where it is, and each value of Kubernetes Secrets."""
     for secret in secrets:
+        about = secret["metadata"]
         for name, value in (secret.get("data") or {}).items():
             if name not in PUBLIC:
-                yield from texts(base64.b64decode(value).decode("utf-8", "replace"))
+                decoded = base64.b64decode(value).decode("utf-8", "replace")
+                yield from ((f"cluster {about['namespace']} {about['name']} {name}", one) for one in texts(decoded))
 
 
 class Search:
     """Looks for secrets in every form that a file may have them in."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        whole = {one.strip() for one in secrets}
-        lines = {line for one in whole if "\n" in one for line in one.splitlines() if len(line) >= LONG_LINE}
-        self.secrets = {one for one in whole | lines if len(one) >= SHORTEST}
-        self._forms = {form for one in self.secrets for form in forms(one)}
+    def __init__(self, secrets: Iterable[tuple[str, str]]) -> None:
+        """``secrets``: where each is, which is told in its stead, and its value."""
+        self.secrets: dict[str, str] = {}
+        """Value -> where it is."""
+        for where, value in secrets:
+            lines = [line for line in value.splitlines() if len(line) >= LONG_LINE] if "\n" in value.strip() else []
+            for one in (value.strip(), *lines):
+                if len(one) >= SHORTEST:
+                    self.secrets.setdefault(one, where)
+        self._forms = {form: where for one, where in self.secrets.items() for form in forms(one)}
 
-    def found_in(self, content: bytes) -> int:
-        """How many forms of secrets are there, private keys of nobody known among them."""
-        return sum(form in content for form in self._forms) + len(PRIVATE_KEY.findall(content))
+    def found_in(self, content: bytes) -> list[str]:
+        """Where the secrets are from that are there, and private keys of nobody known."""
+        known = {where for form, where in self._forms.items() if form in content}
+        return [*sorted(known), *("a private key" for _ in PRIVATE_KEY.findall(content))]
 
 
 def forms(secret: str) -> Iterator[bytes]:

@@ -146,19 +146,19 @@ def test_evidence_is_verified_with_the_key_and_refused_once_touched(cell: LiveCe
 
 
 def secrets_of(cell: LiveCell) -> Iterator[tuple[str, str]]:
-    """Where from, and the value: what the engine marks in its states, what Secrets Manager and the cluster hold."""
+    """Where it is, and its value: what the engine marks in its states, what Secrets Manager and the cluster hold."""
     project, hands = cell.hands.project, cell.hands
     for stack in STACKS:
         exported = json.loads(project.pulumi("stack", "export", "--stack", stack, "--show-secrets").stdout)
-        yield from (("state", one) for one in canaries.of_state(exported))
+        yield from canaries.of_state(exported)
     manager = hands.client("secretsmanager")
     for page in manager.get_paginator("list_secrets").paginate():
         for secret in page["SecretList"]:
             value = manager.get_secret_value(SecretId=secret["ARN"])["SecretString"]
-            yield from (("Secrets Manager", one) for one in canaries.texts(value))
+            yield from ((f"manager {secret['Name']}", one) for one in canaries.texts(value))
     answer = hands.api.get("/api/v1/secrets")
     assert answer.status == 200, answer.reason
-    yield from (("cluster", one) for one in canaries.of_cluster(json.loads(answer.body)["items"]))
+    yield from canaries.of_cluster(json.loads(answer.body)["items"])
     yield "passphrase", Path(project.env["PULUMI_CONFIG_PASSPHRASE_FILE"]).read_text().strip()
 
 
@@ -166,27 +166,24 @@ def test_no_secret_of_the_cell_is_in_a_state_a_log_a_report_or_a_bundle(
     cell: LiveCell, reports: Path, tmp_path: Path
 ) -> None:
     project = cell.hands.project
-    found = [(source, value) for source, value in secrets_of(cell) if len(value) >= canaries.SHORTEST]
-    assert {source for source, _ in found} == {"state", "Secrets Manager", "cluster", "passphrase"}
-    search = canaries.Search(value for _, value in found)
+    search = canaries.Search(secrets_of(cell))
+    sources = {where.partition(" ")[0] for where in search.secrets.values()}
+    assert sources == {"state", "manager", "cluster", "passphrase"}
 
     preview = project.pulumi("preview", "--stack", CELL, "--diff", f"--event-log={tmp_path / 'events.json'}")
     (tmp_path / "preview.txt").write_text(preview.stdout + preview.stderr)
     state = project.sandbox.home / "state" / ".pulumi"
-    places = (state, project.sandbox.home / "logs", project.folder / UP_LOG, tmp_path, reports, bundle(project))
-    searched = list(canaries.files(*places))
+    logs = project.sandbox.home / "logs"
+    searched = list(canaries.files(state, logs, project.folder / UP_LOG, tmp_path, reports, bundle(project)))
     assert {file.name for file in searched} >= {f"{CELL}.json", *FILES, "events.json", UP_LOG, "html", "sarif", "junit"}
-    assert [str(file) for file in searched if search.found_in(file.read_bytes())] == []
+    found = {str(file): where for file in searched if (where := search.found_in(file.read_bytes()))}
+    assert found == {}
 
     # The search finds what is there.
     for number, value in enumerate(sorted(search.secrets)):
-        planted = (
-            value,
-            json.dumps({"a": value}),
-            quote(value, safe=""),
-            b64encode(f"{number}:{value}".encode()).decode(),
-        )
-        assert all(search.found_in(f"before {one} after".encode()) for one in planted), "a secret would not be found"
+        encoded = b64encode(f"{number}:{value}".encode()).decode()
+        for planted in (value, json.dumps({"a": value}), quote(value, safe=""), encoded):
+            assert search.found_in(f"before {planted} after".encode()), search.secrets[value]
 
 
 CHOSEN = (*STACKS, "--control", "KEY-03", "--control", "CHG-01")
