@@ -23,6 +23,9 @@ LONG_LINE = 40
 PUBLIC = frozenset({"ca.crt", "tls.crt", "username", "engine", "host", "port", "dbname", "dbClusterIdentifier"})
 """Parts of a Kubernetes Secret and of a database's secret that are none: certificates, and where the database is."""
 
+PARAMETER = "aws:ssm/parameter:Parameter"
+"""The provider marks the value of each; one of type String is kept in clear and is no secret."""
+
 PRIVATE_KEY = re.compile(
     rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY|LS0tLS1CRUdJTi(?:BQUklWQVRF|BFQyBQUklWQVRF|BSU0EgUFJJVkFURS)"
 )
@@ -34,6 +37,8 @@ def of_state(exported: Any, where: str = "state") -> Iterator[tuple[str, str]]:
     if isinstance(exported, Mapping):
         if exported.get(MARK) == MARKED and "plaintext" in exported:
             yield from ((where, one) for one in texts(json.loads(exported["plaintext"])))
+            return
+        if exported.get("type") == PARAMETER and exported["inputs"]["type"] == "String":
             return
         within = f"{where} {str(exported['urn']).rpartition('::')[2]}" if "urn" in exported else where
         for name, one in exported.items():
