@@ -118,11 +118,13 @@ class Program(StrEnum):
 
 
 class TagKey(StrEnum):
-    """Tag keys that the policies read; `CELL` and `ENVIRONMENT` come from the provider's default tags."""
+    """Tag keys that the policies read; the provider's default tags have `CELL`, `ENVIRONMENT`, `DATA_ORIGIN`."""
 
     CELL = "payment-cell:cell"
     ENVIRONMENT = "payment-cell:environment"
     DATA_CLASS = "payment-cell:data-class"
+    DATA_ORIGIN = "payment-cell:data-origin"
+    """``synthetic``: what the stack holds is made up, of no real person and no real payment. Absent: it is real."""
     JURISDICTION = "payment-cell:jurisdiction"
     USE = "payment-cell:use"
     """What a store is for, where a rule depends on it: AWS accepts only its own key for ``load-balancer-access-logs``,
@@ -131,6 +133,10 @@ class TagKey(StrEnum):
     BACKUP = "payment-cell:backup"
     """``vault``: the cell's backup plan selects the resource. Absent: it has another recovery source, or needs none."""
 
+
+SYNTHETIC = "synthetic"
+"""Data of no real person and no real payment. What only redundancy or a longer time gives is not asked of it outside
+of production; keys, networks and access are."""
 
 BREAK_GLASS = "break-glass"
 """Use of a role for emergencies, and last part of its name: MFA, four hours at most, an alarm on each use (IAM-07)."""

@@ -15,6 +15,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 from policies.criteria import CRITERIA, is_article
 from policies.resources import NotObservedError, Resource, Stack
+from policies.stores import DATA_CLASSES, data_class
 
 
 class Status(StrEnum):
@@ -117,6 +118,11 @@ SAFEGUARDS = (GDPR("32(1)(b)", Strength.SUPPORTS), GDPR("5(1)(f)", Strength.SUPP
 """What every network, transport, access, cluster, backup and event control also supports."""
 
 
+SYNTHETIC = "synthetic"
+"""Value of the ``payment-cell:data-origin`` tag: made up, of no real person and no real payment. A missing tag means
+real data, the strict case."""
+
+
 class Environment(StrEnum):
     """Values of the ``payment-cell:environment`` tag. A missing tag means production, the strict case."""
 
@@ -132,6 +138,9 @@ class Clause:
     resource_types: frozenset[str]
     check: Callable[[Mapping[str, Any]], Verdict]
     environments: frozenset[Environment] = frozenset(Environment)
+    """Elsewhere synthetic data is spared, and only that; production is always among them."""
+    data_classes: frozenset[str] = frozenset(DATA_CLASSES)
+    """Of the resources that it speaks about (``policies.stores``)."""
     not_live: str = ""
     """Why a live account cannot show it, for the list of what an audit does not ask there; "" where it can."""
     not_declared: str = ""
@@ -145,10 +154,24 @@ class StackClause:
     resource_types: frozenset[str]
     check: Callable[[Resource, Stack], Verdict]
     environments: frozenset[Environment] = frozenset(Environment)
+    """Elsewhere synthetic data is spared, and only that; production is always among them."""
+    data_classes: frozenset[str] = frozenset(DATA_CLASSES)
+    """Of the resources that it speaks about (``policies.stores``)."""
     not_live: str = ""
     """Why a live account cannot show it, for the list of what an audit does not ask there; "" where it can."""
     not_declared: str = ""
     """Why no declaration shows it: only an audit of the live account asks; "" where one does."""
+
+
+def scope(clause: Clause | StackClause) -> str:
+    """What a clause applies to, for people; "" where it is everything."""
+    classes = ", ".join(word for word in DATA_CLASSES if word in clause.data_classes)
+    spared = ", ".join(word for word in Environment if word not in clause.environments)
+    parts = (
+        classes if len(clause.data_classes) < len(DATA_CLASSES) else "",
+        f"no synthetic data in {spared}" if spared else "",
+    )
+    return "; ".join(filter(None, parts))
 
 
 class Source(StrEnum):
@@ -234,8 +257,10 @@ def answers(
 def _answer(clause: Clause | StackClause, resource: Resource, stack: Stack) -> Verdict:
     try:
         environment = _environment(resource)
-        if environment not in clause.environments:
-            return not_applicable(f"does not apply to environment {environment}")
+        if environment not in clause.environments and resource.tag("payment-cell:data-origin") == SYNTHETIC:
+            return not_applicable(f"does not apply to synthetic data in environment {environment}")
+        if (held := data_class(resource)) not in clause.data_classes:
+            return not_applicable(f"data class {held}")
         if isinstance(clause, StackClause):
             return clause.check(resource, stack)
         return clause.check(resource.props)

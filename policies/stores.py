@@ -12,6 +12,12 @@ from policies.resources import Resource, Stack
 DATA_CLASSES = ("public", "internal", "confidential", "personal", "payments")
 """Values of the ``payment-cell:data-class`` tag, in rising order of harm."""
 
+
+def and_above(least: str) -> frozenset[str]:
+    """The data classes from ``least`` on, for the field of a clause."""
+    return frozenset(DATA_CLASSES[DATA_CLASSES.index(least) :])
+
+
 UNTAGGED = "personal"
 """A durable store without the tag is treated as holding personal data."""
 

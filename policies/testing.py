@@ -15,6 +15,9 @@ from policies.catalogue import control
 from policies.control import Status, answers
 from policies.resources import Resource, Stack
 
+MADE_UP = {"payment-cell:environment": "development", "payment-cell:data-origin": "synthetic"}
+"""Tags of what most clauses about redundancy and time spare."""
+
 UNKNOWN = UNKNOWN_STRING_VALUE
 """A value that a preview cannot know."""
 

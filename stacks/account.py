@@ -63,7 +63,9 @@ def _break_glass(account_id: str, regions: Sequence[str], settings: BreakGlassSe
 
 def run(stack: str, settings: AccountSettings) -> Mapping[str, pulumi.Input[object]]:
     """Declares the account and returns the stack's outputs."""
-    provider = aws_provider(stack, settings, settings.home_region, settings.environment)
+    provider = aws_provider(
+        stack, settings, settings.home_region, settings.environment, synthetic=settings.synthetic_data
+    )
     account = Account(
         stack, account_args(settings, load_fleet(HERE).regions_of(stack)), pulumi.ResourceOptions(providers=[provider])
     )

@@ -145,7 +145,9 @@ def run(stack: str, settings: CellSettings) -> Mapping[str, pulumi.Input[object]
         data_event_bucket=trails.apply(lambda by_region: by_region[plan.region]["bucket"]),
         audit_key_arn=trails.apply(lambda by_region: by_region[plan.region]["keyArn"]),
     )
-    provider = aws_provider(stack, account, plan.region, plan.environment, cell=stack)
+    provider = aws_provider(
+        stack, account, plan.region, plan.environment, synthetic=settings.synthetic_data, cell=stack
+    )
     cell = PaymentCell(
         stack,
         cell_args(plan, account, logs),

@@ -105,6 +105,7 @@ class Fleet:
             *self._repeats(),
             *self._overlaps(),
             *self._backups(),
+            *self._origins(),
             *(problem for name in self._whole_cells() for problem in self._over_capacity(name, check_quotas)),
             *(problem for name in self._whole_cells() for problem in self._strange_shards(name)),
             *(problem for name in self._whole_cells() for problem in self._telemetry(name)),
@@ -201,6 +202,14 @@ class Fleet:
                 if days < before:
                     rule = f"gives {days} days, fewer than the {before} of more frequent backups"
                     yield self.stacks[name].problem(f"backups.{key}", rule, f"use {before} or more")
+
+    def _origins(self) -> Iterator[Problem]:
+        """An account keeps what is recorded about its cells: it is no more made up than they are."""
+        for name, account in self.accounts.items():
+            real = [one for one, cell in self.cells.items() if cell.account == name and not cell.synthetic_data]
+            if real and account.synthetic_data:
+                rule = f"is not declared by {listed(real)}, whose logs the account keeps"
+                yield self.stacks[name].problem("syntheticData", rule, "remove it, or set it there too")
 
     def _over_capacity(self, name: str, check_quotas: bool) -> Iterator[Problem]:
         for cap in self.plan(name).caps:

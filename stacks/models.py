@@ -34,7 +34,7 @@ from stacks.guardrail_models import (
     Email,
     SecurityContactSettings,
 )
-from stacks.model_base import Day, Settings, ShardId
+from stacks.model_base import DataSettings, Day, Settings, ShardId
 from stacks.versions import VersionSettings
 
 
@@ -171,7 +171,7 @@ PATTERN_RULES = MappingProxyType(
 """Pattern -> rule and fix, in words."""
 
 
-class AccountSettings(Settings):
+class AccountSettings(DataSettings):
     """An AWS account: what it holds once for all its cells."""
 
     account_id: AccountId = Field(description="Twelve digits, in quotes.")
@@ -345,7 +345,7 @@ DEVELOPMENT_CEILING_USD = 1500.0
 """What a development cell may cost a month where its file does not say: not quite twice what `dev` costs."""
 
 
-class CellSettings(Settings):
+class CellSettings(DataSettings):
     """A cell: the AWS resources of one copy of the platform in one region."""
 
     region: RegionName

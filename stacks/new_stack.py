@@ -11,6 +11,9 @@ DEFAULT_PEAK = 100
 PLACEHOLDER = "sha256:" + "0" * 64
 """Digest of no image: stands where the real one is known only once somebody has pushed it."""
 
+SYNTHETIC_LINE = "    syntheticData: true  # Remove this line before data of a real person or payment comes here.\n"
+"""In files of cells that are not production."""
+
 SCHEMA_HEADER = "# yaml-language-server: $schema=../docs/schema/stack.json\n"
 """First line of a stack file: editors complete and check it."""
 
@@ -36,6 +39,7 @@ def render_cell(
     """
     entry = catalogue.region(region)
     name = cell_name(region, environment)
+    synthetic = "" if environment is Environment.PRODUCTION else SYNTHETIC_LINE
     copies = f"    backups:\n      copyVaultArn: {copy_vault_arn}\n" if copy_vault_arn else ""
     return (
         f"{SCHEMA_HEADER}"
@@ -43,7 +47,7 @@ def render_cell(
         "config:\n"
         "  payment-cell:cell:\n"
         f"    region: {region}\n"
-        f"    environment: {environment}\n"
+        f"    environment: {environment}\n{synthetic}"
         f"    account: {account}\n"
         f"    peakPaymentsPerSecond: {peak}\n"
         f"    domain: {domain or f'{name}.cell.example.com'}\n"

@@ -9,18 +9,26 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
-from components.vocabulary import OWN_IDENTITY, Environment, TagKey
+from components.vocabulary import OWN_IDENTITY, SYNTHETIC, Environment, TagKey
 from stacks.models import AccountSettings
 
 
 def aws_provider(
-    stack: str, account: AccountSettings, region: str, environment: Environment, *, cell: str | None = None
+    stack: str,
+    account: AccountSettings,
+    region: str,
+    environment: Environment,
+    *,
+    synthetic: bool,
+    cell: str | None = None,
 ) -> aws.Provider:
     """One provider a stack: it refuses another account than the configured one, assumes the account's deploy role where
     there is one and `OWN_IDENTITY` does not say otherwise, and puts the tags that are the same everywhere on every
     resource. Components name regions themselves.
     """
     constant = {TagKey.ENVIRONMENT.value: environment.value}
+    if synthetic:
+        constant[TagKey.DATA_ORIGIN.value] = SYNTHETIC
     if cell is not None:
         constant[TagKey.CELL.value] = cell
     role_arn = assumed_role(account.deploy_role_arn)

@@ -24,7 +24,7 @@ from operations.errors import CellError, ExitCode
 from operations.output import Format, show, talk
 from operations.project import Project
 from policies.catalogue import controls
-from policies.control import Control, Framework, Severity, Status
+from policies.control import Control, Framework, Severity, Status, scope
 
 EVIDENCE = ".audit"
 """Folder of the project with its evidence bundles, unless another is given."""
@@ -82,25 +82,26 @@ def chosen(
 
 
 def listing(chosen_: Sequence[Control]) -> list[dict[str, Any]]:
-    """Every question of these controls, where it is asked, and why not elsewhere."""
+    """Every question of these controls, what it applies to ("": all), where it is asked, and why not elsewhere."""
     rows = []
     for one in chosen_:
         claims = ", ".join(map(str, one.maps_to))
         for clause in one.clauses:
             where = "live only" if clause.not_declared else "not live" if clause.not_live else "preview, state, live"
             reason = clause.not_declared or clause.not_live
-            rows.append((one, clause.check.__name__, where, reason, claims))
-        rows += [(one, asked.name, asked.source, asked.statement, claims) for asked in one.asked]
+            rows.append((one, clause.check.__name__, scope(clause), where, reason, claims))
+        rows += [(one, asked.name, "", asked.source, asked.statement, claims) for asked in one.asked]
     return [
         {
             "control": one.id,
             "severity": one.severity.value,
             "question": name,
+            "applies": applies,
             "asked": where,
             "why": why,
             "claims": said,
         }
-        for one, name, where, why, said in rows
+        for one, name, applies, where, why, said in rows
     ]
 
 

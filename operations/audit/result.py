@@ -70,6 +70,10 @@ class ClauseEntry(Record):
     """Why a live account cannot show it; "" where it can."""
     not_declared: str = ""
     """Why no declaration shows it; "" where one does."""
+    environments: tuple[str, ...] = ()
+    """Where it holds for synthetic data too; elsewhere for real data only. Empty: not asked of resources."""
+    data_classes: tuple[str, ...] = ()
+    """Of the resources that it speaks about, in rising order of harm. Empty: not asked of resources."""
 
 
 class ControlEntry(Record):

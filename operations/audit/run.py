@@ -36,8 +36,9 @@ from operations.preflight_aws import asks_aws
 from operations.preflight_checks import ALWAYS_ON
 from operations.upgrade.live import Unreachable, enter
 from operations.upgrade.running import CLUSTER
-from policies.control import Clause, Control, StackClause
+from policies.control import Clause, Control, Environment, StackClause
 from policies.resources import NotObservedError, Resource
+from policies.stores import DATA_CLASSES
 from stacks.fleet import Fleet, load_fleet
 from stacks.providers import TUNNEL_VARIABLE
 
@@ -163,6 +164,8 @@ def _clause(clause: Clause | StackClause) -> ClauseEntry:
         question=" ".join(words.split()),
         not_live=clause.not_live,
         not_declared=clause.not_declared,
+        environments=tuple(word for word in Environment if word in clause.environments),
+        data_classes=tuple(word for word in DATA_CLASSES if word in clause.data_classes),
     )
 
 

@@ -21,7 +21,7 @@ from policies.control import (
     undetermined,
 )
 from policies.resources import Resource, Stack
-from policies.stores import at_least, data_class
+from policies.stores import and_above
 
 _KINDS: Mapping[str, str] = {"aws:rds/cluster:Cluster": "cluster", "aws:rds/instance:Instance": "db"}
 """Database -> the word before its name in its ARN (RDS user guide, Amazon Resource Names)."""
@@ -32,8 +32,6 @@ _IDENTIFIERS = ("clusterIdentifier", "identifier")
 
 
 def database_is_in_a_backup_selection(database: Resource, stack: Stack) -> Verdict:
-    if not at_least(database, "personal"):
-        return not_applicable(f"data class {data_class(database)}")
     if database.given("replicationSourceIdentifier") or database.given("replicateSourceDb"):
         return not_applicable("a read replica is restored from its source")
     selections = [one for one in stack.of(_SELECTION) if one.region == database.region]
@@ -99,7 +97,13 @@ BCK_02 = Control(
     id="BCK-02",
     title="Databases with personal data are in a backup plan",
     severity=Severity.HIGH,
-    clauses=(StackClause(resource_types=frozenset(_KINDS), check=database_is_in_a_backup_selection),),
+    clauses=(
+        StackClause(
+            resource_types=frozenset(_KINDS),
+            check=database_is_in_a_backup_selection,
+            data_classes=and_above("personal"),
+        ),
+    ),
     maps_to=(SOC2("A1.2", Strength.PARTIAL), *SAFEGUARDS),
     risk="A database's own snapshots go with it, or with whoever may delete it.",
     remediation="Give the database the tags, or the name, that a backup Selection of its region asks for.",

@@ -16,7 +16,7 @@ from policies.control import (
 )
 from policies.relations import naming
 from policies.resources import Resource, Stack
-from policies.stores import at_least, data_class
+from policies.stores import and_above
 
 LEAST = 2
 """Instances, and zones: a second one takes over in seconds where a new one takes up to ten minutes
@@ -50,8 +50,6 @@ def instances_stand_in_two_zones(database: Resource, stack: Stack) -> Verdict:
 
 
 def _outside(database: Resource) -> Verdict | None:
-    if not at_least(database, "confidential"):
-        return not_applicable(f"data class {data_class(database)}")
     if database.given("dbClusterInstanceClass"):
         return not_applicable("a Multi-AZ cluster has three instances in three zones by itself")
     return None
@@ -73,6 +71,7 @@ BCK_06 = Control(
             resource_types=frozenset({"aws:rds/cluster:Cluster", "aws:rds/instance:Instance"}),
             check=check,
             environments=_REDUNDANT,
+            data_classes=and_above("confidential"),
         )
         for check in (database_has_two_instances, instances_stand_in_two_zones)
     ),

@@ -17,12 +17,10 @@ from policies.control import (
     undetermined,
 )
 from policies.resources import Resource, Stack
-from policies.stores import AWS_KEY_ONLY, BUCKET_ENCRYPTION, STORES, at_least, data_class, under_a_key_of_aws
+from policies.stores import AWS_KEY_ONLY, BUCKET_ENCRYPTION, STORES, and_above, under_a_key_of_aws
 
 
 def uses_a_customer_managed_key(store: Resource, stack: Stack) -> Verdict:
-    if not at_least(store, "confidential"):
-        return not_applicable(f"data class {data_class(store)}")
     if any(row.type == store.type and row.use == store.tag("payment-cell:use") for row in AWS_KEY_ONLY):
         return not_applicable("AWS accepts only its own key for this use")
     if store.type == "aws:s3/bucket:Bucket":
@@ -77,7 +75,13 @@ KEY_01 = Control(
     id="KEY-01",
     title="Stores of class confidential or above use a customer-managed key",
     severity=Severity.HIGH,
-    clauses=(StackClause(resource_types=frozenset(STORES), check=uses_a_customer_managed_key),),
+    clauses=(
+        StackClause(
+            resource_types=frozenset(STORES),
+            check=uses_a_customer_managed_key,
+            data_classes=and_above("confidential"),
+        ),
+    ),
     maps_to=(GDPR("32(1)(a)", Strength.PARTIAL), SOC2("CC6.1", Strength.PARTIAL)),
     risk="With AWS's own key nobody can withdraw access to the data or see who used the key.",
     remediation="Encrypt with a customer-managed KMS key of the cell (set the key property to its ARN).",

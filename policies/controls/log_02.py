@@ -22,15 +22,13 @@ from policies.control import (
     passed,
 )
 from policies.resources import Resource, Stack
-from policies.stores import at_least, data_class
+from policies.stores import and_above
 from policies.trails import BOTH, BUCKET, DATA, TRAIL, is_audit_bucket, recorded, records_data
 
 
 def data_events_are_recorded(store: Resource, stack: Stack) -> Verdict:
     """A trail must not record its own deliveries: each would be an event to deliver
     (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html)."""
-    if not at_least(store, "personal"):
-        return not_applicable(f"data class {data_class(store)}")
     if store.type == BUCKET and is_audit_bucket(store, stack):
         return not_applicable("a trail writes to it")
     found: frozenset[str] = frozenset()
@@ -62,7 +60,7 @@ LOG_02 = Control(
     title="Reads and writes of personal data in buckets and tables are recorded, in its region",
     severity=Severity.HIGH,
     clauses=(
-        StackClause(resource_types=frozenset(DATA), check=data_events_are_recorded),
+        StackClause(resource_types=frozenset(DATA), check=data_events_are_recorded, data_classes=and_above("personal")),
         Clause(resource_types=frozenset({TRAIL}), check=data_events_stay_in_their_region),
     ),
     maps_to=(

@@ -1,8 +1,8 @@
 """LOG-05: databases send their logs to CloudWatch."""
 
-from policies.control import SOC2, Control, Severity, StackClause, Strength, Verdict, failed, not_applicable, passed
+from policies.control import SOC2, Control, Severity, StackClause, Strength, Verdict, failed, passed
 from policies.resources import Resource, Stack
-from policies.stores import at_least, data_class
+from policies.stores import and_above
 
 LOGS = {
     "aurora-mysql": "error",
@@ -18,8 +18,6 @@ DATABASES = frozenset({"aws:rds/cluster:Cluster", "aws:rds/instance:Instance"})
 
 
 def database_sends_its_log(database: Resource, _: Stack) -> Verdict:
-    if not at_least(database, "confidential"):
-        return not_applicable(f"data class {data_class(database)}")
     exported = database.props.get("enabledCloudwatchLogsExports") or ()
     wanted = LOGS.get(database.given("engine") or "")
     if wanted and wanted not in exported:
@@ -31,7 +29,9 @@ LOG_05 = Control(
     id="LOG-05",
     title="Databases send their logs to CloudWatch",
     severity=Severity.MEDIUM,
-    clauses=(StackClause(resource_types=DATABASES, check=database_sends_its_log),),
+    clauses=(
+        StackClause(resource_types=DATABASES, check=database_sends_its_log, data_classes=and_above("confidential")),
+    ),
     maps_to=(SOC2("CC7.2", Strength.DIRECT),),
     risk="A log that stays on the database goes after days, and with the database.",
     remediation="Set enabledCloudwatchLogsExports, with postgresql or error.",

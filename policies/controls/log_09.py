@@ -18,7 +18,7 @@ from policies.control import (
     undetermined,
 )
 from policies.resources import Resource, Stack
-from policies.stores import at_least, data_class
+from policies.stores import and_above
 
 _GROUPS: Mapping[str, tuple[str, str]] = {
     "aws:rds/cluster:Cluster": ("dbClusterParameterGroupName", "aws:rds/clusterParameterGroup:ClusterParameterGroup"),
@@ -56,8 +56,6 @@ def keeps_values_out_of_the_log(database: Resource, stack: Stack) -> Verdict:
 
 def _parameters(database: Resource, stack: Stack) -> Mapping[str, str] | Verdict:
     """Name -> value of what the database's parameter group sets."""
-    if not at_least(database, "personal"):
-        return not_applicable(f"data class {data_class(database)}")
     engine = database.props.get("engine") or ""
     if "postgres" not in engine:
         return not_applicable(f"engine is {engine or 'not set'}")
@@ -76,7 +74,7 @@ LOG_09 = Control(
     title="Access to personal data in PostgreSQL is audited, and no bind value is logged",
     severity=Severity.HIGH,
     clauses=tuple(
-        StackClause(resource_types=frozenset(_GROUPS), check=check)
+        StackClause(resource_types=frozenset(_GROUPS), check=check, data_classes=and_above("personal"))
         for check in (audits_access_to_personal_data, keeps_values_out_of_the_log)
     ),
     maps_to=(SOC2("CC7.2", Strength.PARTIAL),),

@@ -22,7 +22,7 @@ from policies.control import (
 )
 from policies.relations import may_name, naming
 from policies.resources import Resource, Stack
-from policies.stores import at_least, data_class
+from policies.stores import and_above
 
 _BUCKET = frozenset({"aws:s3/bucket:Bucket"})
 _LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
@@ -31,8 +31,6 @@ _VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
 
 def objects_expire(bucket: Resource, stack: Stack) -> Verdict:
     """A rule whose filter is empty holds for all objects of a bucket (S3 API reference, LifecycleRuleFilter)."""
-    if not at_least(bucket, "confidential"):
-        return not_applicable(f"data class {data_class(bucket)}")
     for rule in _rules(bucket, stack):
         expiration: Mapping[str, Any] = rule.get("expiration") or {}
         if expiration.get("days") or expiration.get("date"):
@@ -43,8 +41,6 @@ def objects_expire(bucket: Resource, stack: Stack) -> Verdict:
 def old_versions_expire(bucket: Resource, stack: Stack) -> Verdict:
     """In a versioned bucket an expired object stays as an old version
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html)."""
-    if not at_least(bucket, "confidential"):
-        return not_applicable(f"data class {data_class(bucket)}")
     if not any(naming(bucket, stack, [_VERSIONING], "bucket")):
         return not_applicable("the stack does not version this bucket")
     for rule in _rules(bucket, stack):
@@ -90,8 +86,8 @@ RET_01 = Control(
     title="What is kept ends: objects, old versions, archives of events, backups",
     severity=Severity.MEDIUM,
     clauses=(
-        StackClause(resource_types=_BUCKET, check=objects_expire),
-        StackClause(resource_types=_BUCKET, check=old_versions_expire),
+        StackClause(resource_types=_BUCKET, check=objects_expire, data_classes=and_above("confidential")),
+        StackClause(resource_types=_BUCKET, check=old_versions_expire, data_classes=and_above("confidential")),
         Clause(resource_types=frozenset({"aws:cloudwatch/eventArchive:EventArchive"}), check=archive_forgets),
         Clause(resource_types=frozenset({"aws:backup/plan:Plan"}), check=backups_expire),
     ),

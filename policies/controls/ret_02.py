@@ -20,14 +20,12 @@ from policies.control import (
 )
 from policies.controls.ropa_01 import HOLDERS
 from policies.resources import Resource, Stack
-from policies.stores import at_least, data_class
+from policies.stores import and_above
 
 _TABLE = "aws:dynamodb/table:Table"
 
 
 def can_forget_a_person(store: Resource, stack: Stack) -> Verdict:
-    if not at_least(store, "personal"):
-        return not_applicable(f"holds {data_class(store)} data")
     entry = catalogue.processing().stores.get(store.type)
     if entry is None:
         return not_applicable(f"the register does not know stores of type {store.type}: ROPA-01")
@@ -45,7 +43,7 @@ RET_02 = Control(
     id="RET-02",
     title="A person can be erased from every store of personal data",
     severity=Severity.HIGH,
-    clauses=(StackClause(resource_types=HOLDERS, check=can_forget_a_person),),
+    clauses=(StackClause(resource_types=HOLDERS, check=can_forget_a_person, data_classes=and_above("personal")),),
     maps_to=(GDPR("17", Strength.PARTIAL), SOC2("P4.3", Strength.PARTIAL)),
     risk="A request for erasure is answered, and the data is still there.",
     remediation="Enter in catalogue/processing.yaml how a person leaves stores of the type; give the cell its table of "

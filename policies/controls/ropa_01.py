@@ -12,27 +12,22 @@ from policies.control import (
     Strength,
     Verdict,
     failed,
-    not_applicable,
     passed,
 )
 from policies.resources import Resource, Stack
-from policies.stores import STATELESS, STORES, at_least, data_class
+from policies.stores import STATELESS, STORES, and_above
 
 HOLDERS = frozenset(STORES.keys() - STATELESS)
 """Types that keep what they get."""
 
 
 def belongs_to_an_activity(store: Resource, _stack: Stack) -> Verdict:
-    if not at_least(store, "personal"):
-        return not_applicable(f"holds {data_class(store)} data")
     if catalogue.processing().activities_of(store.type):
         return passed()
     return failed(f"no processing activity of the register uses stores of type {store.type}")
 
 
 def has_an_accountable_owner(store: Resource, _stack: Stack) -> Verdict:
-    if not at_least(store, "personal"):
-        return not_applicable(f"holds {data_class(store)} data")
     if store.type in catalogue.processing().stores:
         return passed()
     return failed(f"the register names no owner of stores of type {store.type}")
@@ -43,8 +38,8 @@ ROPA_01 = Control(
     title="Every store of personal data has a processing activity and one owner",
     severity=Severity.MEDIUM,
     clauses=(
-        StackClause(resource_types=HOLDERS, check=belongs_to_an_activity),
-        StackClause(resource_types=HOLDERS, check=has_an_accountable_owner),
+        StackClause(resource_types=HOLDERS, check=belongs_to_an_activity, data_classes=and_above("personal")),
+        StackClause(resource_types=HOLDERS, check=has_an_accountable_owner, data_classes=and_above("personal")),
     ),
     maps_to=(GDPR("30(1)", Strength.PARTIAL), GDPR("30(2)", Strength.PARTIAL)),
     risk="Data that nobody knows of is neither protected nor erased.",

@@ -13,12 +13,11 @@ from policies.control import (
     Strength,
     Verdict,
     failed,
-    not_applicable,
     passed,
 )
 from policies.resource_policies import Statement, statements
 from policies.resources import Resource, Stack
-from policies.stores import data_class
+from policies.stores import and_above
 
 POLICIES = {
     "aws:s3/bucket:Bucket": ("aws:s3/bucketPolicy:BucketPolicy", "bucket", "s3:GetObject", "s3:PutObject"),
@@ -31,8 +30,6 @@ plain request but to publish
 
 
 def denies_insecure_transport(store: Resource, stack: Stack) -> Verdict:
-    if data_class(store) == "public":
-        return not_applicable("data class public")
     _, _, *actions = POLICIES[store.type]
     found = [statement for document in _documents(store, stack) for statement in statements(document)]
     missing = [action for action in actions if not any(_denies(statement, action) for statement in found)]
@@ -62,7 +59,11 @@ TLS_03 = Control(
     id="TLS-03",
     title="Policies of buckets, queues and topics deny what comes without TLS",
     severity=Severity.MEDIUM,
-    clauses=(StackClause(resource_types=frozenset(POLICIES), check=denies_insecure_transport),),
+    clauses=(
+        StackClause(
+            resource_types=frozenset(POLICIES), check=denies_insecure_transport, data_classes=and_above("internal")
+        ),
+    ),
     maps_to=(SOC2("CC6.7", Strength.DIRECT), GDPR("32(1)(a)", Strength.PARTIAL), *SAFEGUARDS),
     risk="These services answer plain HTTP too; a client that is set up wrongly sends data readable.",
     remediation="Deny every action to * where aws:SecureTransport is false, on the bucket and its objects.",

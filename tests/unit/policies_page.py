@@ -6,7 +6,7 @@ python tests/unit/policies_page.py
 from pathlib import Path
 
 from policies.catalogue import controls
-from policies.control import Clause, Control, StackClause
+from policies.control import Clause, Control, StackClause, scope
 
 PAGE = Path(__file__).parents[2] / "docs" / "policies.md"
 BEGIN, END = "<!-- controls:begin -->", "<!-- controls:end -->"
@@ -27,7 +27,9 @@ def _clauses(control: Control) -> str:
 
 
 def _only(clause: Clause | StackClause) -> str:
-    return " (live)" if clause.not_declared else " (declared)" if clause.not_live else ""
+    place = "live" if clause.not_declared else "declared" if clause.not_live else ""
+    words = "; ".join(filter(None, (place, scope(clause))))
+    return f" ({words})" if words else ""
 
 
 def page(text: str) -> str:

@@ -68,6 +68,9 @@ def test_the_list_has_every_question_and_where_it_is_asked() -> None:
         for one in controls()
         for name in (*(clause.check.__name__ for clause in one.clauses), *(asked.name for asked in one.asked))
     }
+    applies = {row["question"]: row["applies"] for row in rows}
+    assert applies["can_forget_a_person"] == "personal, payments"
+    assert applies["rotates_within_a_year"] == applies["a_restore_succeeded"] == ""
     elsewhere = [row for row in rows if row["asked"] != "preview, state, live"]
     assert elsewhere
     assert all(row["why"] for row in elsewhere)

@@ -7,7 +7,7 @@ from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.control import Status
 from policies.resources import Resource
-from policies.testing import UNKNOWN, resource, verdicts
+from policies.testing import MADE_UP, UNKNOWN, resource, verdicts
 
 KEY, LOCKED, FINAL, COPIED = (
     "vault_is_encrypted_with_a_key",
@@ -53,7 +53,7 @@ def test_a_vault_is_locked_for_good_in_production() -> None:
     assert judged(lock(here, backupVaultName=UNKNOWN, changeableForDays=3)) == (Status.PASS, Status.PASS)
     assert judged(lock(here, changeableForDays=UNKNOWN)) == (Status.PASS, Status.UNDETERMINED)
     assert judged(lock(backupVaultName=UNKNOWN)) == (Status.UNDETERMINED, Status.UNDETERMINED)
-    here = vault(tags={"payment-cell:environment": "development"})
+    here = vault(tags=MADE_UP)
     assert judged(lock(here, backupVaultName=UNKNOWN)) == (Status.PASS, Status.NOT_APPLICABLE)
 
 
@@ -73,4 +73,4 @@ def test_a_plan_copies_to_another_account() -> None:
     assert judged(plan()) is Status.FAIL
     assert judged(plan(UNKNOWN)) is Status.UNDETERMINED
     assert judged(plan(OTHER, arn=UNKNOWN)) is Status.UNDETERMINED
-    assert judged(plan(tags={"payment-cell:environment": "development"})) is Status.NOT_APPLICABLE
+    assert judged(plan(tags=MADE_UP)) is Status.NOT_APPLICABLE

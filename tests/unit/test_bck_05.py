@@ -3,7 +3,7 @@
 from judged import status
 
 from policies.control import Status
-from policies.testing import UNKNOWN, resource
+from policies.testing import MADE_UP, UNKNOWN, resource
 
 CLUSTER = "aws:rds/cluster:Cluster"
 
@@ -17,7 +17,7 @@ def test_holds_in_production_and_where_no_environment_is_named() -> None:
     assert cluster("production") is Status.FAIL
     assert cluster(None) is Status.FAIL
     assert cluster("nonsense") is Status.FAIL
-    assert cluster("development") is Status.NOT_APPLICABLE
+    assert cluster("development") is Status.FAIL, "its data may be real"
     assert cluster("production", deletionProtection=UNKNOWN) is Status.UNDETERMINED
 
 
@@ -30,8 +30,8 @@ def test_wants_a_final_snapshot() -> None:
     assert cluster() is Status.FAIL
 
 
-def test_a_final_snapshot_that_is_not_known_yet_is_undetermined_and_development_needs_none() -> None:
-    clause, tags = "leaves_a_final_snapshot", {"payment-cell:environment": "development"}
+def test_a_final_snapshot_that_is_not_known_yet_is_undetermined_and_synthetic_data_needs_none() -> None:
+    clause, tags = "leaves_a_final_snapshot", MADE_UP
     hidden = resource(CLUSTER, "c", skipFinalSnapshot=UNKNOWN)
     assert status("BCK-05", hidden, clause=clause) is Status.UNDETERMINED
     assert status("BCK-05", resource(CLUSTER, "c", tags=tags), clause=clause) is Status.NOT_APPLICABLE

@@ -6,7 +6,7 @@ import pytest
 
 from policies.control import Status
 from policies.resources import Resource
-from policies.testing import UNKNOWN, resource, verdicts
+from policies.testing import MADE_UP, UNKNOWN, resource, verdicts
 
 COUNT, ZONES = "database_has_two_instances", "instances_stand_in_two_zones"
 CLUSTER = resource("aws:rds/cluster:Cluster", "db")
@@ -55,7 +55,7 @@ def test_an_instance_is_spread_by_multi_az(props: dict[str, Any], expected: Stat
 @pytest.mark.parametrize(
     "props",
     [
-        {"tags": {"payment-cell:environment": "development"}},
+        {"tags": MADE_UP},
         {"tags": {"payment-cell:data-class": "internal"}},
         {"dbClusterInstanceClass": "db.m6gd.large"},
     ],

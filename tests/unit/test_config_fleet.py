@@ -74,7 +74,9 @@ def test_a_new_cell_of_any_region_and_environment_is_valid(
     write(tmp_path, "account", render_account("123456789012", region, "oncall@example.com"))
     write(tmp_path, name, render_cell(region, environment=environment, copy_vault_arn=copies(region, environment)))
     write(tmp_path, name + WORKLOADS_SUFFIX, render_workloads(name))
-    assert set(load_fleet(tmp_path).cells) == {name}
+    found = load_fleet(tmp_path).cells
+    assert set(found) == {name}
+    assert found[name].synthetic_data is (environment is not Environment.PRODUCTION)
 
 
 def test_new_cells_of_all_regions_and_environments_stand_side_by_side(tmp_path: Path) -> None:
@@ -86,6 +88,17 @@ def test_new_cells_of_all_regions_and_environments_stand_side_by_side(tmp_path: 
             text = render_cell(region, environment=environment, account=f"account-{number}", copy_vault_arn=vault)
             write(tmp_path, cell_name(region, environment), text)
     assert len(load_fleet(tmp_path).cells) == len(catalogue.regions()) * len(Environment)
+
+
+def test_an_account_is_no_more_made_up_than_its_cells(tmp_path: Path) -> None:
+    fleet(tmp_path)
+    account = ACCOUNT + "    environment: staging\n    syntheticData: true\n"
+    write(tmp_path, "account", account)
+    write(tmp_path, "one", cell(environment="staging"))
+    problem = problems_of(tmp_path)["account:syntheticData"]
+    assert problem.rule == "is not declared by one, whose logs the account keeps"
+    write(tmp_path, "one", cell(environment="staging", syntheticData="true"))
+    assert load_fleet(tmp_path).accounts["account"].synthetic_data
 
 
 def test_a_region_outside_the_catalogue_is_not_rendered() -> None:

@@ -1,17 +1,19 @@
 """KEY-05: how long a scheduled deletion of a key can be cancelled."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from judged import status as judged
 from judged import unasked
 
 from policies.catalogue import control
 from policies.control import Finding, Status, answers
 from policies.resources import Stack
-from policies.testing import UNKNOWN, resource, verdicts
+from policies.testing import MADE_UP, UNKNOWN, resource, verdicts
 
 
-def status(environment: str | None = None, **props: object) -> Status:
-    tags = {"payment-cell:environment": environment} if environment else {}
-    (only,) = verdicts("KEY-05", resource("aws:kms/key:Key", "k", tags=tags, **props)).values()
+def status(tags: Mapping[str, str] = MappingProxyType({}), **props: object) -> Status:
+    (only,) = verdicts("KEY-05", resource("aws:kms/key:Key", "k", tags=dict(tags), **props)).values()
     return only
 
 
@@ -19,8 +21,9 @@ def test_a_window_below_thirty_days_fails_in_production_and_without_an_environme
     assert status(deletionWindowInDays=30.0) is Status.PASS
     assert status() is Status.PASS, "KMS waits 30 days where none are given"
     assert status(deletionWindowInDays=29.0) is Status.FAIL
-    assert status("production", deletionWindowInDays=7.0) is Status.FAIL
-    assert status("development", deletionWindowInDays=7.0) is Status.NOT_APPLICABLE
+    for environment in ("production", "development"):
+        assert status({"payment-cell:environment": environment}, deletionWindowInDays=7.0) is Status.FAIL
+    assert status(MADE_UP, deletionWindowInDays=7.0) is Status.NOT_APPLICABLE
     assert status(deletionWindowInDays=UNKNOWN) is Status.UNDETERMINED
 
 

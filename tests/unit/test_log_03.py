@@ -2,7 +2,7 @@
 
 from policies.control import Status
 from policies.resources import Resource
-from policies.testing import UNKNOWN, resource, verdicts
+from policies.testing import MADE_UP, UNKNOWN, resource, verdicts
 
 LOCKS, MODE = "audit_bucket_locks_its_objects", "audit_lock_is_in_compliance_mode"
 BUCKET = resource("aws:s3/bucket:Bucket", "audit", bucket="audit-logs")
@@ -53,7 +53,7 @@ def test_a_lock_of_an_unknown_bucket_may_be_this_ones() -> None:
 
 
 def test_compliance_mode_is_for_production_only() -> None:
-    here = resource("aws:s3/bucket:Bucket", "audit", tags={"payment-cell:environment": "development"})
+    here = resource("aws:s3/bucket:Bucket", "audit", tags=MADE_UP)
     locked = lock(here, mode="GOVERNANCE", days=1)
     assert judged(trail(here), locked, bucket=here) == (Status.PASS, Status.NOT_APPLICABLE)
     assert judged(trail(here), bucket=here) == (Status.FAIL, Status.NOT_APPLICABLE)

@@ -8,7 +8,7 @@ from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.control import Status
 from policies.resources import Resource
-from policies.testing import UNKNOWN, resource, verdicts
+from policies.testing import MADE_UP, UNKNOWN, resource, verdicts
 
 YEAR, FORGETS = "security_log_is_kept_a_year", "log_group_forgets"
 WRITERS = {
@@ -58,9 +58,9 @@ def test_the_group_of_a_cluster_is_known_by_its_name() -> None:
     assert verdicts("LOG-06", other, cluster)["logs", YEAR] is Status.NOT_APPLICABLE
 
 
-def test_other_groups_and_development_may_forget_sooner() -> None:
+def test_other_groups_and_synthetic_data_may_be_forgotten_sooner() -> None:
     assert verdicts("LOG-06", group(retentionInDays=7))["logs", YEAR] is Status.NOT_APPLICABLE
-    made_up = group(retentionInDays=7, tags={"payment-cell:environment": "development"})
+    made_up = group(retentionInDays=7, tags=MADE_UP)
     log = writer("aws:ec2/flowLog:FlowLog", "logDestination", made_up)
     assert verdicts("LOG-06", made_up, log)["logs", YEAR] is Status.NOT_APPLICABLE
 

@@ -183,6 +183,13 @@ def test_an_account_keeps_audit_logs_a_year(tmp_path: Path) -> None:
     assert stack.settings.log_retention_days == 365
 
 
+@pytest.mark.parametrize("text", [cell(syntheticData="true"), ACCOUNT + "    syntheticData: true\n"])
+def test_production_is_never_synthetic(tmp_path: Path, text: str) -> None:
+    problem = the_problem(tmp_path, text)
+    assert (problem.key, problem.rule) == ("syntheticData", "production is real")
+    assert problem.fix == "remove it, or set another environment"
+
+
 def test_only_production_has_a_vault_lock_that_nobody_can_lift(tmp_path: Path) -> None:
     problem = the_problem(tmp_path, cell(environment="staging", backups="{coolingOffDays: 14}"))
     assert problem.key == "backups.coolingOffDays"

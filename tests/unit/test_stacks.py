@@ -20,8 +20,9 @@ from components.declared_policies import DeclaredPolicies
 from components.gateway_binding import GatewayBinding, GatewayBindingArgs
 from components.reachability import BANKS, rule
 from components.trace_agent import ENDPOINT, TELEMETRY, VARIABLE
-from components.vocabulary import Environment, TagKey
+from components.vocabulary import SYNTHETIC, Environment, TagKey
 from components.workload import NAME_LABEL, Workload, WorkloadArgs, declared_matrix
+from policies import control
 from stacks import __main__ as program
 from stacks import account, cell, workloads
 from stacks.capacity import LARGEST_SECURITY_GROUP
@@ -113,6 +114,16 @@ def test_a_runner_acts_as_itself_and_changes_nothing_else_of_the_provider(
 def test_every_resource_gets_cell_and_environment_from_the_provider(eu_west_1: Registered) -> None:
     tags = json.loads(eu_west_1.one(PROVIDER).inputs["defaultTags"])["tags"]
     assert tags == {TagKey.CELL: "eu-west-1", TagKey.ENVIRONMENT: Environment.PRODUCTION}
+
+
+@pytest.mark.parametrize("stack", ["dev", "account-dev"])
+def test_a_stack_that_declares_synthetic_data_says_so_on_every_resource(stack: str, fleet: Fleet) -> None:
+    def origin(**changed: Any) -> str | None:
+        declared = made(stack, fleet, ACCOUNT_OUTPUTS, **changed).one(PROVIDER).inputs["defaultTags"]
+        return json.loads(declared)["tags"].get(TagKey.DATA_ORIGIN)
+
+    assert origin() == SYNTHETIC == control.SYNTHETIC
+    assert origin(synthetic_data=False) is None
 
 
 def test_a_cell_is_what_its_plan_says(eu_west_1: Registered, fleet: Fleet) -> None:

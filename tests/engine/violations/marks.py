@@ -4,9 +4,13 @@ import json
 
 from pulumi_aws import rds
 
-QUIET = {"payment-cell:data-class": "internal", "payment-cell:environment": "development"}
+QUIET = {
+    "payment-cell:data-class": "internal",
+    "payment-cell:environment": "development",
+    "payment-cell:data-origin": "synthetic",
+}
 """Tags of what is to be judged by one control only: without a class a store counts as personal, without an environment
-as production."""
+as production, without an origin as real."""
 
 CONTROL_PLANE = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 ENTRIES_ONLY = {"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False}

@@ -1,5 +1,7 @@
 """The catalogue as OSCAL: our controls in our words, a statement and an objective for each clause."""
 
+from collections.abc import Sequence
+
 from operations.audit.report.oscal.common import (
     Document,
     clauses,
@@ -12,7 +14,7 @@ from operations.audit.report.oscal.common import (
     token,
     words,
 )
-from operations.audit.result import Audit, ControlEntry
+from operations.audit.result import Audit, ClauseEntry, ControlEntry
 
 
 def catalog(audit: Audit, version: str) -> Document:
@@ -87,6 +89,15 @@ def _control(audit: Audit, entry: ControlEntry) -> Document:
     )
 
 
+def _scope(named: Sequence[ClauseEntry]) -> list[Document]:
+    """Environments and data classes that clauses of one name apply to together."""
+    lists = {
+        "environments": [word for clause in named for word in clause.environments],
+        "data-classes": [word for clause in named for word in clause.data_classes],
+    }
+    return [prop(name, ", ".join(dict.fromkeys(found))) for name, found in lists.items() if found]
+
+
 def _objective(entry: ControlEntry, name: str, question: str) -> Document:
     why = [clause for clause in entry.clauses if clause.name == name]
     unseen = [prop("not-live", clause.not_live) for clause in why if clause.not_live][:1]
@@ -94,7 +105,7 @@ def _objective(entry: ControlEntry, name: str, question: str) -> Document:
     return {
         "id": objective_id(entry.id, name),
         "name": "assessment-objective",
-        "props": [prop("clause", name), *unseen],
+        "props": [prop("clause", name), *unseen, *_scope(why)],
         "links": [{"href": f"#{statement_id(entry.id, name)}", "rel": "assessment-for"}],
         "prose": words(question),
     }
