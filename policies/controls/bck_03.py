@@ -1,7 +1,8 @@
-"""BCK-03: backups are encrypted, locked, and copied to another account.
+"""BCK-03: backups are encrypted, locked, copied to another account, and kept no longer than the register of retention
+(catalogue/processing.yaml) allows. RES-05 has the copies' region, RET-01 that they end at all."""
 
-Left out: how long they are kept, which needs the register of retention. RES-05 has the copies' region.
-"""
+from collections.abc import Mapping
+from typing import Any
 
 from policies.control import (
     SAFEGUARDS,
@@ -10,15 +11,19 @@ from policies.control import (
     Environment,
     Severity,
     StackClause,
+    Status,
     Strength,
     Verdict,
     failed,
+    not_applicable,
     passed,
     undetermined,
 )
+from policies.every import every
 from policies.relations import may_name, naming
 from policies.resources import Resource, Stack
-from policies.stores import under_a_key_of_aws
+from policies.retention import within_register
+from policies.stores import UNTAGGED, under_a_key_of_aws
 
 _VAULT = "aws:backup/vault:Vault"
 _LOCK = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
@@ -60,6 +65,24 @@ def backups_are_copied_to_another_account(plan: Resource, _: Stack) -> Verdict:
     return passed() if accounts - {_account(own), ""} else failed("destinationVaultArn is in the plan's account")
 
 
+def backups_end_in_time(plan: Resource, _: Stack) -> Verdict:
+    """A plan does not say what it backs up: the strict case holds."""
+
+    def ends(kept: Mapping[str, Any]) -> Verdict:
+        days = (kept.get("lifecycle") or {}).get("deleteAfter")
+        endless.append(not days)
+        return within_register(days, "lifecycle.deleteAfter", _VAULT, UNTAGGED) if days else passed()
+
+    def both(rule: Mapping[str, Any]) -> Verdict:
+        return every((rule, *(rule.get("copyActions") or ())), ends)
+
+    endless: list[bool] = []
+    verdict = every(plan.props.get("rules") or (), both)
+    if verdict.status is Status.PASS and any(endless):
+        return not_applicable("backups of a rule, or copies, are kept for ever: RET-01")
+    return verdict
+
+
 def _locks(vault: Resource, stack: Stack) -> list[Resource]:
     """A lock names its vault by name."""
     name = vault.maybe("name")
@@ -82,7 +105,7 @@ _KEPT = frozenset({Environment.PRODUCTION, Environment.STAGING})
 
 BCK_03 = Control(
     id="BCK-03",
-    title="Backups are encrypted, locked, and copied to another account",
+    title="Backups are encrypted, locked, copied to another account, and kept no longer than the register allows",
     severity=Severity.HIGH,
     clauses=(
         StackClause(resource_types=frozenset({_VAULT}), check=vault_is_encrypted_with_a_key),
@@ -97,9 +120,10 @@ BCK_03 = Control(
             check=backups_are_copied_to_another_account,
             environments=_KEPT,
         ),
+        StackClause(resource_types=frozenset({"aws:backup/plan:Plan"}), check=backups_end_in_time),
     ),
     maps_to=(SOC2("A1.2", Strength.PARTIAL), *SAFEGUARDS),
     risk="Whoever holds the account deletes the data and the backups with one role.",
     remediation="Set kmsKeyArn, declare a VaultLockConfiguration (changeableForDays in production) and copyActions to a"
-    " vault of another account.",
+    " vault of another account, and a deleteAfter that retention in catalogue/processing.yaml allows.",
 )

@@ -1,11 +1,12 @@
 """LOG-03: what a trail writes cannot be changed or deleted.
 
-Left out: the number of days, which needs the register of retention. Live: whether it is in a log account.
+For how long is in the register of retention (catalogue/processing.yaml). Live: whether it is in a log account.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+import catalogue
 from policies.control import (
     GDPR,
     SOC2,
@@ -23,6 +24,9 @@ from policies.control import (
 from policies.relations import given_at, may_name, naming
 from policies.resources import Resource, Stack
 from policies.trails import is_audit_bucket
+
+DAYS_OF_A_YEAR = 365
+"""S3 says no more of a year; a leap day is not counted."""
 
 _LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 
@@ -44,6 +48,20 @@ def audit_lock_is_in_compliance_mode(bucket: Resource, stack: Stack) -> Verdict:
         return _no_retention(bucket, stack)
     mode = retention.get("mode")
     return passed() if mode == "COMPLIANCE" else failed(f"rule.defaultRetention.mode is {mode}, not COMPLIANCE")
+
+
+def audit_lock_lasts(bucket: Resource, stack: Stack) -> Verdict:
+    """As long as the register says, at least."""
+    if not is_audit_bucket(bucket, stack):
+        return not_applicable("no trail is known to write to it")
+    retention = _retention(bucket, stack)
+    if not retention:
+        return _no_retention(bucket, stack)
+    days = retention.get("days") or retention["years"] * DAYS_OF_A_YEAR
+    shortest = catalogue.processing().audit_archive.shortest_days
+    if days >= shortest:
+        return passed()
+    return failed(f"rule.defaultRetention is {days:g} days, below the {shortest} of the register")
 
 
 def _retention(bucket: Resource, stack: Stack) -> Mapping[str, Any] | None:
@@ -73,8 +91,14 @@ LOG_03 = Control(
             check=audit_lock_is_in_compliance_mode,
             environments=frozenset({Environment.PRODUCTION}),
         ),
+        StackClause(
+            resource_types=_BUCKET,
+            check=audit_lock_lasts,
+            environments=frozenset({Environment.PRODUCTION, Environment.STAGING}),
+        ),
     ),
     maps_to=(GDPR("5(2)", Strength.SUPPORTS), SOC2("CC7.3", Strength.PARTIAL)),
     risk="Whoever breaks in deletes the record of it first.",
-    remediation="Declare a BucketObjectLockConfiguration with a default retention, in compliance mode in production.",
+    remediation="Declare a BucketObjectLockConfiguration with a default retention of the days of audit_archive in "
+    "catalogue/processing.yaml or more, in compliance mode in production.",
 )

@@ -1,14 +1,10 @@
-"""LOG-06: security logs are kept a year, and no log group keeps for ever.
-
-Left out: each group's own maximum, which needs the register of retention.
-"""
+"""LOG-06: security logs are kept a year, and no log group keeps for longer than the register of retention allows
+(catalogue/processing.yaml)."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from policies.control import (
     GDPR,
-    Clause,
     Control,
     Environment,
     Severity,
@@ -21,6 +17,8 @@ from policies.control import (
 )
 from policies.relations import naming
 from policies.resources import Resource, Stack
+from policies.retention import within_register
+from policies.stores import data_class
 
 LEAST_DAYS = 365
 """Intrusions are often found after months; a year shows where one began (PCI DSS 4.0.1, 10.5.1, wants 12 months)."""
@@ -44,9 +42,11 @@ def security_log_is_kept_a_year(group: Resource, stack: Stack) -> Verdict:
     return passed() if not days or days >= LEAST_DAYS else failed(f"retentionInDays is {days:g}, below {LEAST_DAYS}")
 
 
-def log_group_forgets(group: Mapping[str, Any]) -> Verdict:
+def log_group_forgets(group: Resource, _: Stack) -> Verdict:
     """Without a retention CloudWatch Logs keeps events for ever (API reference, PutRetentionPolicy)."""
-    return passed() if group.get("retentionInDays") else failed("retentionInDays is not set: events are kept for ever")
+    if days := group.props.get("retentionInDays"):
+        return within_register(days, "retentionInDays", group.type, data_class(group))
+    return failed("retentionInDays is not set: events are kept for ever")
 
 
 def _is_security_log(group: Resource, stack: Stack) -> bool:
@@ -59,7 +59,7 @@ def _is_security_log(group: Resource, stack: Stack) -> bool:
 
 LOG_06 = Control(
     id="LOG-06",
-    title="Security logs are kept a year, and no log group keeps for ever",
+    title="Security logs are kept a year, and no log group keeps for longer than the register allows",
     severity=Severity.MEDIUM,
     clauses=(
         StackClause(
@@ -67,9 +67,10 @@ LOG_06 = Control(
             check=security_log_is_kept_a_year,
             environments=frozenset({Environment.PRODUCTION, Environment.STAGING}),
         ),
-        Clause(resource_types=GROUP, check=log_group_forgets),
+        StackClause(resource_types=GROUP, check=log_group_forgets),
     ),
     maps_to=(GDPR("5(1)(e)", Strength.PARTIAL),),
     risk="Logs that went too early hide how an attacker came in; logs that never go keep personal data for ever.",
-    remediation="Set retentionInDays, to 365 or more where trails, flow logs, web ACLs or clusters write.",
+    remediation="Set retentionInDays, to 365 or more where trails, flow logs, web ACLs or clusters write, and to no "
+    "more than retention in catalogue/processing.yaml allows.",
 )

@@ -112,6 +112,10 @@ def _without(name: str) -> Callable[[Rule], Rule]:
     return lambda rule: {key: value for key, value in rule.items() if key != name}
 
 
+def _kept_for(days: int) -> Callable[[Rule], Rule]:
+    return lambda rule: {**rule, "Lifecycle": {"DeleteAfterDays": days}}
+
+
 def _abroad(rule: Rule) -> Rule:
     copies = rule["CopyActions"]
     return {**rule, "CopyActions": [*copies, {**copies[0], "DestinationBackupVaultArn": ABROAD}]}
@@ -252,6 +256,7 @@ CHANGES = (
     ),
     Change(sees="BCK-03 lock_cannot_be_lifted", does=_lock(lifted=False), reads=(LOCK,)),
     Change(sees="BCK-03 backups_are_copied_to_another_account", does=plan(_without("CopyActions")), reads=(PLAN,)),
+    Change(sees="BCK-03 backups_end_in_time", does=plan(_kept_for(366)), reads=(PLAN,)),
     Change(sees=UNPROTECTED, does=_cluster("DeletionProtection", False, True), reads=(CLUSTER,)),
     Change(sees=UNPROTECTED, does=_global_unprotected, reads=(GLOBAL,)),
     Change(sees=UNPROTECTED, does=_table(DeletionProtectionEnabled=False), reads=(TABLE,)),

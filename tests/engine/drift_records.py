@@ -223,8 +223,9 @@ CHANGES = (
         sees="LOG-03 audit_bucket_locks_its_objects",
         does=_lock(),
         reads=(BUCKET, LOCK),
-        also=frozenset({"LOG-03 audit_lock_is_in_compliance_mode"}),
+        also=frozenset({"LOG-03 audit_lock_is_in_compliance_mode", "LOG-03 audit_lock_lasts"}),
     ),
+    Change(sees="LOG-03 audit_lock_lasts", does=_lock(Mode="COMPLIANCE", Days=30), reads=(BUCKET, LOCK)),
     Change(
         sees="LOG-03 audit_lock_is_in_compliance_mode",
         does=_lock(Mode="GOVERNANCE", Days=365),
@@ -234,6 +235,7 @@ CHANGES = (
     Change(sees="LOG-05 database_sends_its_log", does=_export_no_log, reads=(DATABASE,)),
     Change(sees="LOG-06 security_log_is_kept_a_year", does=_retain("-flow-logs", 30), reads=(GROUP,)),
     Change(sees="LOG-06 log_group_forgets", does=_retain("-waf", None), reads=(GROUP,)),
+    Change(sees="LOG-06 log_group_forgets", does=_retain("-waf", 3653), reads=(GROUP,)),
     Change(
         sees="LOG-07 config_records",
         does=_stop_the_recorder,

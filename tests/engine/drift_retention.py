@@ -9,6 +9,7 @@ from drift import CELL, Change, Hands, Undo
 from operations.audit.result import Reconciled
 
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+STREAM = "aws:kinesis/stream:Stream"
 ARCHIVE, TABLE = "aws:cloudwatch/eventArchive:EventArchive", "aws:dynamodb/table:Table"
 FILES, PARAMETER = "aws:efs/fileSystem:FileSystem", "aws:ssm/parameter:Parameter"
 QUEUE, QUEUE_POLICY = "aws:sqs/queue:Queue", "aws:sqs/queuePolicy:QueuePolicy"
@@ -39,6 +40,24 @@ def _archive_for_ever(hands: Hands) -> Undo:
     events, bus = hands.client("events"), hands.outputs("aws:cloudwatch/eventBus:EventBus", CELL)
     events.create_archive(ArchiveName="by-hand", EventSourceArn=bus["arn"], KmsKeyIdentifier=bus["kmsKeyIdentifier"])
     return lambda: events.delete_archive(ArchiveName="by-hand")
+
+
+def _stream_of_a_year(hands: Hands) -> Undo:
+    kinesis, stream = hands.client("kinesis"), hands.outputs(STREAM, CELL)
+    name, before = stream["name"], int(stream["retentionPeriod"])
+    kinesis.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=8760)
+    return lambda: kinesis.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=before)
+
+
+def _items_for_ever(hands: Hands) -> Undo:
+    dynamodb, table = hands.client("dynamodb"), hands.outputs(TABLE, f"{CELL}-fraud")
+
+    def expire(on: bool) -> None:
+        wanted = {"Enabled": on, "AttributeName": table["ttl"]["attributeName"]}
+        dynamodb.update_time_to_live(TableName=table["name"], TimeToLiveSpecification=wanted)
+
+    expire(False)
+    return lambda: expire(True)
 
 
 def _no_subject_keys(hands: Hands) -> Undo:
@@ -134,7 +153,14 @@ CHANGES = (
     Change(sees="RET-01 objects_expire", does=_rules_without("Expiration"), reads=(LIFECYCLE,)),
     Change(sees="RET-01 old_versions_expire", does=_rules_without("NoncurrentVersionExpiration"), reads=(LIFECYCLE,)),
     Change(sees="RET-01 archive_forgets", does=_archive_for_ever, reads=(ARCHIVE,), reconciled=Reconciled.UNMANAGED),
-    Change(sees="RET-02 can_forget_a_person", does=_no_subject_keys, reads=(TABLE,)),
+    Change(sees="RET-01 stream_forgets", does=_stream_of_a_year, reads=(STREAM,)),
+    Change(sees="RET-01 items_expire", does=_items_for_ever, reads=(TABLE,)),
+    Change(
+        sees="RET-02 can_forget_a_person",
+        does=_no_subject_keys,
+        reads=(TABLE,),
+        also=frozenset({"RET-01 items_expire"}),
+    ),
     Change(sees=ACTIVITY, does=_files, reads=(FILES,), also=frozenset({OWNER}), reconciled=Reconciled.UNMANAGED),
     Change(
         sees=OWNER, does=_parameter, reads=(PARAMETER,), also=frozenset({ACTIVITY}), reconciled=Reconciled.UNMANAGED

@@ -3,17 +3,19 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.control import Status
 from policies.resources import Resource
 from policies.testing import MADE_UP, UNKNOWN, resource, verdicts
 
-KEY, LOCKED, FINAL, COPIED = (
+KEY, LOCKED, FINAL, COPIED, ENDS = (
     "vault_is_encrypted_with_a_key",
     "vault_is_locked",
     "lock_cannot_be_lifted",
     "backups_are_copied_to_another_account",
+    "backups_end_in_time",
 )
 OWN, OTHER = (f"arn:aws:backup:eu-west-1:{account}:backup-vault:v" for account in ("111111111111", "222222222222"))
 
@@ -74,3 +76,25 @@ def test_a_plan_copies_to_another_account() -> None:
     assert judged(plan(UNKNOWN)) is Status.UNDETERMINED
     assert judged(plan(OTHER, arn=UNKNOWN)) is Status.UNDETERMINED
     assert judged(plan(tags=MADE_UP)) is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("own", "copied", "expected"),
+    [
+        (365, 365, Status.PASS),
+        (366, 35, Status.FAIL),
+        (35, 366, Status.FAIL),
+        (UNKNOWN, 366, Status.FAIL),
+        (UNKNOWN, 35, Status.UNDETERMINED),
+        (None, 35, Status.NOT_APPLICABLE),
+        (None, 366, Status.FAIL),
+    ],
+)
+def test_backups_and_copies_are_kept_no_longer_than_the_register_allows(
+    own: Any, copied: Any, expected: Status
+) -> None:
+    copies = [{"destinationVaultArn": OTHER, "lifecycle": {"deleteAfter": copied}}]
+    rule = {"ruleName": "a", "lifecycle": {"deleteAfter": own}, "copyActions": copies}
+    for tags in ({}, MADE_UP):
+        assert verdicts("BCK-03", plan(rules=[rule], tags=tags))["plan", ENDS] is expected
+    assert verdicts("BCK-03", plan(rules=UNKNOWN))["plan", ENDS] is Status.UNDETERMINED

@@ -1,10 +1,14 @@
 """LOG-03: the lock on what trails write."""
 
+import pytest
+
 from policies.control import Status
 from policies.resources import Resource
 from policies.testing import MADE_UP, UNKNOWN, resource, verdicts
 
 LOCKS, MODE = "audit_bucket_locks_its_objects", "audit_lock_is_in_compliance_mode"
+LASTS = "audit_lock_lasts"
+REAL = {"payment-cell:data-origin": ""}
 BUCKET = resource("aws:s3/bucket:Bucket", "audit", bucket="audit-logs")
 
 
@@ -57,3 +61,25 @@ def test_compliance_mode_is_for_production_only() -> None:
     locked = lock(here, mode="GOVERNANCE", days=1)
     assert judged(trail(here), locked, bucket=here) == (Status.PASS, Status.NOT_APPLICABLE)
     assert judged(trail(here), bucket=here) == (Status.FAIL, Status.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize(
+    ("retention", "expected"),
+    [
+        ({"days": 365}, Status.PASS),
+        ({"days": 364}, Status.FAIL),
+        ({"years": 1}, Status.PASS),
+        ({"days": UNKNOWN}, Status.UNDETERMINED),
+        ({}, Status.FAIL),
+    ],
+)
+def test_the_lock_lasts_as_long_as_the_register_says(retention: dict[str, object], expected: Status) -> None:
+    locked = lock(BUCKET, mode="COMPLIANCE", **retention)
+    assert verdicts("LOG-03", BUCKET, trail(BUCKET), locked)["audit", LASTS] is expected
+    assert verdicts("LOG-03", BUCKET, locked)["audit", LASTS] is Status.NOT_APPLICABLE
+
+
+def test_only_synthetic_data_is_locked_for_less() -> None:
+    for tags, expected in ((MADE_UP, Status.NOT_APPLICABLE), ({**MADE_UP, **REAL}, Status.FAIL)):
+        here = resource("aws:s3/bucket:Bucket", "audit", tags=tags)
+        assert verdicts("LOG-03", here, trail(here), lock(here, mode="GOVERNANCE", days=1))["audit", LASTS] is expected

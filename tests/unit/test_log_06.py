@@ -70,9 +70,11 @@ def test_other_groups_and_synthetic_data_may_be_forgotten_sooner() -> None:
     [
         ({}, Status.FAIL),
         ({"retentionInDays": 0}, Status.FAIL),
-        ({"retentionInDays": 7}, Status.PASS),
+        ({"retentionInDays": 365}, Status.PASS),
+        ({"retentionInDays": 400}, Status.FAIL),
+        ({"retentionInDays": 400, "tags": {"payment-cell:data-class": "internal"}}, Status.FAIL),
         ({"retentionInDays": UNKNOWN}, Status.UNDETERMINED),
     ],
 )
-def test_no_group_keeps_for_ever(props: dict[str, Any], expected: Status) -> None:
+def test_no_group_keeps_for_longer_than_the_register_allows(props: dict[str, Any], expected: Status) -> None:
     assert verdicts("LOG-06", group(**props))["logs", FORGETS] is expected

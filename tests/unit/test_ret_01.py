@@ -45,13 +45,63 @@ def test_objects_and_old_versions_expire() -> None:
         ({"filter": {"prefix": "tmp/"}}, (Status.FAIL, Status.FAIL)),
         ({"filter": None, "prefix": "tmp/"}, (Status.FAIL, Status.FAIL)),
         ({"filter": None}, (Status.PASS, Status.PASS)),
-        ({"expiration": {"days": UNKNOWN}}, (Status.UNDETERMINED, Status.PASS)),
+        ({"expiration": {"days": UNKNOWN}}, (Status.UNDETERMINED, Status.UNDETERMINED)),
+        ({"expiration": {"days": 2557}}, (Status.PASS, Status.PASS)),
+        ({"expiration": {"days": 2558}}, (Status.PASS, Status.FAIL)),
+        ({"expiration": {"days": 2588}}, (Status.FAIL, Status.FAIL)),
+        ({"noncurrentVersionExpiration": {"noncurrentDays": 2588}}, (Status.PASS, Status.FAIL)),
+        ({"expiration": {"date": "2030-01-01T00:00:00Z"}}, (Status.PASS, Status.PASS)),
     ],
 )
 def test_a_rule_counts_where_it_is_enabled_for_the_whole_bucket(
     changed: dict[str, Any], expected: tuple[Status, Status]
 ) -> None:
     assert judged(VERSIONED, lifecycle([{**WHOLE, **changed}], BUCKET)) == expected
+
+
+def test_of_several_rules_the_shortest_holds_and_classes_have_times_of_their_own() -> None:
+    longer = {**WHOLE, "expiration": {"days": 3650}}
+    assert judged(VERSIONED, lifecycle([longer, WHOLE], BUCKET)) == (Status.PASS, Status.PASS)
+    assert judged(VERSIONED, lifecycle([longer], BUCKET)) == (Status.FAIL, Status.FAIL)
+    models = resource("aws:s3/bucket:Bucket", "bucket", tags={"payment-cell:data-class": "confidential"})
+    versions = resource("aws:s3/bucketVersioning:BucketVersioning", "v", {"bucket": [models]}, bucket=UNKNOWN)
+    assert judged(versions, lifecycle([longer], models), bucket=models) == (Status.PASS, Status.PASS)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        ({"retentionPeriod": 336}, Status.PASS),
+        ({"retentionPeriod": 337}, Status.FAIL),
+        ({}, Status.PASS),
+        ({"retentionPeriod": 8760, "tags": {"payment-cell:data-class": "internal"}}, Status.NOT_APPLICABLE),
+    ],
+)
+def test_a_stream_forgets_in_time(hours: dict[str, Any], expected: Status) -> None:
+    stream = resource("aws:kinesis/stream:Stream", "stream", **hours)
+    assert verdicts("RET-01", stream) == {("stream", "stream_forgets"): expected}
+
+
+def test_hours_that_come_from_elsewhere_and_are_not_known_yet_are_undetermined() -> None:
+    setting = resource("aws:ssm/parameter:Parameter", "hours")
+    stream = resource("aws:kinesis/stream:Stream", "stream", {"retentionPeriod": [setting]}, retentionPeriod=UNKNOWN)
+    assert verdicts("RET-01", stream, setting)["stream", "stream_forgets"] is Status.UNDETERMINED
+
+
+@pytest.mark.parametrize(
+    ("props", "expected"),
+    [
+        ({"ttl": {"enabled": True, "attributeName": "expires"}}, Status.PASS),
+        ({"ttl": {"enabled": False}}, Status.FAIL),
+        ({}, Status.FAIL),
+        ({"ttl": UNKNOWN}, Status.UNDETERMINED),
+        ({"tags": {"payment-cell:use": "subject-keys"}}, Status.NOT_APPLICABLE),
+        ({"tags": {"payment-cell:data-class": "confidential"}}, Status.NOT_APPLICABLE),
+    ],
+)
+def test_items_with_personal_data_expire(props: dict[str, Any], expected: Status) -> None:
+    table = resource("aws:dynamodb/table:Table", "table", **props)
+    assert verdicts("RET-01", table) == {("table", "items_expire"): expected}
 
 
 def test_unknown_rules_and_buckets_are_undetermined() -> None:
@@ -71,6 +121,8 @@ def test_a_bucket_below_confidential_is_not_asked() -> None:
 def test_archives_and_backups_end(days: Any, expected: Status) -> None:
     archive = resource("aws:cloudwatch/eventArchive:EventArchive", "archive", retentionDays=days)
     assert verdicts("RET-01", archive) == {("archive", "archive_forgets"): expected}
+    longer = resource("aws:cloudwatch/eventArchive:EventArchive", "archive", retentionDays=31)
+    assert verdicts("RET-01", longer) == {("archive", "archive_forgets"): Status.FAIL}
     own = resource("aws:backup/plan:Plan", "plan", rules=[{"ruleName": "a", "lifecycle": {"deleteAfter": days}}])
     assert verdicts("RET-01", own) == {("plan", "backups_expire"): expected}
     copied = {

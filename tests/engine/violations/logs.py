@@ -58,6 +58,7 @@ def _data_events() -> None:
             billing_mode="PAY_PER_REQUEST",
             server_side_encryption={"enabled": True, "kms_key_arn": key.arn},
             point_in_time_recovery={"enabled": True},
+            ttl={"enabled": True, "attribute_name": "expires"},
             tags=PERSONAL,
         )
         for name in ("bad", "good")
