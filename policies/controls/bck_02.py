@@ -1,10 +1,9 @@
-"""BCK-02: databases with personal data are in a backup plan beside their own snapshots.
+"""BCK-02: databases, tables and buckets with personal data have a recovery source: vault, archive or replica.
 
-Left out: buckets, tables and streams, whose recovery source no declaration names yet. Live: selections of other stacks.
+Left out: streams, queues and archives of events, which pass on what a database has. Live: selections of other stacks.
 """
 
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from typing import Any
 
 from policies.control import (
@@ -20,91 +19,90 @@ from policies.control import (
     passed,
     undetermined,
 )
+from policies.relations import given_at, may_name, naming
 from policies.resources import Resource, Stack
+from policies.selections import selected
 from policies.stores import and_above
 
-_KINDS: Mapping[str, str] = {"aws:rds/cluster:Cluster": "cluster", "aws:rds/instance:Instance": "db"}
-"""Database -> the word before its name in its ARN (RDS user guide, Amazon Resource Names)."""
-
-_SELECTION = "aws:backup/selection:Selection"
-_TAG = "aws:ResourceTag/"
-_IDENTIFIERS = ("clusterIdentifier", "identifier")
+_DATABASES = frozenset({"aws:rds/cluster:Cluster", "aws:rds/instance:Instance"})
+_BUCKET, _TABLE = "aws:s3/bucket:Bucket", "aws:dynamodb/table:Table"
+_VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
+_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+_REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
 
 
 def database_is_in_a_backup_selection(database: Resource, stack: Stack) -> Verdict:
+    """A vault, beside the snapshots of its own, which go with it."""
     if database.given("replicationSourceIdentifier") or database.given("replicateSourceDb"):
         return not_applicable("a read replica is restored from its source")
-    selections = [one for one in stack.of(_SELECTION) if one.region == database.region]
-    if not selections:
-        return undetermined("no backup Selection of this region is in the stack")
-    answers = [_selects(selection, database) for selection in selections]
-    if True in answers:
+    return _in_a_vault(database, stack) or failed("no backup Selection holds this database")
+
+
+def bucket_can_be_recovered(bucket: Resource, stack: Stack) -> Verdict:
+    """From old versions under a lock, from a replica, or from a vault
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html: versions under a lock are not deleted)."""
+    versioned = any(
+        given_at(one, "versioningConfiguration.status") == "Enabled"
+        for one in naming(bucket, stack, [_VERSIONING], "bucket")
+    )
+    locked = any(given_at(one, "rule.defaultRetention.mode") for one in naming(bucket, stack, [_LOCK], "bucket"))
+    if (versioned and locked) or any(
+        rule.get("status") == "Enabled"
+        for one in naming(bucket, stack, [_REPLICATION], "bucket")
+        for rule in one.props["rules"]
+    ):
         return passed()
-    if None in answers:
-        return undetermined("whether a backup Selection holds this database is not known here")
-    return failed("no backup Selection holds this database")
+    if unknown := may_name(bucket, stack, [_VERSIONING, _LOCK, _REPLICATION], "bucket"):
+        return undetermined(unknown)
+    return _in_a_vault(bucket, stack) or failed("has neither locked versions nor a replica, and no Selection holds it")
 
 
-def _selects(selection: Resource, database: Resource) -> bool | None:
-    """Resources, less notResources, that have one of selectionTags and fulfil all conditions; None where not known
-    (https://docs.aws.amazon.com/aws-backup/latest/devguide/assigning-resources.html)."""
-    tags = selection.given("selectionTags") or ()
-    if tags and not any(database.tag(one["key"]) == one["value"] for one in tags):
-        return False
-    excluded = [_matches(pattern, database) for pattern in selection.given("notResources") or ()]
-    if True in excluded:
-        return False
-    if not all(_holds(operator, key, value, database) for operator, key, value in _conditions(selection)):
-        return False
-    if database.urn in selection.references.get("resources", ()):
-        named: list[bool | None] = [True]
-    else:
-        named = [_matches(pattern, database) for pattern in selection.given("resources") or ("*",)]
-    if True in named:
-        return None if None in excluded else True
-    return None if None in named else False
+def table_can_be_recovered(table: Resource, stack: Stack) -> Verdict:
+    """To a point in time, from a replica, or from a vault."""
+    if table.tag("payment-cell:use") == "subject-keys":
+        return not_applicable("a copy of an erased key would bring it back: KEY-07")
+    recovery: Mapping[str, Any] = table.props.get("pointInTimeRecovery") or {}
+    if recovery.get("enabled") or table.given("replicas") or any(naming(table, stack, [_REPLICA], "globalTableArn")):
+        return passed()
+    if unknown := may_name(table, stack, [_REPLICA], "globalTableArn"):
+        return undetermined(unknown)
+    return _in_a_vault(table, stack) or failed(
+        "has no point-in-time recovery and no replica, and no Selection holds it"
+    )
 
 
-def _conditions(selection: Resource) -> Iterator[tuple[str, str, str]]:
-    for group in selection.given("conditions") or ():
-        for operator in ("stringEquals", "stringLikes", "stringNotEquals", "stringNotLikes"):
-            found: list[Mapping[str, Any]] = group.get(operator) or []
-            for condition in found:
-                yield operator, condition["key"], condition["value"]
-
-
-def _holds(operator: str, key: str, value: str, database: Resource) -> bool:
-    tag = database.tag(key.removeprefix(_TAG))
-    equal = tag is not None and (fnmatchcase(tag, value) if "Like" in operator else tag == value)
-    return equal != operator.startswith("stringNot")
-
-
-def _matches(pattern: str, database: Resource) -> bool | None:
-    """Whether a pattern of ARNs holds a database: part by part, since a preview knows its name before its ARN."""
-    if pattern == "*":
-        return True
-    service, region, account, kind, name = [*pattern.split(":", 6)[2:], *("" for _ in range(5))][:5]
-    if service != "rds" or kind not in (_KINDS[database.type], "*") or not fnmatchcase(database.region or "", region):
-        return False
-    own = (database.maybe("arn") or "").split(":")
-    called = next((word for one in _IDENTIFIERS if (word := database.maybe(one))), own[-1])
-    parts = ((own[4] if len(own) > 4 else "", account), (called, name or "*"))
-    answers = [wanted == "*" or (fnmatchcase(known, wanted) if known else None) for known, wanted in parts]
-    return None if None in answers and False not in answers else all(answers)
+def _in_a_vault(store: Resource, stack: Stack) -> Verdict | None:
+    """The answer where a backup plan holds the store or may; None where none does."""
+    answer = selected(store, stack)
+    if answer is None:
+        return undetermined("whether a backup Selection holds it is not known here")
+    return passed() if answer else None
 
 
 BCK_02 = Control(
     id="BCK-02",
-    title="Databases with personal data are in a backup plan",
+    title="Databases, tables and buckets with personal data have a source to recover from",
     severity=Severity.HIGH,
     clauses=(
         StackClause(
-            resource_types=frozenset(_KINDS),
+            resource_types=_DATABASES,
             check=database_is_in_a_backup_selection,
+            data_classes=and_above("personal"),
+        ),
+        StackClause(
+            resource_types=frozenset({_BUCKET}),
+            check=bucket_can_be_recovered,
+            data_classes=and_above("personal"),
+        ),
+        StackClause(
+            resource_types=frozenset({_TABLE}),
+            check=table_can_be_recovered,
             data_classes=and_above("personal"),
         ),
     ),
     maps_to=(SOC2("A1.2", Strength.PARTIAL), *SAFEGUARDS),
     risk="A database's own snapshots go with it, or with whoever may delete it.",
-    remediation="Give the database the tags, or the name, that a backup Selection of its region asks for.",
+    remediation="Give the store the tags, or the name, that a backup Selection of its region asks for; or a table "
+    "pointInTimeRecovery or replicas, a bucket versioning and Object Lock, or replication.",
 )

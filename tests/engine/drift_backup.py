@@ -14,6 +14,7 @@ GROUP, PROXY = "aws:rds/clusterParameterGroup:ClusterParameterGroup", "aws:rds/p
 PLAN, VAULT = "aws:backup/plan:Plan", "aws:backup/vault:Vault"
 LOCK = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
 TABLE = "aws:dynamodb/table:Table"
+OBJECT_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 
 SHARD = f"{CELL}-s00"
 ABROAD = "arn:aws:backup:us-east-1:111122223333:backup-vault:by-hand"
@@ -65,6 +66,14 @@ def _out_of_the_plan(hands: Hands) -> Undo:
     rds.remove_tags_from_resource(ResourceName=arn, TagKeys=["payment-cell:backup"])
     tag = {"Key": "payment-cell:backup", "Value": "vault"}
     return lambda: rds.add_tags_to_resource(ResourceName=arn, Tags=[tag])
+
+
+def _unlocked_archive(hands: Hands) -> Undo:
+    """The bucket keeps its lock, whose default retention is taken from what comes next."""
+    s3, bucket = hands.client("s3"), hands.outputs(OBJECT_LOCK, f"{CELL}-archive")["id"]
+    was = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    return lambda: s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=was)
 
 
 def _vault_by_hand(hands: Hands) -> Undo:
@@ -237,8 +246,20 @@ CHANGES = (
         does=_cluster("BackupRetentionPeriod", 1, 35),
         reads=(CLUSTER,),
     ),
-    Change(sees="BCK-01 table_has_point_in_time_recovery", does=_no_recovery, reads=(TABLE,)),
+    Change(
+        sees="BCK-01 table_has_point_in_time_recovery",
+        does=_no_recovery,
+        reads=(TABLE,),
+        also=frozenset({"BCK-02 table_can_be_recovered"}),
+    ),
     Change(sees="BCK-02 database_is_in_a_backup_selection", does=_out_of_the_plan, reads=(CLUSTER,)),
+    Change(sees="BCK-02 bucket_can_be_recovered", does=_unlocked_archive, reads=(OBJECT_LOCK,)),
+    Change(
+        sees="BCK-02 table_can_be_recovered",
+        does=_no_recovery,
+        reads=(TABLE,),
+        also=frozenset({"BCK-01 table_has_point_in_time_recovery"}),
+    ),
     Change(
         sees="BCK-03 vault_is_encrypted_with_a_key",
         does=_vault_by_hand,

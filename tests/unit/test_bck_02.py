@@ -1,5 +1,6 @@
-"""BCK-02: databases in backup selections."""
+"""BCK-02: databases in backup selections; what buckets and tables are recovered from."""
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -102,3 +103,86 @@ def test_what_cannot_be_said_is_undetermined() -> None:
 def test_replicas_and_lower_classes_are_not_asked() -> None:
     assert judged(database(replicationSourceIdentifier="arn")) is Status.NOT_APPLICABLE
     assert judged(database(tags={"payment-cell:data-class": "confidential"})) is Status.NOT_APPLICABLE
+
+
+BUCKET = resource("aws:s3/bucket:Bucket", "store", region="eu-west-1", bucket="ours-archive")
+NOTHING = selection(resources=["arn:aws:rds:*:*:cluster:*"])
+
+
+def versions(*buckets: Resource, status: Any = "Enabled") -> Resource:
+    found = {"status": status}
+    type_ = "aws:s3/bucketVersioning:BucketVersioning"
+    return resource(type_, "versions", {"bucket": buckets}, bucket=UNKNOWN, versioningConfiguration=found)
+
+
+def lock(*buckets: Resource, rule: Any = MappingProxyType({"defaultRetention": {"mode": "GOVERNANCE"}})) -> Resource:
+    type_ = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+    return resource(type_, "lock", {"bucket": buckets}, bucket=UNKNOWN, rule=dict(rule) if rule else rule)
+
+
+def replication(*buckets: Resource, status: Any = "Enabled") -> Resource:
+    type_ = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+    return resource(type_, "replication", {"bucket": buckets}, bucket=UNKNOWN, rules=[{"status": status}])
+
+
+def recovered(subject: Resource, *others: Resource) -> Status:
+    found = verdicts("BCK-02", subject, *others)
+    return next(status for (name, _), status in found.items() if name == "store")
+
+
+def test_a_bucket_is_recovered_from_locked_versions() -> None:
+    assert recovered(BUCKET, NOTHING, versions(BUCKET), lock(BUCKET)) is Status.PASS
+    assert recovered(BUCKET, NOTHING, versions(BUCKET)) is Status.FAIL
+    assert recovered(BUCKET, NOTHING, lock(BUCKET)) is Status.FAIL
+    assert recovered(BUCKET, NOTHING, versions(BUCKET), lock(BUCKET, rule=None)) is Status.FAIL
+    assert recovered(BUCKET, NOTHING, versions(BUCKET, status="Suspended"), lock(BUCKET)) is Status.FAIL
+    assert recovered(BUCKET, NOTHING) is Status.FAIL
+
+
+def test_a_bucket_is_recovered_from_a_replica_or_a_vault() -> None:
+    assert recovered(BUCKET, NOTHING, replication(BUCKET)) is Status.PASS
+    assert recovered(BUCKET, NOTHING, replication(BUCKET, status="Disabled")) is Status.FAIL
+    for pattern, expected in (
+        ("arn:aws:s3:::*", Status.PASS),
+        ("arn:aws:s3:::ours-*", Status.PASS),
+        ("arn:aws:s3:::theirs-*", Status.FAIL),
+        ("arn:aws:dynamodb:*:*:table/*", Status.FAIL),
+    ):
+        assert recovered(BUCKET, selection(resources=[pattern])) is expected
+    assert recovered(BUCKET, selection(BUCKET, resources=UNKNOWN)) is Status.PASS
+
+
+def test_what_may_recover_a_bucket_is_undetermined() -> None:
+    assert recovered(BUCKET, NOTHING, versions(), lock(BUCKET)) is Status.UNDETERMINED
+    assert recovered(BUCKET, NOTHING, replication(BUCKET, status=UNKNOWN)) is Status.UNDETERMINED
+    assert recovered(BUCKET) is Status.UNDETERMINED, "a plan of another stack may hold it"
+    unnamed = resource("aws:s3/bucket:Bucket", "store", region="eu-west-1", bucket=UNKNOWN)
+    assert recovered(unnamed, selection(resources=["arn:aws:s3:::ours-*"])) is Status.UNDETERMINED
+    assert recovered(unnamed, selection(resources=["arn:aws:s3:::*"])) is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("props", "expected"),
+    [
+        ({"pointInTimeRecovery": {"enabled": True}}, Status.PASS),
+        ({"pointInTimeRecovery": {"enabled": False}}, Status.FAIL),
+        ({}, Status.FAIL),
+        ({"pointInTimeRecovery": UNKNOWN}, Status.UNDETERMINED),
+        ({"replicas": [{"regionName": "eu-central-1"}]}, Status.PASS),
+        ({"tags": {"payment-cell:use": "subject-keys"}}, Status.NOT_APPLICABLE),
+        ({"tags": {"payment-cell:data-class": "confidential"}}, Status.NOT_APPLICABLE),
+    ],
+)
+def test_a_table_is_recovered_to_a_point_in_time_or_from_a_replica(props: dict[str, Any], expected: Status) -> None:
+    assert recovered(resource("aws:dynamodb/table:Table", "store", region="eu-west-1", **props), NOTHING) is expected
+
+
+def test_a_table_is_recovered_from_a_replica_of_its_own_or_a_vault() -> None:
+    table = resource("aws:dynamodb/table:Table", "store", region="eu-west-1")
+    named = resource("aws:dynamodb/tableReplica:TableReplica", "replica", {"globalTableArn": [table]})
+    assert recovered(table, NOTHING, named) is Status.PASS
+    unknown = resource("aws:dynamodb/tableReplica:TableReplica", "replica", globalTableArn=UNKNOWN)
+    assert recovered(table, NOTHING, unknown) is Status.UNDETERMINED
+    assert recovered(table, selection(resources=["arn:aws:dynamodb:*:*:table/*"])) is Status.PASS
+    assert recovered(table, selection(resources=["arn:aws:dynamodb:*:*:table/a-*"])) is Status.UNDETERMINED
+    assert recovered(table) is Status.UNDETERMINED
