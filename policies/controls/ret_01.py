@@ -1,7 +1,8 @@
 """RET-01: what is kept ends: objects, old versions, archives of events, streams, items, backups.
 
 By when is in the register of retention (catalogue/processing.yaml); BCK-03 asks it of backups, LOG-06 of log groups.
-Left out: when items expire, which each says itself, and queues, which keep nothing for more than 14 days.
+Left out: when items expire, which each says itself, and queues, which keep nothing for more than 14 days. What is
+deleted of a database's rows no declaration shows: somebody attests it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,9 +11,11 @@ from typing import Any
 from policies.control import (
     GDPR,
     SOC2,
+    Asked,
     Clause,
     Control,
     Severity,
+    Source,
     StackClause,
     Strength,
     Verdict,
@@ -129,6 +132,15 @@ RET_01 = Control(
         ),
         Clause(resource_types=frozenset({"aws:backup/plan:Plan"}), check=backups_expire),
     ),
+    asked=(
+        Asked(
+            name="rows_were_purged",
+            statement="rows of databases that are older than the register of retention allows were deleted in the "
+            "period, table by table; where a legal duty keeps one for longer, the duty and its end are named",
+            source=Source.ATTESTATION,
+            max_age_days=92,
+        ),
+    ),
     maps_to=(
         GDPR("5(1)(e)", Strength.PARTIAL),
         SOC2("C1.2", Strength.PARTIAL),
@@ -137,5 +149,6 @@ RET_01 = Control(
     ),
     risk="What nobody needs any more can still leak, and has to be searched for every request of a person.",
     remediation="Declare lifecycle rules for the whole bucket, retentionDays, retentionPeriod, ttl and deleteAfter, "
-    "none longer than retention in catalogue/processing.yaml; where the longer time has a reason, enter it there.",
+    "none longer than retention in catalogue/processing.yaml; where the longer time has a reason, enter it there. "
+    "Attest the purge of rows in attestations/.",
 )

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from policies.control import Status
+import catalogue
+from policies.catalogue import control
+from policies.control import Source, Status
 from policies.resources import Resource
 from policies.testing import UNKNOWN, resource, verdicts
 
@@ -138,3 +140,9 @@ def test_archives_and_backups_end(days: Any, expected: Status) -> None:
 def test_a_rule_without_any_lifecycle_keeps_for_ever() -> None:
     plan = resource("aws:backup/plan:Plan", "plan", rules=[{"ruleName": "a"}])
     assert verdicts("RET-01", plan) == {("plan", "backups_expire"): Status.FAIL}
+
+
+def test_the_purge_of_rows_is_attested_each_quarter_against_a_time_of_the_register() -> None:
+    (asked,) = control("RET-01").asked
+    assert (asked.name, asked.source, asked.max_age_days) == ("rows_were_purged", Source.ATTESTATION, 92)
+    assert catalogue.processing().longest_days("aws:rds/cluster:Cluster", "payments") == 2557
