@@ -82,7 +82,7 @@ MUTATIONS = (
     ),
     Mutation(
         sees="LOG-03 audit_bucket_locks_its_objects",
-        also=frozenset({"LOG-03 audit_lock_is_in_compliance_mode"}),
+        also=frozenset({"LOG-03 audit_lock_is_in_compliance_mode", "LOG-03 audit_lock_lasts"}),
         stack=ACCOUNT,
         type="aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
     ),
@@ -91,6 +91,12 @@ MUTATIONS = (
         stack=ACCOUNT,
         type="aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
         change=setting("rule.defaultRetention.mode", "GOVERNANCE"),
+    ),
+    Mutation(
+        sees="LOG-03 audit_lock_lasts",
+        stack=ACCOUNT,
+        type="aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+        change=setting("rule.defaultRetention.days", 364),
     ),
     Mutation(
         sees="LOG-04 cluster_sends_all_logs", stack=CELL, type=EKS, change=setting("enabledClusterLogTypes", ["api"])
@@ -102,6 +108,9 @@ MUTATIONS = (
         change=setting("enabledCloudwatchLogsExports", []),
     ),
     Mutation(sees="LOG-06 log_group_forgets", stack=CELL, type=GROUP, change=without("retentionInDays")),
+    Mutation(
+        sees="LOG-06 log_group_forgets", stack=CELL, type=GROUP, name="waf", change=setting("retentionInDays", 3653)
+    ),
     Mutation(
         sees="LOG-06 security_log_is_kept_a_year",
         stack=CELL,

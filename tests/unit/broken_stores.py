@@ -41,6 +41,7 @@ MUTATIONS = (
     ),
     Mutation(
         sees="BCK-01 table_has_point_in_time_recovery",
+        also=frozenset({"BCK-02 table_can_be_recovered"}),
         stack=CELL,
         type=TABLE,
         name="fraud",
@@ -51,6 +52,23 @@ MUTATIONS = (
         stack=CELL,
         type=CLUSTER,
         change=setting("tags.payment-cell:backup", "none"),
+    ),
+    Mutation(
+        sees="BCK-02 bucket_can_be_recovered",
+        stack=CELL,
+        type="aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+        name="archive",
+    ),
+    Mutation(
+        sees="BCK-02 table_can_be_recovered",
+        also=frozenset({"BCK-01 table_has_point_in_time_recovery"}),
+        stack=CELL,
+        type=TABLE,
+        name="fraud",
+        change=without("pointInTimeRecovery"),
+    ),
+    Mutation(
+        sees="BCK-03 backups_end_in_time", stack=CELL, type=PLAN, change=each_rule("lifecycle", {"deleteAfter": 366})
     ),
     Mutation(
         sees="BCK-03 backups_are_copied_to_another_account",
@@ -107,6 +125,34 @@ MUTATIONS = (
         type="aws:cloudwatch/eventArchive:EventArchive",
         change=setting("retentionDays", 0),
     ),
+    Mutation(
+        sees="RET-01 archive_forgets",
+        stack=CELL,
+        type="aws:cloudwatch/eventArchive:EventArchive",
+        change=setting("retentionDays", 365),
+    ),
+    Mutation(
+        sees="RET-01 objects_expire",
+        also=frozenset({"RET-01 old_versions_expire"}),
+        stack=CELL,
+        type=LIFECYCLE,
+        name="archive",
+        change=each_rule("expiration", {"days": 3650}),
+    ),
+    Mutation(
+        sees="RET-01 old_versions_expire",
+        stack=CELL,
+        type=LIFECYCLE,
+        name="archive",
+        change=each_rule("noncurrentVersionExpiration", {"noncurrentDays": 365}),
+    ),
+    Mutation(
+        sees="RET-01 stream_forgets",
+        stack=CELL,
+        type="aws:kinesis/stream:Stream",
+        change=setting("retentionPeriod", 8760),
+    ),
+    Mutation(sees="RET-01 items_expire", stack=CELL, type=TABLE, name="fraud", change=setting("ttl.enabled", False)),
     Mutation(sees="RET-01 backups_expire", stack=CELL, type=PLAN, change=each_rule("lifecycle", None)),
     Mutation(
         sees="RET-01 objects_expire", stack=CELL, type=LIFECYCLE, name="archive", change=each_rule("expiration", None)

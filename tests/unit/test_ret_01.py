@@ -1,12 +1,13 @@
 """RET-01: ends of what is kept."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from attested import assert_attested
 
 import catalogue
-from policies.catalogue import control
-from policies.control import Source, Status
+from policies.control import Status
 from policies.resources import Resource
 from policies.testing import UNKNOWN, resource, verdicts
 
@@ -142,7 +143,6 @@ def test_a_rule_without_any_lifecycle_keeps_for_ever() -> None:
     assert verdicts("RET-01", plan) == {("plan", "backups_expire"): Status.FAIL}
 
 
-def test_the_purge_of_rows_is_attested_each_quarter_against_a_time_of_the_register() -> None:
-    (asked,) = control("RET-01").asked
-    assert (asked.name, asked.source, asked.max_age_days) == ("rows_were_purged", Source.ATTESTATION, 92)
+def test_the_purge_of_rows_is_attested_for_92_days_against_a_time_of_the_register(tmp_path: Path) -> None:
+    assert_attested(tmp_path, "RET-01 rows_were_purged", days=92)
     assert catalogue.processing().longest_days("aws:rds/cluster:Cluster", "payments") == 2557
