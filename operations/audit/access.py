@@ -7,11 +7,11 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from operations.audit.live.collect import THREADS
 from operations.audit.live.question import Question
-from operations.audit.live.region import ATTEMPTS, Recorder, Region, note_body
+from operations.audit.live.region import ATTEMPTS, UNUSABLE, Recorder, Region, note_body, why
 from operations.errors import CellError, ExitCode
 from operations.preflight_aws import CONNECT_TIMEOUT_S, error_code, is_emulated
 from policies.resources import NotObservedError
@@ -41,8 +41,8 @@ class Access:
             self.emulated = is_emulated(self._client("sts", home_region))
         except ClientError as error:
             raise CellError(f"{role or 'credentials'}: {error_code(error)}", ExitCode.AUTHENTICATION) from error
-        except BotoCoreError as error:
-            raise CellError(f"{error}; see AWS_PROFILE and ~/.aws/config", ExitCode.AUTHENTICATION) from error
+        except UNUSABLE as error:
+            raise CellError(f"{why(error)}; see AWS_PROFILE and ~/.aws/config", ExitCode.AUTHENTICATION) from error
         self.account, self.caller = str(caller["Account"]), str(caller["Arn"])
         if account and self.account != account:
             fix = "use credentials of that account, or --role with a role there"

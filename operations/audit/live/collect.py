@@ -9,7 +9,7 @@ from typing import Any
 
 import operations.audit.live as package
 from operations.audit.live.reader import READERS, Live, LiveProps, Reader
-from operations.audit.live.region import Region, Unread
+from operations.audit.live.region import OTHER_SHAPE, Region, Unread
 from operations.audit.result import Population
 from policies.resources import NotObservedError, Resource
 
@@ -98,7 +98,7 @@ def _read(reader: Reader, region: Region) -> tuple[list[Found], Population]:
                 raise NotObservedError(f"more than {MAX_PER_TYPE:,} of them")
     except NotObservedError as error:
         reason = str(error)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except OTHER_SHAPE as error:
         # One answer that is not as AWS's are must not end the audit of everything else.
         reason = f"an answer of another shape than AWS's: {type(error).__name__} {error}"
     else:

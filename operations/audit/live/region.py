@@ -1,6 +1,8 @@
 """One region of one account as readers ask it: every call recorded, none made twice, refusal and answer told apart."""
 
 import hashlib
+import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -10,8 +12,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
-from operations.audit.live.question import Question, TooLarge, kept
+from operations.audit.live.question import MAX_ITEMS, Question, TooLarge, kept
 from policies.resources import NotObservedError
 
 DENIED = frozenset(
@@ -38,6 +41,21 @@ RESOLUTION_S = 1
 
 MAX_PAGES = 10_000
 """Of one list: a service that answers with ever new pages is not believed."""
+
+
+OTHER_SHAPE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""How botocore's parsers and readers fail on an answer that does not have the shape of AWS's."""
+
+_ROOT = re.compile(rb"\s*(?:<[?!][^>]*>\s*)*<(?:\w+:)?(\w+)")
+"""The first element of an XML document."""
+
+
+class NoAnswer(Exception):
+    """A body that is none of the service: a page of a proxy, or the beginning of an answer."""
+
+
+UNUSABLE = (BotoCoreError, ResponseParserError, NoAnswer, TooLarge, *OTHER_SHAPE)
+"""What a call ends with that got no answer, or none that can be used."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,6 +205,8 @@ class Region:
             numbers.append(number)
             if answer is not None:
                 found += (answer.get(question.items) or []) if question.items else [answer]
+            if len(found) > MAX_ITEMS:
+                raise NotObservedError(f"{question.name}: more than {MAX_ITEMS:,} items")
         return found, tuple(numbers)
 
     def _answers(
@@ -217,9 +237,9 @@ class Region:
                     yield None, call.number
                     return
                 raise NotObservedError(f"{question.name}: {code or 'refused'}") from None
-            except (BotoCoreError, TooLarge) as error:
+            except UNUSABLE as error:
                 self._recorder.add(**about, page=page, **meta({}, sent), error=type(error).__name__, answer={})
-                raise NotObservedError(f"{question.name}: {error}") from None
+                raise NotObservedError(f"{question.name}: {why(error)}") from None
             yield answer, self._recorder.add(**about, page=page, **meta(raw, sent), error="", answer=answer).number
         raise NotObservedError(f"{question.name}: more than {MAX_PAGES:,} pages")
 
@@ -228,9 +248,35 @@ class Region:
             return self._client(service, self.name)
 
 
-def note_body(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
-    """Hook for botocore's ``after-call``: the digest of the body, which the parsed answer no longer has."""
-    parsed.setdefault("ResponseMetadata", {})["BodySha256"] = hashlib.sha256(http_response.content).hexdigest()
+def note_body(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    """Hook for botocore's ``after-call``: the digest of the body, which the parsed answer no longer has. Raises
+    NoAnswer where the body is not the service's: botocore reads such a body as an answer that holds nothing."""
+    body: bytes = http_response.content
+    parsed.setdefault("ResponseMetadata", {})["BodySha256"] = hashlib.sha256(body).hexdigest()
+    if http_response.status_code < 300 and not _is_answer(model.service_model.resolved_protocol, body):
+        raise NoAnswer(f"the body of {http_response.status_code} is no answer of {model.service_model.service_id}")
+
+
+def _is_answer(protocol: str, body: bytes) -> bool:
+    """Whether it can be an answer: a JSON object, or XML that ends as it begins, under the name that the protocol gives
+    it (https://smithy.io/2.0/aws/protocols/)."""
+    if protocol in ("json", "rest-json"):
+        try:
+            return isinstance(json.loads(body), dict)
+        except ValueError:
+            return False
+    root = _ROOT.match(body)
+    name = root[1].lower() if root else b""
+    return name.endswith(b"response") if protocol in ("query", "ec2") else name != b"html"
+
+
+def why(error: Exception) -> str:
+    """Words for an answer that could not be used; a parser's own repeat the whole body."""
+    if isinstance(error, ResponseParserError):
+        return "the body is no XML"
+    if isinstance(error, OTHER_SHAPE) and not isinstance(error, BotoCoreError):
+        return f"an answer of another shape than AWS's: {type(error).__name__} {error}"
+    return str(error)
 
 
 def _method(client: Any, question: Question) -> Callable[..., Any]:
