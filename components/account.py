@@ -217,6 +217,7 @@ class Account(pulumi.ComponentResource):
             self._prefix,
             AccountAlarmsArgs(
                 region=args.home_region,
+                jurisdiction=args.regions[args.home_region],
                 account_id=args.account_id,
                 key_arn=self._audit_key,
                 log_group=log_group,

@@ -196,6 +196,7 @@ class AccountAlarmsArgs:
 
     region: str
     """The trail's home region: its log group holds the events of all."""
+    jurisdiction: str
     account_id: str
     key_arn: pulumi.Input[str]
     log_group: pulumi.Input[str]
@@ -220,6 +221,7 @@ class AccountAlarms(pulumi.ComponentResource):
             name,
             AlarmTopicArgs(
                 region=args.region,
+                jurisdiction=args.jurisdiction,
                 account_id=args.account_id,
                 key_arn=args.key_arn,
                 subscribers=args.subscribers,

@@ -23,8 +23,8 @@ class AlarmTopicArgs:
     account_id: str
     key_arn: pulumi.Input[str]
     """Its policy has to let cloudwatch.amazonaws.com use it, else alarms are lost without a trace."""
-    jurisdiction: str | None = None
-    """Where it may lie, in a stack of several jurisdictions: the account's."""
+    jurisdiction: str
+    """Where it may lie: an account can have cells of several."""
     subscribers: Mapping[str, str] = field(default_factory=dict)
     """Endpoint -> protocol: `{"oncall@example.com": "email"}`. A person has to confirm."""
     tickets: bool = False

@@ -302,6 +302,7 @@ class EventLog(pulumi.ComponentResource):
             name,
             StreamPipeArgs(
                 region=args.region,
+                jurisdiction=args.jurisdiction,
                 account_id=args.account_id,
                 stream_arn=self._stream.arn,
                 stream_key_arn=args.events_key_arn,

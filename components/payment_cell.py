@@ -244,6 +244,7 @@ class PaymentCell(pulumi.ComponentResource):
         args = self._args
         return AlarmTopicArgs(
             region=args.region,
+            jurisdiction=args.jurisdiction,
             account_id=args.account_id,
             key_arn=self.keys.arns[KeyUse.EVENTS],
             subscribers=args.alarm_subscribers,

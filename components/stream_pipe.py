@@ -38,6 +38,7 @@ class StreamPipeArgs:
     """What one pipe needs to know."""
 
     region: str
+    jurisdiction: str
     account_id: str
     stream_arn: pulumi.Input[str]
     stream_key_arn: pulumi.Input[str]
@@ -86,7 +87,7 @@ class StreamPipe(pulumi.ComponentResource):
             name=log_group_name(name),
             retention_in_days=args.log_retention_days,
             kms_key_id=args.logs_key_arn,
-            tags=tags(DataClass.CONFIDENTIAL),
+            tags=tags(DataClass.CONFIDENTIAL, jurisdiction=args.jurisdiction),
             opts=child,
         )
         pipe = pipes.Pipe(

@@ -270,7 +270,7 @@ def test_a_runner_gets_the_state_through_the_s3_endpoint() -> None:
 
 def test_subscribers_that_sns_does_not_know_are_refused() -> None:
     with pytest.raises(ValueError, match="'pager' is not one of email, https, sms, sqs"):
-        AlarmTopicArgs(region="eu-west-1", account_id="1", key_arn="k", subscribers={"x": "pager"})
+        AlarmTopicArgs(region="eu-west-1", jurisdiction="eu", account_id="1", key_arn="k", subscribers={"x": "pager"})
 
 
 def test_zones_without_data_subnet_are_refused() -> None:

@@ -7,7 +7,8 @@ from healthy import JUDGED, findings, healthy, stack_of
 from test_stacks import STACKS, made
 
 from policies.catalogue import controls
-from policies.control import Finding, Status
+from policies.control import Finding, Status, answers
+from policies.resources import Stack
 from stacks.fleet import load_fleet
 from stacks.guardrail_models import BreakGlassSettings
 
@@ -29,6 +30,16 @@ def test_no_committed_stack_violates_a_control(stack: str, found: Mapping[str, S
         if one.verdict.status is Status.FAIL
     ]
     assert not failed, "\n".join(failed)
+
+
+def test_stores_say_their_jurisdiction_in_an_account_of_several() -> None:
+    """A live account is judged as one: no store may lean on what the rest of its stack says."""
+    fleet = load_fleet(STACKS)
+    stacks = [healthy(stack, fleet) for stack in ("account", "eu-west-1", "us-east-1")]
+    account = Stack(tuple(one for stack in stacks for one in stack.resources))
+    (residency,) = (control for control in controls() if control.id == "RES-01")
+    failed = [one for one in answers(residency, account) if one.verdict.status is Status.FAIL]
+    assert not failed, "\n".join(f"{one.urn}: {one.verdict.reason}" for one in failed)
 
 
 def test_an_account_with_a_break_glass_role_violates_no_control() -> None:
