@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.audit import audit_ratios
 from bench.banks import banks_ratios
 from bench.cell import cell_ratios
 from bench.checkpoints import checkpoint_ratio
@@ -39,6 +40,7 @@ SUITES = {
     "banks": Suite(what="banks: one hangs, and 5,000 of them", measure=banks_ratios),
     "memory": Suite(what="memory of a development cell that takes payments", measure=memory_ratio),
     "cell": Suite(what="a development cell, several times up and down", measure=cell_ratios),
+    "audit": Suite(what="a full audit of one cell, and of ten in one account", measure=audit_ratios),
 }
 
 

@@ -54,10 +54,10 @@ class Machine:
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
         return self.run(command, cwd=cwd, extra=extra or {})
 
-    def python(self, code: str) -> Measured:
+    def python(self, code: str, *, cwd: Path = ROOT, extra: Mapping[str, str] | None = None) -> Measured:
         """A Python process of its own; its `program_mib` is what it ended with at most."""
         wrapped = f"{code}\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-        measured = self.run([sys.executable, "-c", wrapped], cwd=ROOT, extra={})
+        measured = self.run([sys.executable, "-c", wrapped], cwd=cwd, extra=extra or {})
         return Measured(seconds=measured.seconds, program_mib=float(measured.output.split()[-1]))
 
     def run(self, command: Sequence[str], *, cwd: Path, extra: Mapping[str, str]) -> Measured:

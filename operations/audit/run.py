@@ -4,6 +4,7 @@ import inspect
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +42,9 @@ from policies.resources import NotObservedError, Resource
 from policies.stores import DATA_CLASSES
 from stacks.fleet import Fleet, load_fleet
 from stacks.providers import TUNNEL_VARIABLE
+
+BESIDE_EACH_OTHER = 4
+"""Clusters and states that are read at a time: each is a process of its own, that of its login or of the engine."""
 
 
 @dataclass(kw_only=True)
@@ -183,11 +187,13 @@ def _live(
     seen.regions.update(regions)
     account = collect([access.region(name) for name in regions], readers(), lambda done, all_: tell("live", done, all_))
     role = request.role if request.role.startswith("arn:") else cluster_role
-    objects = [
-        _objects(access, one.resource, role, seen.recorder)
+    found = [
+        one.resource
         for one in account.found
         if one.resource.type == CLUSTER and (clusters is None or one.resource.props["name"] in clusters)
     ]
+    with ThreadPoolExecutor(BESIDE_EACH_OTHER) as pool:
+        objects = list(pool.map(lambda cluster: _objects(access, cluster, role, seen.recorder), found))
     counts = {name: _second(access.region(name), seen) for name in regions}
     seen.populations.extend(_with_second(one, counts[one.region]) for one in account.populations)
     for read in objects:
@@ -238,11 +244,9 @@ def _states(session: Session, fleet: Fleet, account: str, stacks: Sequence[str],
     for stack in stacks:
         if stack not in there:
             raise CellError(f"{stack} is not up: `cell up {stack}`, or audit without it", ExitCode.STACK_NOT_FOUND)
-    rows = {
-        stack: session.engine.resources(stack)
-        for stack in there
-        if stack in session.declared and _account_of(session, fleet, stack) == account
-    }
+    own = [stack for stack in there if stack in session.declared and _account_of(session, fleet, stack) == account]
+    with ThreadPoolExecutor(BESIDE_EACH_OTHER) as pool:
+        rows = dict(zip(own, pool.map(session.engine.resources, own), strict=True))
     seen.states.update({stack: rows[stack] for stack in stacks})
     return [
         StateOf(

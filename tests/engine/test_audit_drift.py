@@ -27,7 +27,7 @@ from operations.audit.evidence.bundle import FILES
 from operations.audit.report.formats import NAMES
 from operations.audit.report.json_ import load
 from operations.audit.report.oscal import read_counts
-from operations.audit.result import Reconciled
+from operations.audit.result import Audit, Place, Reconciled
 from policies.catalogue import controls
 from policies.control import Status
 
@@ -268,6 +268,59 @@ def test_what_cannot_be_audited_is_told_before_anything_is_asked(
     cell: LiveCell, arguments: tuple[str, ...], code: int, problem: str
 ) -> None:
     assert problem in cell.hands.project.cell("audit", *arguments, code=code).stderr
+
+
+EVERYWHERE = ("--observe", "preview,state,live")
+
+
+def audited(cell: LiveCell, *arguments: str, code: int = 0) -> Audit:
+    report = cell.hands.project.folder / "audit.json"
+    cell.hands.project.cell("audit", CELL, *arguments, "--report", f"json={report}", code=code)
+    return load(report)
+
+
+def test_a_healthy_cell_is_healthy_in_all_three_places(cell: LiveCell) -> None:
+    found = audited(cell, *EVERYWHERE)
+    assert found.scope.places == tuple(Place)
+    assert not found.deviations
+    three = [one for one in found.answers if {seen.place for seen in one.observed} == set(Place)]
+    assert len({(one.control, one.clause) for one in three}) > 50
+    assert {one.reconciled for one in three if one.status is not Status.NOT_OBSERVED} == {Reconciled.AGREES}
+
+
+@pytest.fixture
+def forgetful(cell: LiveCell) -> Iterator[LiveCell]:
+    """Its stack file keeps logs for a month, and nobody has deployed that."""
+    file = cell.hands.project.stack_file(CELL)
+    before = file.read_bytes()
+    cell.hands.project.configure(CELL, retention={"logDays": 30})
+    yield cell
+    file.write_bytes(before)
+
+
+SHORT_LOGS = {("LOG-06", "security_log_is_kept_a_year")}
+
+
+def test_a_preview_alone_shows_what_a_change_would_break(forgetful: LiveCell) -> None:
+    found = audited(forgetful, "--observe", "preview", code=5)
+    assert {(one.control, one.clause) for one in found.deviations} == SHORT_LOGS
+    assert {one.reconciled for one in found.answers if not one.stack or one.status is Status.FAIL} <= {
+        Reconciled.ONE_PLACE
+    }
+    assert found.calls.by_operation == {}
+
+
+def test_what_nobody_has_deployed_shows_in_the_preview_only(forgetful: LiveCell) -> None:
+    found = audited(forgetful, *EVERYWHERE, code=5)
+    assert {(one.control, one.clause, one.reconciled) for one in found.deviations} == {
+        (*clause, Reconciled.DIFFERS) for clause in SHORT_LOGS
+    }
+    for one in found.deviations:
+        assert {seen.place: seen.status for seen in one.observed} == {
+            Place.PREVIEW: Status.FAIL,
+            Place.STATE: Status.PASS,
+            Place.LIVE: Status.PASS,
+        }
 
 
 # The last: some of what is done by hand, a key that waits for its deletion, cannot be undone at once.

@@ -3,18 +3,14 @@
 The clients are botocore's own as an audit makes them; what comes over the wire is made here.
 """
 
-import io
 import json
-from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
-from botocore.retries import bucket, standard
+from wire_faults import Wire, breaks, no_pauses, says
 
 from operations.audit import access
 from operations.audit.access import Access
@@ -32,27 +28,6 @@ IDENTITY = (
     "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/a</Arn>"
     "<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
 )
-
-Wire = Callable[[], AWSResponse]
-
-
-class _Raw(io.BytesIO):
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.getvalue()
-
-
-def says(status: int, body: str = "") -> Wire:
-    """One answer over the wire."""
-    return lambda: AWSResponse("https://aws.example", status, HTTPHeaders(), _Raw(body.encode()))
-
-
-def breaks(error: Exception) -> Wire:
-    """A connection that ends so."""
-
-    def raised() -> AWSResponse:
-        raise error
-
-    return raised
 
 
 def refused(code: str, status: int = 400) -> Wire:
@@ -95,9 +70,7 @@ class FaultyAccount:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries as they are, without what lies between them."""
-    monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda *_: 0)
-    monkeypatch.setattr(bucket.TokenBucket, "acquire", lambda *_, **_kw: True)
+    no_pauses(monkeypatch)
 
 
 def only(account: Account) -> Population:

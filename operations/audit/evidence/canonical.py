@@ -75,4 +75,4 @@ def _of_bytes(value: bytes) -> Any:
 
 def _text(value: str) -> str:
     """Without half characters (lone surrogates), which no UTF-8 file can hold."""
-    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

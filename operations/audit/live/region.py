@@ -130,13 +130,15 @@ class Region:
     def __init__(
         self, *, account: str, name: str, caller: str, recorder: Recorder, client: Callable[[str, str], Any]
     ) -> None:
-        """``client``: (service, region) -> boto3's client; it is called under a lock."""
+        """``client``: (service, region) -> boto3's client; it is called once a service, under a lock."""
         self.account = account
         self.name = name
         self._caller = caller
         self._recorder = recorder
         self._client = client
         self._lock = threading.Lock()
+        self._making = threading.Lock()
+        self._clients: dict[str, Any] = {}
         self._asked: dict[Any, Future[Any]] = {}
         self._mine = threading.local()
 
@@ -244,8 +246,13 @@ class Region:
         raise NotObservedError(f"{question.name}: more than {MAX_PAGES:,} pages")
 
     def _made(self, service: str) -> Any:
-        with self._lock:
-            return self._client(service, self.name)
+        """Whoever has its client does not wait for the making of another one, which takes longer than many a call."""
+        if (made := self._clients.get(service)) is not None:
+            return made
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = self._client(service, self.name)
+            return self._clients[service]
 
 
 def note_body(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
