@@ -2,7 +2,7 @@
 #   make up      a sandbox with the cell eu-west-1 deployed
 #   make test    style, types, import rules and all tests
 #   make demo    after make up: 10,000 payments through eu-west-1 while a bank hangs, the scorer and the relay are killed
-#   make bench   ratios of speed and memory; quiet machine, about 10 minutes
+#   make bench   ratios of speed and memory; quiet machine, about 20 minutes
 #   make docs    the generated parts of docs/; tests say when they are old
 #   make images  images to digests where a builder runs, else the digests that are declared
 #   make lock    requirements.lock from pyproject.toml

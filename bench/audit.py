@@ -45,9 +45,11 @@ except SystemExit as ended:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Audited:
-    """One audit: seconds, peak of its process, calls of AWS and of clusters, answers of controls."""
+    """One audit: seconds, and what its process used of a core; its peak; calls of AWS and of clusters; answers of
+    controls."""
 
     seconds: float
+    processor_s: float
     mib: float
     calls: int
     answers: int
@@ -81,6 +83,13 @@ def _ratios(one: Audited, ten: Audited) -> list[Ratio]:
         Ratio(what="full audit of one cell / its goal", this=one.seconds, that=ONE_CELL_S, unit="s", goal=1),
         Ratio(what="peak memory of that audit / its goal", this=one.mib, that=ONE_CELL_MIB, unit="MiB", goal=1),
         Ratio(what="full audit of ten cells / of one", this=ten.seconds, that=one.seconds, unit="s", goal=10),
+        Ratio(
+            what="processor seconds of the audit, ten cells / one",
+            this=ten.processor_s,
+            that=one.processor_s,
+            unit="s",
+            goal=5,
+        ),
         Ratio(what="calls for ten cells / for one", this=ten.calls, that=one.calls, unit="calls", goal=5),
         Ratio(what="answers about ten cells / about one", this=ten.answers, that=one.answers, unit="answers"),
         Ratio(what="peak memory with ten cells / with one", this=ten.mib, that=one.mib, unit="MiB", goal=2),
@@ -109,6 +118,7 @@ def _audited(machine: Machine, project: Any, stacks: list[str], name: str) -> Au
         raise BenchError(f"the audit of {name} could not list {', '.join(unlisted)}")
     return Audited(
         seconds=measured.seconds,
+        processor_s=measured.processor_s,
         mib=measured.program_mib,
         calls=sum(found["calls"]["by_operation"].values()),
         answers=len(found["answers"]),

@@ -15,6 +15,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = "language_program.py program"
 """In the command line of the process that runs a Pulumi program."""
 
+USED = """
+import resource
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+"""
+"""Printed by a measured Python process at its end: processor seconds, MiB."""
+
 _POLL_S = 0.05
 
 
@@ -24,10 +31,12 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """One command. `program_mib`: the largest resident set of the process that ran the program (0: not seen)."""
+    """One command. `program_mib`: the largest resident set of the process that ran the program (0: not seen);
+    `processor_s`: what a Python process used of a core, 0 for other commands."""
 
     seconds: float
     program_mib: float = 0.0
+    processor_s: float = 0.0
     output: str = field(default="", repr=False)
 
 
@@ -56,9 +65,10 @@ class Machine:
 
     def python(self, code: str, *, cwd: Path = ROOT, extra: Mapping[str, str] | None = None) -> Measured:
         """A Python process of its own; its `program_mib` is what it ended with at most."""
-        wrapped = f"{code}\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        wrapped = f"{code}\n{USED}"
         measured = self.run([sys.executable, "-c", wrapped], cwd=cwd, extra=extra or {})
-        return Measured(seconds=measured.seconds, program_mib=float(measured.output.split()[-1]))
+        processor_s, mib = map(float, measured.output.split()[-2:])
+        return Measured(seconds=measured.seconds, program_mib=mib, processor_s=processor_s)
 
     def run(self, command: Sequence[str], *, cwd: Path, extra: Mapping[str, str]) -> Measured:
         """Time a command. Both sides of a ratio go through here, so both pay for the polling."""
