@@ -64,8 +64,11 @@ def role(iam: Any, name: str, action: str, resources: list[str], service: str = 
     return str(arn)
 
 
-def shard(sandbox: Sandbox, name: str, *, readers: int, account: str = PRODUCTION_ACCOUNT) -> Shard:
-    """A cluster with instances and a proxy of ten connections, whose role may sign in as `USERS` of the cluster."""
+def shard(
+    sandbox: Sandbox, name: str, *, readers: int, account: str = PRODUCTION_ACCOUNT, world: str | None = None
+) -> Shard:
+    """A cluster with instances and a proxy of ten connections, whose role may sign in as `USERS` of the cluster;
+    the first member of the global database `world`, if that is named."""
     ec2, rds, secrets, iam = (sandbox.client(one, account=account) for one in ("ec2", "rds", "secretsmanager", "iam"))
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -86,7 +89,10 @@ def shard(sandbox: Sandbox, name: str, *, readers: int, account: str = PRODUCTIO
     )
     secret = json.dumps({"username": "cell_master", "password": f"Secret-of-{name}-1"})
     secret_arn = secrets.create_secret(Name=f"{name}-master", SecretString=secret)["ARN"]
+    if world:
+        rds.create_global_cluster(GlobalClusterIdentifier=world, Engine="aurora-postgresql")
     cluster = rds.create_db_cluster(
+        **({"GlobalClusterIdentifier": world} if world else {}),
         DBClusterIdentifier=name,
         Engine="aurora-postgresql",
         DatabaseName="payments",

@@ -1,7 +1,8 @@
 """What Aurora and RDS Proxy ask IAM: whether a presigned token lets a user in. And where databases are.
 
-Below /_sandbox/: `databases` lists (account, region) pairs with clusters; `db-token` checks the token that a client
-gave as its password. Neither answers with anything secret.
+Below /_sandbox/: `databases` lists (account, region) pairs with clusters, and is told how the move of a global
+database's writer ended; `db-token` checks the token that a client gave as its password. Neither answers with anything
+secret.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
@@ -20,6 +21,7 @@ from moto.core.utils import utcnow
 from moto.rds.models import rds_backends
 from moto.sts.models import sts_backends
 
+from sandbox.aws.extensions import global_databases
 from sandbox.aws.iam.sessions import Principal, principal_of, service_session
 from sandbox.aws.iam.used import USED
 from sandbox.aws.iam.verdict import Need
@@ -156,7 +158,10 @@ def places() -> list[tuple[str, str, list[str]]]:
     for account in list(rds_backends):
         for region, backend in list(rds_backends[account].items()):
             clusters, proxies = list(backend.clusters.values()), list(backend.db_proxies.values())
-            names = [str(cluster.db_cluster_resource_id) for cluster in clusters]
+            names = [
+                f"{cluster.db_cluster_resource_id} {cluster.replication_source_identifier}" for cluster in clusters
+            ]
+            names += [str(global_databases.pending(group)) for group in list(backend.global_clusters.values())]
             names += [
                 f"{member['DBInstanceIdentifier']} {member['IsClusterWriter']}"
                 for cluster in clusters
@@ -173,6 +178,10 @@ def places() -> list[tuple[str, str, list[str]]]:
 def answer(path: str, body: bytes) -> Mapping[str, Any]:
     """The JSON that the emulator answers with at `CHECK` or `PLACES`."""
     if path == PLACES:
+        global_databases.heard()
+        if body:
+            ended = json.loads(body)
+            global_databases.end_named(ended["account"], ended["globalCluster"], moved=ended["moved"])
         return {"places": places()}
     try:
         return {"allowed": True, "role": check(json.loads(body))}

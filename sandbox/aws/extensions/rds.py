@@ -1,19 +1,23 @@
 """Aurora as a payment cell uses it: what moto does not keep, does not answer or does too leniently.
 
 * Clusters and instances keep storage type, insights, monitoring and certificate, and change log exports and IAM login.
-* Global clusters span regions: members leave, deletion protection holds, tags and changes are kept.
+* Global clusters span regions: members leave, deletion protection holds, tags and changes are kept; who writes moves
+  (`global_databases.py`).
 * Proxies can be modified and sign in to the database with IAM, parameter groups can be reset.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/Welcome.html
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.rds import models, responses, urls
 from moto.rds.exceptions import InvalidDBClusterStateFault, InvalidParameterCombination, RDSClientError
+
+from sandbox.aws.extensions import global_databases
+from sandbox.aws.extensions.global_databases import all_backends, global_of, group_named, no_group
 
 CERTIFICATE = "rds-ca-rsa2048-g1"
 """The certificate authority that RDS gives to new instances and clusters."""
@@ -83,6 +87,23 @@ class DBCluster(Insights, models.DBCluster):  # type: ignore[misc]
         return {"CAIdentifier": self.ca_certificate_identifier}
 
     @property
+    def replication_source_identifier(self) -> str | None:
+        """Of a secondary of a global database the writer's ARN, which changes with the writer."""
+        return global_databases.source_of(self) or self._replication_source
+
+    @replication_source_identifier.setter
+    def replication_source_identifier(self, source: str | None) -> None:
+        self._replication_source = source
+
+    @property
+    def db_cluster_members(self) -> list[dict[str, Any]]:
+        """A secondary of a global database has readers only."""
+        reading = global_databases.source_of(self) is not None
+        return [
+            {**one, "IsClusterWriter": one["IsClusterWriter"] and not reading} for one in super().db_cluster_members
+        ]
+
+    @property
     def enable_iam_database_authentication(self) -> bool:
         return bool(self.iam_auth)
 
@@ -122,7 +143,7 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
 
     def delete_db_cluster(self, cluster_identifier: str, snapshot_name: str | None = None) -> Any:
         cluster = self.clusters.get(cluster_identifier)
-        if cluster and not cluster.deletion_protection and _global_of(self, cluster):
+        if cluster and not cluster.deletion_protection and global_of(cluster):
             raise InvalidDBClusterStateFault(
                 "This cluster is a part of a global cluster, please remove it from globalcluster first"
             )
@@ -135,9 +156,12 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
 
     def create_db_cluster(self, kwargs: dict[str, Any]) -> Any:
         name = kwargs.get("global_cluster_identifier")
-        if name and not any(name in backend.global_clusters for backend in _all(self)):
-            raise _no_global(name)
-        return super().create_db_cluster(kwargs)
+        if name:
+            global_databases.check_joining(group_named(self, name), kwargs)
+        made = super().create_db_cluster(kwargs)
+        if name:
+            global_databases.joined(group_named(self, name), made)
+        return made
 
     def modify_db_cluster(self, kwargs: dict[str, Any]) -> Any:
         """moto takes the cluster away while it changes it; others describe it at that moment, so change it aside."""
@@ -176,7 +200,7 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
 
     def delete_global_cluster(self, global_cluster_identifier: str) -> Any:
         if global_cluster_identifier not in self.global_clusters:
-            raise _no_global(global_cluster_identifier)
+            raise no_group(global_cluster_identifier)
         if self.global_clusters[global_cluster_identifier].deletion_protection:
             raise InvalidParameterCombination(
                 "Cannot delete protected Global Cluster, please disable deletion protection and try again."
@@ -185,7 +209,7 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
 
     def remove_from_global_cluster(self, global_cluster_identifier: str, db_cluster_identifier: str) -> Any:
         """Any region may ask; the last member to leave is no longer a writer of anything."""
-        for backend in _all(self):
+        for backend in all_backends(self):
             found = backend.global_clusters.get(global_cluster_identifier)
             if found is None:
                 continue
@@ -195,12 +219,12 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
                     member.global_cluster_identifier = None
                     return found
             raise RDSClientError("DBClusterNotFoundFault", f"DBCluster {db_cluster_identifier} not found.")
-        raise _no_global(global_cluster_identifier)
+        raise no_group(global_cluster_identifier)
 
     def _get_resource_for_tagging(self, arn: str) -> Any:
         if ":global-cluster:" in arn:
             name = arn.rpartition(":")[2]
-            return next((b.global_clusters[name] for b in _all(self) if name in b.global_clusters), None)
+            return next((b.global_clusters[name] for b in all_backends(self) if name in b.global_clusters), None)
         return super()._get_resource_for_tagging(arn)
 
 
@@ -208,25 +232,11 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def _all(backend: Any) -> Iterator[Any]:
-    """The account's backends of every region."""
-    return iter(list(models.rds_backends[backend.account_id].values()))
-
-
-def _global_of(backend: Any, cluster: Any) -> Any:
-    groups = (group for each in _all(backend) for group in each.global_clusters.values())
-    return next((group for group in groups if cluster in group.members), None)
-
-
-def _no_global(name: str) -> RDSClientError:
-    return RDSClientError("GlobalClusterNotFoundFault", f"Global cluster {name} not found.")
-
-
 class RDSResponse(responses.RDSResponse):  # type: ignore[misc]
     def _global_cluster(self) -> Any:
         name = self.params["GlobalClusterIdentifier"]
         if name not in self.global_backend.global_clusters:
-            raise _no_global(name)
+            raise no_group(name)
         return self.global_backend.global_clusters[name]
 
     def create_global_cluster(self) -> ActionResult:
@@ -250,6 +260,18 @@ class RDSResponse(responses.RDSResponse):  # type: ignore[misc]
         # All members are upgraded with it.
         for cluster in found.members if self.params.get("EngineVersion") else ():
             cluster.engine_version = self.params["EngineVersion"]
+        return ActionResult({"GlobalCluster": found})
+
+    def switchover_global_cluster(self) -> ActionResult:
+        found = self._global_cluster()
+        global_databases.move(found, self.params["TargetDbClusterIdentifier"], data_loss=False)
+        return ActionResult({"GlobalCluster": found})
+
+    def failover_global_cluster(self) -> ActionResult:
+        found, data_loss = self._global_cluster(), bool(self.params.get("AllowDataLoss"))
+        if data_loss and self.params.get("Switchover"):
+            raise InvalidParameterCombination("AllowDataLoss and Switchover cannot be specified together.")
+        global_databases.move(found, self.params["TargetDbClusterIdentifier"], data_loss=data_loss)
         return ActionResult({"GlobalCluster": found})
 
     def create_db_proxy(self) -> ActionResult:

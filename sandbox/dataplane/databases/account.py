@@ -27,11 +27,25 @@ class Instance:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Membership:
+    """Of a cluster in a global database."""
+
+    name: str
+    """Of the global database."""
+    writes: bool
+    """Whether it is the primary; of a database whose writer moves, whether it is to be."""
+    moving: bool = False
+    data_loss: bool = False
+    """A failover: nobody waits for what the primary before has not sent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
     account: str
     region: str
     name: str
     resource_id: str
+    membership: Membership | None
     host: str
     reader_host: str
     port: int
@@ -43,8 +57,14 @@ class Cluster:
     """Address ranges (CIDR) that its instances may stand in."""
 
     @property
-    def writer(self) -> Instance | None:
-        return next((instance for instance in self.instances if instance.writer), None)
+    def writes(self) -> bool:
+        """Whether its head is a writer: of a secondary of a global database it follows another region's."""
+        return self.membership is None or self.membership.writes
+
+    @property
+    def head(self) -> Instance | None:
+        """The writer; of a cluster that has none, the instance that the others follow."""
+        return next((instance for instance in self.instances if instance.writer), next(iter(self.instances), None))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,10 +106,19 @@ class Account:
         with urllib.request.urlopen(f"{self._url}{PLACES}", timeout=TIMEOUT_S) as answer:
             places = json.load(answer)["places"]
         if places != self._places or time.monotonic() - self._read_at > FULL_READ_S:
-            clusters = [cluster for account, region, _ in places for cluster in self._clusters(account, region)]
+            worlds = {account: self._memberships(account, region) for account, region, _ in places}
+            clusters = [
+                cluster for account, region, _ in places for cluster in self._clusters(account, region, worlds[account])
+            ]
             proxies = [proxy for account, region, _ in places for proxy in self._proxies(account, region)]
             self._places, self._read_at, self._last = places, time.monotonic(), (clusters, proxies)
         return self._last
+
+    def ended(self, account: str, global_database: str, *, moved: bool) -> None:
+        """Tell that the writer of a global database has moved, or that it could not."""
+        body = json.dumps({"account": account, "globalCluster": global_database, "moved": moved}).encode()
+        with urllib.request.urlopen(f"{self._url}{PLACES}", data=body, timeout=TIMEOUT_S):
+            pass
 
     def client(self, service: str, account: str, region: str) -> Any:
         """A client of one account and region; the emulator takes the account's header of the sandbox's own key."""
@@ -105,7 +134,22 @@ class Account:
             self._clients[key] = made
         return self._clients[key]
 
-    def _clusters(self, account: str, region: str) -> Iterator[Cluster]:
+    def _memberships(self, account: str, region: str) -> dict[str, Membership]:
+        """ARN of a cluster -> its part in a global database. Any region of an account knows all of them."""
+        found = {}
+        for world in self.client("rds", account, region).describe_global_clusters()["GlobalClusters"]:
+            move = world.get("FailoverState") or {}
+            for member in world["GlobalClusterMembers"]:
+                arn = member["DBClusterArn"]
+                found[arn] = Membership(
+                    name=world["GlobalClusterIdentifier"],
+                    writes=move["ToDbClusterArn"] == arn if move else member["IsWriter"],
+                    moving=bool(move),
+                    data_loss=bool(move.get("IsDataLossAllowed")),
+                )
+        return found
+
+    def _clusters(self, account: str, region: str, worlds: Mapping[str, Membership]) -> Iterator[Cluster]:
         rds = self.client("rds", account, region)
         hosts = {
             found["DBInstanceIdentifier"]: found["Endpoint"]["Address"]
@@ -121,6 +165,7 @@ class Account:
                 region=region,
                 name=found["DBClusterIdentifier"],
                 resource_id=found["DbClusterResourceId"],
+                membership=worlds.get(found["DBClusterArn"]),
                 host=found["Endpoint"],
                 reader_host=found.get("ReaderEndpoint", ""),
                 port=found["Port"],

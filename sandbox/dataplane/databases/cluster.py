@@ -1,4 +1,7 @@
-"""The servers of one Aurora cluster: a writer, the others as streaming replicas of it."""
+"""The servers of one Aurora cluster: a writer, the others as streaming replicas of it.
+
+Of a secondary of a global database the first server is a replica of another region's writer.
+"""
 
 import hashlib
 import shutil
@@ -43,6 +46,8 @@ class ClusterServers:
         self.servers: dict[str, Server] = {}
         self.not_applied: tuple[str, ...] = ()
         self._password = ""
+        self._source = ""
+        """Of a secondary of a global database: the server of another region that its head follows."""
 
     @property
     def folder(self) -> Path:
@@ -56,12 +61,18 @@ class ClusterServers:
     @property
     def writer(self) -> Server | None:
         """The running writer, once it is one: after a failover it has to be promoted first."""
-        found = self.cluster.writer
-        server = self.servers.get(found.name) if found else None
+        server = self.head
         return server if server and server.alive and not server.follows else None
 
-    def converge(self, cluster: Cluster, password: str) -> None:
-        """One step to what `cluster` says. Raises `ServerError`; the next step tries again."""
+    @property
+    def head(self) -> Server | None:
+        """The server that the others of this cluster follow."""
+        found = self.cluster.head
+        return self.servers.get(found.name) if found else None
+
+    def converge(self, cluster: Cluster, password: str, source: Server | None = None) -> None:
+        """One step to what `cluster` says; `source` is the writer that a secondary follows. Raises `ServerError`; the
+        next step tries again."""
         self.cluster = cluster
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._machine.programs.user.own(self.folder)
@@ -71,24 +82,40 @@ class ClusterServers:
         for instance in cluster.instances:
             if instance.name not in self.servers:
                 self.servers[instance.name] = self._server(instance.name, instance.host)
-        if cluster.writer is None:
+        if cluster.head is None or (source is None and not cluster.writes):
             return
         parsed = settings(cluster.parameters, self._machine.known, self._machine.libraries)
         self.not_applied = tuple(parsed.not_applied)
-        writer = self.servers[cluster.writer.name]
-        for server in self.servers.values():
-            if server is not writer and server.alive and not server.follows:
-                self._hand_over(server, writer)
-        self._write(writer, parsed)
-        if writer.alive:
-            self._set_password(writer, password)
+        head = self.servers[cluster.head.name]
+        self._source = source.name if source else ""
+        if source is not None:
+            self.socket.unlink(missing_ok=True)
+            self._follow(head, source, parsed)
+        else:
             for server in self.servers.values():
-                if server is not writer:
-                    self._follow(server, writer, parsed)
+                if server is not head and server.alive and not server.follows:
+                    self._hand_over(server, head)
+            self._write(head, parsed)
+        if head.alive:
+            if source is None:
+                self._set_password(head, password)
+            for server in self.servers.values():
+                if server is not head:
+                    self._follow(server, head, parsed)
+
+    def give_way(self, after: Server | None) -> None:
+        """End the writer, because another region's takes over: `after` first gets all that it has not; None for a
+        failover that may lose it. Raises `ServerError` where `after` does not catch up."""
+        if before := self.writer:
+            if after:
+                self._hand_over(before, after)
+            else:
+                self.socket.unlink(missing_ok=True)
+                before.stop()
 
     def _hand_over(self, before: Server, after: Server) -> None:
         """End the writer before a failover (two would both take payments), with nothing lost: Aurora's instances share
-        their storage, so `after` has to have all of it."""
+        their storage, and a switchover between regions waits, so `after` has to have all of it."""
         caught_up = (
             "SELECT count(*) FROM pg_stat_replication "
             f"WHERE application_name = {quoted(after.name)} AND replay_lsn >= pg_current_wal_lsn();"
@@ -163,11 +190,12 @@ class ClusterServers:
 
     def hosts(self) -> Iterator[tuple[str, Server]]:
         """Host name -> server, as Aurora's DNS has it: the reader endpoint is the writer's while there is no reader."""
-        if writer := self.writer:
+        writer = self.writer
+        if writer:
             yield self.cluster.host, writer
-            readers = [server for server in self.servers.values() if self._state(server) == "reader"]
-            if self.cluster.reader_host:
-                yield self.cluster.reader_host, next(iter(readers), writer)
+        readers = [server for server in self.servers.values() if self._state(server) == "reader"]
+        if self.cluster.reader_host and (reads := next(iter(readers), writer)):
+            yield self.cluster.reader_host, reads
         for instance in self.cluster.instances:
             if (server := self.servers.get(instance.name)) and server.alive:
                 yield instance.host, server
@@ -175,10 +203,11 @@ class ClusterServers:
     def _state(self, server: Server) -> str:
         if not server.alive:
             return "stopped"
-        writer = self.writer
-        if server is writer:
+        if server is self.writer:
             return "writer"
-        return "reader" if writer and server.follows == writer.name else "changing"
+        head = self.head
+        source = self._source if server is head else head.name if head else ""
+        return "reader" if server.follows and server.follows == source else "changing"
 
     def states(self) -> Mapping[str, str]:
         """Server -> writer, reader, changing (after a failover) or stopped."""

@@ -15,7 +15,7 @@ from sandbox.dataplane.databases.cluster import ClusterServers, Machine
 from sandbox.dataplane.databases.parameters import known_names
 from sandbox.dataplane.databases.places import Addresses, User, base_folder, binaries
 from sandbox.dataplane.databases.proxies import ProxyProcess
-from sandbox.dataplane.databases.server import Programs, ServerError
+from sandbox.dataplane.databases.server import Programs, Server, ServerError
 from sandbox.kubernetes.pki import Authority
 
 WORKERS = 2
@@ -66,6 +66,8 @@ class Databases:
     # ---- following the account
 
     def reconcile(self) -> None:
+        # Asked before the account is: what is done by now was told to it, so nothing is begun again on old words.
+        busy = {unit for unit, work in self._work.items() if not work.done()}
         try:
             clusters, self._proxies = self._account.read()
         except (OSError, ValueError, BotoCoreError, ClientError) as reason:
@@ -74,24 +76,57 @@ class Databases:
             return
         self._say("account", "")
         wanted = {cluster.resource_id: cluster for cluster in clusters}
-        for key in [key for key in self._clusters if key not in wanted and self._free(key)]:
+        for key in [
+            key for key in self._clusters if key not in wanted and _unit(self._clusters[key].cluster) not in busy
+        ]:
             self._clusters.pop(key).remove()
             self._tell(f"databases: cluster {key} is deleted, its data is gone")
+        units: dict[str, list[Cluster]] = {}
         for key, cluster in wanted.items():
-            servers = self._clusters.setdefault(key, ClusterServers(self._machine, cluster))
-            if self._free(key):
-                self._work[key] = self._workers.submit(self._converge, servers, cluster)
+            self._clusters.setdefault(key, ClusterServers(self._machine, cluster))
+            units.setdefault(_unit(cluster), []).append(cluster)
+        for unit, members in units.items():
+            if unit not in busy:
+                # The primary first: the others follow it.
+                members.sort(key=lambda cluster: not cluster.writes)
+                self._work[unit] = self._workers.submit(self._converge_unit, members)
         self._remove_orphans()
         self._reconcile_proxies()
         self._measure()
 
-    def _free(self, key: str) -> bool:
-        return key not in self._work or self._work[key].done()
+    def _converge_unit(self, members: list[Cluster]) -> None:
+        """A cluster by itself, or all members of a global database."""
+        first, *others = members
+        membership = first.membership
+        primary = self._clusters[first.resource_id]
+        if membership and membership.moving and not self._gave_way(primary, others, membership.data_loss):
+            self._account.ended(first.account, membership.name, moved=False)
+            return
+        self._converge(primary, first, None)
+        if membership and membership.moving and primary.writer:
+            self._account.ended(first.account, membership.name, moved=True)
+        for other in others:
+            if primary.writer:
+                self._converge(self._clusters[other.resource_id], other, primary.writer)
 
-    def _converge(self, servers: ClusterServers, cluster: Cluster) -> None:
+    def _gave_way(self, primary: ClusterServers, others: list[Cluster], data_loss: bool) -> bool:
+        """Whether nobody else of a global database writes any more: after a switchover with nothing lost, after a
+        failover with what had not arrived."""
+        for other in others:
+            before = self._clusters[other.resource_id]
+            if not before.writer:
+                continue
+            try:
+                before.give_way(None if data_loss else primary.head)
+            except ServerError as reason:
+                self._say(other.name, f"databases: {other.name} remains the writer: {reason}")
+                return False
+        return True
+
+    def _converge(self, servers: ClusterServers, cluster: Cluster, source: Server | None) -> None:
         passwords = [proxy.secrets.get(cluster.master_user, "") for proxy in self._of(cluster)]
         try:
-            servers.converge(cluster, next(filter(None, passwords), ""))
+            servers.converge(cluster, next(filter(None, passwords), ""), source)
         except (ServerError, OSError, subprocess.SubprocessError) as reason:
             self._say(cluster.name, f"databases: {cluster.name}: {reason}")
         except Exception as reason:
@@ -246,3 +281,8 @@ class Databases:
             servers.remove()
         self._processes, self._clusters, self._proxies = {}, {}, []
         shutil.rmtree(self._machine.base, ignore_errors=True)
+
+
+def _unit(cluster: Cluster) -> str:
+    """What is worked on together: the members of a global database, or a cluster by itself."""
+    return f"{cluster.account} {cluster.membership.name}" if cluster.membership else cluster.resource_id

@@ -1,0 +1,136 @@
+"""Aurora global databases: who writes, who follows it, and how that moves from one region to another.
+
+A switchover or failover is pending until the data plane has done it to the servers, and done at once where none runs.
+Roles change at its end, as on AWS:
+
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-disaster-recovery.html
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_SwitchoverGlobalCluster.html
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_FailoverGlobalCluster.html
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_FailoverState.html
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moto.rds.exceptions import (
+    InvalidDBClusterStateFault,
+    InvalidGlobalClusterStateFault,
+    InvalidParameterCombination,
+    RDSClientError,
+)
+from moto.rds.models import rds_backends
+
+SECONDARIES_MAX = 10
+"""https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database.html"""
+
+INHERITED = ("master_username", "database_name")
+"""What a secondary has of the writer: CreateDBCluster takes neither for one
+(https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-attaching.html)."""
+
+LISTENING_S = 10.0
+"""Seconds after which a data plane that asked for nothing is taken to be gone."""
+
+_heard = {"at": float("-inf")}
+
+
+def heard() -> None:
+    """The data plane asked where databases are: it does what is pending."""
+    _heard["at"] = time.monotonic()
+
+
+def all_backends(backend: Any) -> Iterator[Any]:
+    """The account's backends of every region."""
+    return iter(list(rds_backends[backend.account_id].values()))
+
+
+def groups(account: str) -> Iterator[Any]:
+    return (group for each in list(rds_backends[account].values()) for group in list(each.global_clusters.values()))
+
+
+def global_of(cluster: Any) -> Any:
+    """The global cluster that has `cluster` as a member; None for one by itself."""
+    return next((group for group in groups(cluster.account_id) if cluster in group.members), None)
+
+
+def group_named(backend: Any, name: str) -> Any:
+    for each in all_backends(backend):
+        if name in each.global_clusters:
+            return each.global_clusters[name]
+    raise no_group(name)
+
+
+def no_group(name: str) -> RDSClientError:
+    return RDSClientError("GlobalClusterNotFoundFault", f"Global cluster {name} not found.")
+
+
+def source_of(cluster: Any) -> str | None:
+    """ARN of the cluster that `cluster` follows across regions."""
+    group = None if cluster.is_writer else global_of(cluster)
+    writer = writer_of(group) if group else None
+    return str(writer.db_cluster_arn) if writer else None
+
+
+def writer_of(group: Any) -> Any:
+    return next((member for member in group.members if member.is_writer), None)
+
+
+def check_joining(group: Any, wanted: Mapping[str, Any]) -> None:
+    """What a secondary may not have, or how many there are."""
+    if not group.members:
+        return
+    if len(group.members) > SECONDARIES_MAX:
+        raise InvalidParameterCombination(f"A global database has at most {SECONDARIES_MAX} secondary clusters.")
+    for name in (*INHERITED, "master_user_password"):
+        if wanted.get(name):
+            raise InvalidParameterCombination(f"{name} cannot be specified for a secondary of a global database.")
+    version, primary = str(wanted.get("engine_version") or ""), str(writer_of(group).engine_version)
+    if version and not primary.startswith(version):
+        raise InvalidParameterCombination(f"The engine version {version} is not that of the primary, {primary}.")
+
+
+def joined(group: Any, cluster: Any) -> None:
+    writer = writer_of(group)
+    if writer is not cluster:
+        for name in INHERITED:
+            setattr(cluster, name, getattr(writer, name))
+
+
+def move(group: Any, target: str, *, data_loss: bool) -> None:
+    """Begin to make the member `target`, an ARN or the name of a cluster, the writer."""
+    chosen = next((one for one in group.members if target in (one.db_cluster_arn, one.db_cluster_identifier)), None)
+    if chosen is None:
+        raise RDSClientError("DBClusterNotFoundFault", f"DBCluster {target} not found.")
+    if pending(group):
+        raise InvalidGlobalClusterStateFault(group.global_cluster_arn)
+    if chosen.is_writer or not chosen.members:
+        raise InvalidDBClusterStateFault(f"DBCluster {target} is not a secondary with an instance to promote.")
+    group.failover_state = {
+        "Status": "failing-over" if data_loss else "switching-over",
+        "FromDbClusterArn": writer_of(group).db_cluster_arn,
+        "ToDbClusterArn": chosen.db_cluster_arn,
+        "IsDataLossAllowed": data_loss,
+    }
+    group.status = group.failover_state["Status"]
+    if time.monotonic() - _heard["at"] > LISTENING_S:
+        end(group, moved=True)
+
+
+def pending(group: Any) -> Mapping[str, Any]:
+    return getattr(group, "failover_state", None) or {}
+
+
+def end(group: Any, *, moved: bool) -> None:
+    """It is done; or it was cancelled, and everybody is who they were."""
+    target = pending(group).get("ToDbClusterArn")
+    if target and moved:
+        for member in group.members:
+            member.is_writer = member.db_cluster_arn == target
+    group.failover_state, group.status = None, "available"
+
+
+def end_named(account: str, name: str, *, moved: bool) -> None:
+    """`end`, from the data plane."""
+    for group in groups(account):
+        if group.global_cluster_identifier == name:
+            end(group, moved=moved)
