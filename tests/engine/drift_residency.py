@@ -24,8 +24,8 @@ RECORD = "aws:route53/record:Record"
 DoesIt = Callable[[Hands], Undo]
 
 
-def _bucket_abroad(hands: Hands) -> str:
-    return str(hands.outputs(BUCKET, f"account-{ABROAD}-config", "account")["bucket"])
+def _bucket_abroad(hands: Hands, use: str = "config") -> str:
+    return str(hands.outputs(BUCKET, f"account-{ABROAD}-{use}", "account")["bucket"])
 
 
 def _parameter_abroad(hands: Hands) -> Undo:
@@ -88,7 +88,8 @@ def _objects_abroad(hands: Hands) -> Undo:
         "Priority": 1,
         "Filter": {"Prefix": ""},
         "DeleteMarkerReplication": {"Status": "Disabled"},
-        "Destination": {"Bucket": f"arn:aws:s3:::{_bucket_abroad(hands)}"},
+        # What is under Object Lock is replicated only to where that is on.
+        "Destination": {"Bucket": f"arn:aws:s3:::{_bucket_abroad(hands, 'data-events')}"},
     }
     role = f"arn:aws:iam::{ACCOUNT}:role/payment-cell-deploy"
     s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration={"Role": role, "Rules": [rule]})
