@@ -165,3 +165,121 @@ def test_a_bucket_that_cannot_take_versions_is_refused(buckets: Buckets, name: s
         buckets.away.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     with pytest.raises(ClientError, match=problem):
         buckets.rule(Destination={"Bucket": f"arn:aws:s3:::{name}"})
+
+
+TABLE = "features"
+
+
+class Tables:
+    """A global table of two regions."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.clients = {region: sandbox.client("dynamodb", region=region) for region in (HOME, AWAY)}
+        home = self.clients[HOME]
+        home.create_table(
+            TableName=TABLE,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/home"},
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        home.put_item(TableName=TABLE, Item=item("before"))
+        self.create(RegionName=AWAY, KMSMasterKeyId="alias/away")
+
+    def create(self, **wanted: str) -> None:
+        self.clients[HOME].update_table(TableName=TABLE, ReplicaUpdates=[{"Create": wanted}])
+
+    def put(self, region: str, key: str, value: int = 1) -> None:
+        self.clients[region].put_item(TableName=TABLE, Item=item(key, value))
+
+    def until(self, region: str, key: str, value: int | None) -> None:
+        """Asks again until the item has this value; None: until it is gone."""
+        wanted = None if value is None else item(key, value)
+        for _ in range(1000):
+            found = self.clients[region].get_item(TableName=TABLE, Key={"id": {"S": key}}).get("Item")
+            if found == wanted:
+                return
+        raise AssertionError(found)
+
+
+def item(key: str, value: int = 1) -> dict[str, Any]:
+    return {"id": {"S": key}, "value": {"N": str(value)}}
+
+
+@pytest.fixture(scope="module")
+def tables(sandbox: Sandbox) -> Tables:
+    sandbox.reset()
+    return Tables(sandbox)
+
+
+def test_a_replica_has_what_was_there_and_what_is_written_on_either_side(tables: Tables) -> None:
+    tables.until(AWAY, "before", 1)
+    tables.put(HOME, "of-home")
+    tables.until(AWAY, "of-home", 1)
+    tables.put(AWAY, "of-away")
+    tables.until(HOME, "of-away", 1)
+    update = {"UpdateExpression": "SET #v = :v", "ExpressionAttributeNames": {"#v": "value"}}
+    key = {"id": {"S": "of-home"}}
+    tables.clients[AWAY].update_item(TableName=TABLE, Key=key, **update, ExpressionAttributeValues={":v": {"N": "2"}})
+    tables.until(HOME, "of-home", 2)
+    tables.clients[HOME].delete_item(TableName=TABLE, Key=key)
+    tables.until(AWAY, "of-home", None)
+
+
+def test_a_transaction_arrives_whole_and_a_failed_one_not_at_all(tables: Tables) -> None:
+    two = [{"Put": {"TableName": TABLE, "Item": item(key)}} for key in ("one", "two")]
+    tables.clients[HOME].transact_write_items(TransactItems=two)
+    for key in ("one", "two"):
+        tables.until(AWAY, key, 1)
+    never = {
+        "ConditionCheck": {
+            "TableName": TABLE,
+            "Key": {"id": {"S": "absent"}},
+            "ConditionExpression": "attribute_exists(id)",
+        }
+    }
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        tables.clients[HOME].transact_write_items(
+            TransactItems=[{"Put": {"TableName": TABLE, "Item": item("undone")}}, never]
+        )
+    tables.put(HOME, "later")
+    tables.until(AWAY, "later", 1)
+    tables.until(AWAY, "undone", None)
+
+
+def test_of_two_writes_the_later_wins_everywhere(tables: Tables) -> None:
+    tables.put(HOME, "both", 1)
+    tables.put(AWAY, "both", 2)
+    tables.put(HOME, "mark")
+    tables.until(AWAY, "mark", 1)
+    tables.until(HOME, "both", 2)
+    tables.until(AWAY, "both", 2)
+
+
+def test_each_region_describes_the_others(tables: Tables) -> None:
+    found = {
+        region: client.describe_table(TableName=TABLE)["Table"]["Replicas"] for region, client in tables.clients.items()
+    }
+    assert [(one["RegionName"], one["KMSMasterKeyId"]) for one in found[HOME]] == [(AWAY, "alias/away")]
+    assert [one["RegionName"] for one in found[AWAY]] == [HOME]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"RegionName": AWAY, "KMSMasterKeyId": "alias/away"}, "ResourceInUseException"),
+        ({"RegionName": "eu-north-1"}, "ValidationException"),
+    ],
+)
+def test_a_replica_that_cannot_be_is_refused(tables: Tables, wanted: dict[str, str], code: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        tables.create(**wanted)
+    assert refused.value.response["Error"]["Code"] == code
+
+
+def test_a_replica_that_leaves_is_gone_and_hears_nothing_more(tables: Tables) -> None:
+    leaves = [{"Delete": {"RegionName": AWAY}}]
+    tables.clients[HOME].update_table(TableName=TABLE, ReplicaUpdates=leaves)
+    assert tables.clients[AWAY].list_tables()["TableNames"] == []
+    assert "Replicas" not in tables.clients[HOME].describe_table(TableName=TABLE)["Table"]

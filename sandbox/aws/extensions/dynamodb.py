@@ -1,5 +1,6 @@
 """DynamoDB: transactions of many items at the price of those items. moto copies the whole table for each, and takes
-milliseconds for an update expression: the plain ones, which set and add, are evaluated here.
+milliseconds for an update expression: the plain ones, which set and add, are evaluated here. Replicas in other regions:
+`dynamodb_replicas.py`.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
@@ -12,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from moto.dynamodb import models
+from moto.dynamodb import models, responses
 from moto.dynamodb.models.table import Table
+
+from sandbox.aws.extensions import dynamodb_replicas
 
 MAX_ITEMS = 100
 
@@ -27,7 +30,48 @@ Attributes = dict[str, dict[str, Any]]
 class DynamoDBBackend(models.DynamoDBBackend):  # type: ignore[misc]
     _writing = threading.Lock()
 
+    _in_transaction = threading.local()
+
+    def get_table(self, table_name: str) -> Any:
+        dynamodb_replicas.arrive()
+        return super().get_table(table_name)
+
+    def put_item(self, table_name: str, item_attrs: Attributes, *args: Any, **kwargs: Any) -> Any:
+        done = super().put_item(table_name, item_attrs, *args, **kwargs)
+        self._wrote(table_name, item_attrs)
+        return done
+
+    def update_item(self, table_name: str, key: Attributes, *args: Any, **kwargs: Any) -> Any:
+        done = super().update_item(table_name, key, *args, **kwargs)
+        self._wrote(table_name, key)
+        return done
+
+    def delete_item(self, table_name: str, key: Attributes, *args: Any, **kwargs: Any) -> Any:
+        done = super().delete_item(table_name, key, *args, **kwargs)
+        self._wrote(table_name, key)
+        return done
+
+    def _wrote(self, table_name: str, key: Attributes) -> None:
+        """Replicas hear of what is there once a transaction is done."""
+        if not getattr(self._in_transaction, "open", False):
+            dynamodb_replicas.wrote(self.tables[table_name], key)
+
     def transact_write_items(self, transact_items: list[dict[str, Any]]) -> None:
+        self._in_transaction.open = True
+        try:
+            self._transact(transact_items)
+        finally:
+            self._in_transaction.open = False
+        for kind, write in (next(iter(item.items())) for item in transact_items):
+            if kind != "ConditionCheck":
+                self._wrote(write["TableName"], write["Item" if kind == "Put" else "Key"])
+
+    def update_time_to_live(self, table_name: str, ttl_spec: dict[str, Any]) -> None:
+        super().update_time_to_live(table_name, ttl_spec)
+        for one in dynamodb_replicas.others(self.tables[table_name]):
+            one.ttl = self.tables[table_name].ttl
+
+    def _transact(self, transact_items: list[dict[str, Any]]) -> None:
         """Puts and updates without conditions are done at once. Whatever else there is, or goes wrong, is left to moto,
         after everything is as before."""
         writes = [next(iter(item.items())) for item in transact_items]
@@ -118,8 +162,25 @@ def _queried(self: Any, hash_key: Any, *args: Any, **kwargs: Any) -> Any:
     return _query(one, hash_key, *args, **kwargs)
 
 
+_describe = Table.describe
+_update_table = responses.DynamoHandler.update_table
+
+
+def _described(self: Any, base_key: str = "TableDescription") -> dict[str, Any]:
+    answer: dict[str, Any] = _describe(self, base_key)
+    answer[base_key] |= dynamodb_replicas.described(self)
+    return answer
+
+
+def _updated_table(self: Any) -> Any:
+    if changes := self.body.get("ReplicaUpdates"):
+        dynamodb_replicas.update(self.dynamodb_backend.get_table(self.body["TableName"]), changes)
+    return _update_table(self)
+
+
 def install() -> None:
-    Table.query = _queried
+    Table.query, Table.describe = _queried, _described
+    responses.DynamoHandler.update_table = _updated_table
     # Still moto's module, in which its backend base class looks for the paths.
     DynamoDBBackend.__module__ = models.__name__
     models.dynamodb_backends.backend = DynamoDBBackend

@@ -1,0 +1,165 @@
+"""DynamoDB global tables, eventually consistent: each replica takes writes, which arrive at the others a little later;
+of two about one item the later wins.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/globaltables-bestpractices.html
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ReplicationGroupUpdate.html
+"""
+
+import copy
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moto.dynamodb.exceptions import MockValidationException, ResourceInUseException, ResourceNotFoundException
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
+
+DELAY_S = 0.2
+"""Seconds until a write arrives: on AWS usually less than one."""
+
+VERSION = "2019.11.21"
+
+Attributes = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    """An item as it was written, on its way; without `item` it was deleted."""
+
+    at: float
+    written: float
+    account: str
+    region: str
+    """Where it goes."""
+    table: str
+    key: Attributes
+    item: Attributes | None
+
+
+_way: deque[Due] = deque()
+_arriving = threading.Lock()
+
+
+def others(table: Table) -> list[Table]:
+    """The other replicas of a global table. By region: a failed transaction puts copies in the place of tables."""
+    backends = dynamodb_backends[table.account_id]
+    found = (backends[region].tables.get(table.name) for region in getattr(table, "replicas", ()))
+    return [one for one in found if one is not None]
+
+
+def update(table: Table, changes: Sequence[Mapping[str, Any]]) -> None:
+    """`ReplicaUpdates` of UpdateTable."""
+    backends = dynamodb_backends[table.account_id]
+    for change in changes:
+        ((kind, wanted),) = change.items()
+        region = wanted["RegionName"]
+        at = next((one for one in others(table) if one.region_name == region), None)
+        if kind == "Create":
+            _create(table, wanted, backends[region])
+        elif at is None:
+            raise ResourceNotFoundException(f"Replica in region {region} does not exist")
+        elif kind == "Update":
+            at.sse_specification = _encryption(wanted) or at.sse_specification
+        else:
+            backends[region].tables.pop(at.name)
+            for one in (table, *others(table)):
+                one.replicas = [name for name in one.replicas if name != region]
+
+
+def _create(table: Table, wanted: Mapping[str, Any], backend: Any) -> None:
+    if backend.region_name == table.region_name or table.name in backend.tables:
+        raise ResourceInUseException(f"Table already exists: {table.name}")
+    if (table.stream_specification or {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
+        raise MockValidationException("A global table needs a stream of new and old images.")
+    own = (table.sse_specification or {}).get("KMSMasterKeyId")
+    if own and not wanted.get("KMSMasterKeyId"):
+        raise MockValidationException("Each replica of a table under a customer managed key needs one of its region.")
+    made = Table(
+        table.name,
+        account_id=table.account_id,
+        region=backend.region_name,
+        schema=table.schema,
+        attr=table.attr,
+        billing_mode=table.billing_mode,
+        throughput=copy.copy(table.throughput),
+        global_indexes=[index.describe() for index in table.global_indexes],
+        indexes=[index.describe() for index in table.indexes],
+        streams=dict(table.stream_specification or {}),
+        sse_specification=_encryption(wanted),
+    )
+    made.ttl = table.ttl
+    members = [table, *others(table), made]
+    backend.tables[table.name] = made
+    for one in members:
+        one.replicas = [other.region_name for other in members if other is not one]
+    for item in list(table.all_items()):
+        _send(table, item.to_json()["Attributes"], item.to_json()["Attributes"], [made])
+
+
+def _encryption(wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+    key = wanted.get("KMSMasterKeyId")
+    return {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key} if key else None
+
+
+def described(table: Table) -> dict[str, Any]:
+    """What DescribeTable says of a global table: the other replicas."""
+    found = [
+        {
+            "RegionName": one.region_name,
+            "ReplicaStatus": "ACTIVE",
+            "KMSMasterKeyId": (one.sse_specification or {}).get("KMSMasterKeyId"),
+        }
+        for one in others(table)
+    ]
+    return {"Replicas": found, "GlobalTableVersion": VERSION} if found else {}
+
+
+def wrote(table: Table, key: Attributes) -> None:
+    """An item of `table` was written or deleted: tell the other replicas."""
+    if not others(table):
+        return
+    names = {name: key[name] for name in table.table_key_attrs}
+    found = table.get_item(*_parts(table, names))
+    _send(table, names, copy.deepcopy(found.to_json()["Attributes"]) if found else None, others(table))
+
+
+def _send(table: Table, key: Attributes, item: Attributes | None, to: Sequence[Table]) -> None:
+    names, now = {name: key[name] for name in table.table_key_attrs}, time.monotonic()
+    _written(table)[str(names)] = now
+    for one in to:
+        where = {"account": one.account_id, "region": one.region_name, "table": one.name}
+        _way.append(Due(at=now + DELAY_S, written=now, key=names, item=item, **where))
+
+
+def arrive() -> None:
+    """Put what has arrived where it belongs. Cheap where nothing is on its way."""
+    if not _way or _way[0].at > time.monotonic():
+        return
+    with _arriving:
+        while _way and _way[0].at <= time.monotonic():
+            one = _way.popleft()
+            table = dynamodb_backends[one.account][one.region].tables.get(one.table)
+            if table is None or one.written < _written(table).get(str(one.key), 0.0):
+                continue
+            _written(table)[str(one.key)] = one.written
+            if one.item is None:
+                table.delete_item(*_parts(table, one.key))
+            else:
+                table.put_item(dict(one.item), overwrite=True)
+
+
+def _written(table: Table) -> dict[str, float]:
+    """Key -> when the item was last written, wherever that was."""
+    if not hasattr(table, "written"):
+        table.written = {}
+    return table.written  # type: ignore[no-any-return]
+
+
+def _parts(table: Table, key: Attributes) -> tuple[DynamoType, DynamoType | None]:
+    within = DynamoType(key[table.range_key_attr]) if table.range_key_attr else None
+    return DynamoType(key[table.hash_key_attr]), within
