@@ -328,6 +328,15 @@ def test_a_clause_without_resources_has_an_observation_and_no_finding(tmp_path: 
     assert {one["remarks"].partition(":")[0] for one in observed} == {"Not applicable"}
 
 
+def test_an_objective_names_environments_and_data_classes(tmp_path: Path) -> None:
+    where = written(audit(controls=entries(controls()), answers=(), populations=(), exceptions=()), tmp_path)
+    parts = [part for found in values(document(where, "catalog.json"), "parts") for part in found]
+    objectives = {ours(part)["clause"]: ours(part) for part in parts if part["name"] == "assessment-objective"}
+    assert objectives["can_forget_a_person"]["data-classes"] == "personal, payments"
+    assert objectives["database_has_two_instances"]["environments"] == "production, staging"
+    assert "data-classes" not in objectives["a_restore_succeeded"]
+
+
 def test_a_question_that_neither_audit_nor_attestation_answered_is_a_risk_and_not_inapplicable(tmp_path: Path) -> None:
     where = written(audit(controls=entries(controls()), answers=(), populations=(), exceptions=()), tmp_path)
     asked = {(one.id, question.name) for one in controls() for question in one.asked}
