@@ -272,6 +272,9 @@ def test_what_cannot_be_audited_is_told_before_anything_is_asked(
 
 EVERYWHERE = ("--observe", "preview,state,live")
 
+SAID = (Status.PASS, Status.FAIL, Status.NOT_APPLICABLE)
+"""Some clauses only an account can answer: in what region the bucket is that a declaration has the name of (RES-07)."""
+
 
 def audited(cell: LiveCell, *arguments: str, code: int = 0) -> Audit:
     report = cell.hands.project.folder / "audit.json"
@@ -283,9 +286,9 @@ def test_a_healthy_cell_is_healthy_in_all_three_places(cell: LiveCell) -> None:
     found = audited(cell, *EVERYWHERE)
     assert found.scope.places == tuple(Place)
     assert not found.deviations
-    three = [one for one in found.answers if {seen.place for seen in one.observed} == set(Place)]
+    three = [one for one in found.answers if {seen.place for seen in one.observed if seen.status in SAID} == set(Place)]
     assert len({(one.control, one.clause) for one in three}) > 50
-    assert {one.reconciled for one in three if one.status is not Status.NOT_OBSERVED} == {Reconciled.AGREES}
+    assert {one.reconciled for one in three} == {Reconciled.AGREES}
 
 
 @pytest.fixture
