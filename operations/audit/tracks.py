@@ -96,7 +96,9 @@ class Tracks:
             severity = severities[answer.control]
             if not track.looks:
                 self._was_not_there(track, severity)
-            track.answer = answer
+            if answer.resource.urn or not track.answer.resource.urn:
+                # An audit of the account alone knows neither stack nor name.
+                track.answer = answer
             track.add(_look(answer, audit.id, at, severity, emergency=answer.exception in red))
         for track in self._all:
             if id(track) not in seen and track.looks[-1].seen is not Seen.HOLDS and not not_asked(audit, track.answer):

@@ -195,6 +195,16 @@ def test_only_resources_of_the_chosen_stacks_and_of_none_are_told(folder: Folder
     assert {one.resource.name for one in folder.told().failures} == {"a", "b", "c"}
 
 
+def test_an_audit_of_the_account_alone_takes_no_resource_from_its_stack(folder: Folder) -> None:
+    managed = answer(FAIL)
+    bare = managed.resource.model_copy(update={"urn": "", "name": "id-payments"})
+    alone = managed.model_copy(update={"resource": bare, "stack": ""})
+    folder.hold(on(0, managed), on(1, alone, scope={"stacks": ()}), on(2))
+    one = folder.only()
+    assert (one.stack, one.resource.name, one.last) == ("eu-west-1", "payments", "2024-01-02T06:00:00Z")
+    assert one.until == "2024-01-03T06:00:00Z"
+
+
 def attested(status: Status, file: str) -> Answer:
     resource = ResourceRef(type="attestation", name="access_was_reviewed", id=file)
     return answer(status, of=("IAM-08", "access_was_reviewed"), stack="", resource=resource, reason="")
