@@ -1,5 +1,5 @@
 """Dated facts with their source: regions, jurisdictions, versions, quotas, creation times, instance types, workload,
-prices, rails, processing activities.
+prices, rails, processing activities, accounts, processors.
 
 One YAML file a subject beside this module. Each is checked whole when it is first asked for and then kept. Every value
 has a source and the date on which it was true, either its own or its file's.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from catalogue.load import (
     CatalogueError,
+    accounts,
     creation_times,
     deploy_role,
     instances,
@@ -16,6 +17,7 @@ from catalogue.load import (
     permissions,
     prices,
     processing,
+    processors,
     quota,
     quotas,
     quotas_date,
@@ -45,6 +47,7 @@ from catalogue.model import (
     RemovedApi,
     Versions,
 )
+from catalogue.parties_model import Processor
 from catalogue.processing_model import Erasure, Processing, Transfer
 from catalogue.rail_model import Rail
 
@@ -62,6 +65,7 @@ __all__ = [
     "Price",
     "Prices",
     "Processing",
+    "Processor",
     "Quota",
     "QuotaCode",
     "Rail",
@@ -69,6 +73,7 @@ __all__ = [
     "RemovedApi",
     "Transfer",
     "Versions",
+    "accounts",
     "creation_times",
     "deploy_role",
     "instances",
@@ -76,6 +81,7 @@ __all__ = [
     "permissions",
     "prices",
     "processing",
+    "processors",
     "quota",
     "quotas",
     "quotas_date",

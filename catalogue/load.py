@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ from catalogue.model import (
     Versions,
     Workload,
 )
+from catalogue.parties_model import Accounts, Processors
 from catalogue.processing_model import Processing
 from catalogue.rail_model import Rail, Rails
 
@@ -45,7 +46,9 @@ _FILES: Mapping[str, type[Dated]] = {
     "instances.yaml": Instances,
     "workload.yaml": Workload,
     "prices.yaml": Prices,
+    "accounts.yaml": Accounts,
     "processing.yaml": Processing,
+    "processors.yaml": Processors,
     "rails.yaml": Rails,
     "removed_apis.yaml": RemovedApis,
     "deploy_role.yaml": DeployRole,
@@ -84,6 +87,34 @@ def jurisdictions() -> Jurisdictions:
 def processing() -> Processing:
     """The register of processing activities."""
     return read(DIRECTORY / "processing.yaml", Processing)
+
+
+@cache
+def accounts() -> Accounts:
+    """Accounts that policies of resources may let in."""
+    return read(DIRECTORY / "accounts.yaml", Accounts)
+
+
+@cache
+def processors() -> Processors:
+    """Who may receive what a cell sends. Raises CatalogueError where one needs a transfer that is not registered."""
+    found = read(DIRECTORY / "processors.yaml", Processors)
+    for name, one in found.processors.items():
+        for word in one.leaves:
+            if word not in jurisdictions().jurisdictions:
+                raise CatalogueError(f"catalogue/processors.yaml: {name}: leaves: jurisdiction {word!r} is not known")
+        if "eu" in one.leaves and not _transferred(name, one.countries):
+            raise CatalogueError(
+                f"catalogue/processors.yaml: {name}: leaves: eu needs an entry of transfers for each of its countries "
+                "in catalogue/processing.yaml (GDPR Articles 44 to 47)"
+            )
+    return found
+
+
+def _transferred(recipient: str, countries: Iterable[str]) -> bool:
+    inside = jurisdictions().jurisdictions["eu"].countries
+    assessed = {one.country for one in processing().transfers if one.recipient == recipient}
+    return set(countries) - inside <= assessed
 
 
 @cache

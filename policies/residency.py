@@ -29,7 +29,11 @@ def jurisdiction(resource: Resource, stack: Stack) -> str:
 
 def stays_inside(region: str | None, resource: Resource, stack: Stack, what: str = "the resource") -> Verdict:
     """Whether a region lies in the resource's jurisdiction."""
-    home = jurisdiction(resource, stack)
+    return inside(region, jurisdiction(resource, stack), what)
+
+
+def inside(region: str | None, home: str, what: str) -> Verdict:
+    """Whether a region lies in a jurisdiction."""
     allowed = regions_of(home)
     if not allowed:
         return failed(f"payment-cell:jurisdiction is {home}, which the catalogue does not know")

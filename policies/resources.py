@@ -1,5 +1,6 @@
 """A stack's resources as controls see them: type, properties, references, region and tags."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,17 @@ LIVE_ONLY = "live:"
 
 ROOT = f"{LIVE_ONLY}iam/root"
 """The root user of an account."""
+
+
+OWNERS = frozenset(
+    {
+        *("aws:backup/vault:Vault", "aws:cloudwatch/eventBus:EventBus", "aws:dynamodb/table:Table"),
+        *("aws:ecr/repository:Repository", "aws:iam/role:Role", "aws:kinesis/stream:Stream", "aws:kms/key:Key"),
+        *("aws:secretsmanager/secret:Secret", "aws:sns/topic:Topic", "aws:sqs/queue:Queue"),
+    }
+)
+"""Types whose ARN names the account that the stack is in: nobody shares them into another one's list, no program gives
+their ARN, and it has an account, as those of buckets have not."""
 
 
 class NotObservedError(Exception):
@@ -88,6 +100,15 @@ class Stack:
             types.setdefault(resource.type, []).append(resource)
         return {type_: tuple(found) for type_, found in types.items()}
 
+    @cached_property
+    def accounts(self) -> frozenset[str]:
+        """Accounts that the stack is in, as far as ARNs of its things and its providers' ``allowedAccountIds`` say."""
+        found = {account_of(one.maybe("arn")) for one in self.resources if one.type in OWNERS}
+        for allowed in {str(one.provider_props.get("allowedAccountIds") or "") for one in self.resources}:
+            # A list, or the JSON of one: the SDK writes the arguments of a provider so.
+            found.update(re.findall(r"\b\d{12}\b", allowed))
+        return frozenset(one for one in found if one)
+
     def of(self, *types: str) -> Iterator[Resource]:
         """Resources of the given types. Raises ``NotObservedError`` where one of them could not be listed."""
         for type_ in types:
@@ -107,6 +128,13 @@ class Stack:
                 (known := target.maybe("id")) and known in _values(resource.maybe(name))
             ):
                 yield resource
+
+
+def account_of(word: Any) -> str | None:
+    """The account that an ARN names, or that stands alone; None where there is none."""
+    parts = str(word or "").split(":")
+    account = parts[4] if len(parts) >= 6 and parts[0] == "arn" else parts[0]
+    return account if re.fullmatch(r"\d{12}", account) else None
 
 
 def region_of_arn(arn: Any) -> str | None:

@@ -1,6 +1,7 @@
-"""RES-07: logs stay in the jurisdiction. Live: where exporters inside a workload send."""
+"""RES-07: logs stay in the jurisdiction, or go to a listed processor. Live: where exporters inside a workload send."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from policies.control import (
@@ -15,6 +16,7 @@ from policies.control import (
     not_observed,
 )
 from policies.destinations import all_inside, destinations
+from policies.endpoints import url_stays_inside
 from policies.resources import Resource, Stack, region_of_arn
 
 SINKS: Mapping[str, tuple[str, ...]] = {
@@ -59,13 +61,19 @@ def _places(value: Any, inner: list[str]) -> Iterator[str]:
 
 
 def firehose_stays_inside(stream: Resource, stack: Stack) -> Verdict:
-    if stream.props.get("httpEndpointConfiguration"):
-        return not_observed("where the HTTP endpoint of httpEndpointConfiguration is, no declaration says")
-    if not stream.props.get("extendedS3Configuration"):
-        return not_applicable("delivers to no bucket of its own")
-    name = "extendedS3Configuration"
-    regions = destinations(stream, stack, name, ("aws:s3/bucket:Bucket",), [None])
-    return all_inside(regions, stream, stack, "the bucket")
+    """An HTTP endpoint has a bucket beside it, for records that it refuses."""
+    names = [name for name in ("extendedS3Configuration", "httpEndpointConfiguration") if stream.props.get(name)]
+    if not names:
+        return not_applicable("delivers to no bucket")
+    regions = (destinations(stream, stack, name, ("aws:s3/bucket:Bucket",), [None]) for name in names)
+    return all_inside(chain.from_iterable(regions), stream, stack, "the bucket")
+
+
+def http_endpoint_stays_inside(stream: Resource, stack: Stack) -> Verdict:
+    endpoint = stream.props.get("httpEndpointConfiguration")
+    if not endpoint:
+        return not_applicable("delivers to no HTTP endpoint")
+    return url_stays_inside(endpoint["url"], stream, stack)
 
 
 RES_07 = Control(
@@ -75,8 +83,10 @@ RES_07 = Control(
     clauses=(
         StackClause(resource_types=frozenset(SINKS), check=sink_stays_inside),
         StackClause(resource_types=frozenset({_FIREHOSE}), check=firehose_stays_inside),
+        StackClause(resource_types=frozenset({_FIREHOSE}), check=http_endpoint_stays_inside),
     ),
     maps_to=(GDPR("44", Strength.DIRECT),),
     risk="Logs hold names, addresses and what people did; sent abroad they are a transfer.",
-    remediation="Send logs to buckets, log groups and sinks in regions of the jurisdiction.",
+    remediation="Send logs to buckets, log groups and sinks in regions of the jurisdiction, or to processors that "
+    "catalogue/processors.yaml lists.",
 )

@@ -1,13 +1,16 @@
 """The catalogue: dated, sourced, consistent; indices of the address plan stay as they are."""
 
 import datetime
+import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 import catalogue
 from catalogue.load import DIRECTORY, read
 from catalogue.model import Regions
+from catalogue.parties_model import Processors
 
 INDICES = {
     "eu-west-1": 0,
@@ -118,3 +121,30 @@ def test_a_broken_file_is_refused_with_its_place(tmp_path: Path, change: tuple[s
     path.write_text((DIRECTORY / "regions.yaml").read_text().replace(*change))
     with pytest.raises(catalogue.CatalogueError, match=rule):
         read(path, Regions)
+
+
+def test_every_account_that_a_committed_stack_names_is_listed() -> None:
+    stacks = (Path(__file__).parents[2] / "stacks").glob("Pulumi.*.yaml")
+    named = {account for path in stacks for account in re.findall(r"\b\d{12}\b", path.read_text(encoding="utf-8"))}
+    assert named
+    assert named <= set(catalogue.accounts().own)
+
+
+def test_a_processor_abroad_needs_a_registered_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = catalogue.processors().processors["company mail"]
+    abroad = mail.model_copy(update={"countries": ("US",), "leaves": {"eu": "a"}})
+    changed = catalogue.processors().model_copy(update={"processors": {"company mail": abroad}})
+    monkeypatch.setattr(
+        "catalogue.load.read", lambda path, shape: changed if shape is Processors else read(path, shape)
+    )
+    with pytest.raises(catalogue.CatalogueError, match=r"company mail: leaves: eu needs an entry of transfers"):
+        catalogue.processors.__wrapped__()
+
+
+def test_a_host_belongs_to_one_processor() -> None:
+    one = {"purpose": "p", "contract": "c", "countries": ["IE"], "hosts": ["a.example"]}
+    about = {"source": "https://a.example", "date": "2026-01-01", "review_by": "2026-02-01"}
+    with pytest.raises(ValidationError, match=r"hosts: a.example belongs to two processors"):
+        Processors.model_validate({**about, "processors": {"a": one, "b": one}})
+    with pytest.raises(ValidationError, match="give hosts or mail_domains"):
+        Processors.model_validate({**about, "processors": {"a": {**one, "hosts": []}}})

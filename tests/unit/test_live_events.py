@@ -6,6 +6,7 @@ from recorded import Refusal, read
 
 BUS, RULE = "aws:cloudwatch/eventBus:EventBus", "aws:cloudwatch/eventRule:EventRule"
 TARGET, ARCHIVE = "aws:cloudwatch/eventTarget:EventTarget", "aws:cloudwatch/eventArchive:EventArchive"
+API_DESTINATION = "aws:cloudwatch/eventApiDestination:EventApiDestination"
 POLICY = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
 ARN = "arn:aws:events:eu-west-1:123456789012:event-bus/"
 
@@ -74,7 +75,23 @@ def test_archives_are_read_with_their_retention() -> None:
     assert "kmsKeyIdentifier" not in found.resource.props
 
 
+def test_an_api_destination_is_read_without_the_tokens_of_its_url() -> None:
+    def read_url(url: str) -> Any:
+        listed = {"Name": "d", "ApiDestinationArn": "arn:d", "ConnectionArn": "arn:c", "InvocationEndpoint": url}
+        (found,) = read(API_DESTINATION, {"events.list_api_destinations": {"ApiDestinations": [listed]}}).found
+        assert found.identity == ("d",)
+        return found.resource.props["invocationEndpoint"]
+
+    assert read_url("https://user:s3cr3t@hooks.example/s3cr3t?key=s3cr3t") == "https://hooks.example/"
+    assert read_url("https://[s3cr3t") == ""
+
+
 def test_one_refused_list_leaves_its_type_not_observed() -> None:
     refused = Refusal("AccessDeniedException")
-    for type_, call in ((BUS, "list_event_buses"), (RULE, "list_rules"), (TARGET, "list_targets_by_rule")):
+    for type_, call in (
+        (API_DESTINATION, "list_api_destinations"),
+        (BUS, "list_event_buses"),
+        (RULE, "list_rules"),
+        (TARGET, "list_targets_by_rule"),
+    ):
         assert list(read(type_, RECORDED | {f"events.{call}": refused}).unobserved) == [type_]

@@ -86,7 +86,10 @@ def test_all_delivery_streams_are_read_page_by_page() -> None:
         return {"DeliveryStreamNames": ["b" if after else "a"], "HasMoreDeliveryStreams": not after}
 
     def described(DeliveryStreamName: str) -> Any:
-        endpoint = {"EndpointConfiguration": {"Url": "https://example.com/?token=t", "Name": "e"}}
+        endpoint = {
+            "EndpointConfiguration": {"Url": "https://logs.example/t?token=t", "Name": "e"},
+            "S3DestinationDescription": {"BucketARN": "arn:aws:s3:::refused"},
+        }
         bucket = {"BucketARN": "arn:aws:s3:::b", "RoleARN": "r"}
         first = {"ExtendedS3DestinationDescription": bucket}
         second = {"HttpEndpointDestinationDescription": endpoint}
@@ -99,7 +102,8 @@ def test_all_delivery_streams_are_read_page_by_page() -> None:
     first, second = (one.resource.props for one in read(type_, recorded).found)
     assert first["extendedS3Configuration"]["bucketArn"] == "arn:aws:s3:::b"
     assert "httpEndpointConfiguration" not in first
-    assert dict(second["httpEndpointConfiguration"]) == {"name": "e"}, "a URL may hold a token"
+    http = {"name": "e", "url": "https://logs.example/", "s3Configuration": {"bucketArn": "arn:aws:s3:::refused"}}
+    assert second._values["httpEndpointConfiguration"] == http, "a URL may hold a token"  # type: ignore[attr-defined]
 
 
 def plan(name: str = "p") -> dict[str, Any]:

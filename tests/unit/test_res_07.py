@@ -1,6 +1,7 @@
 """RES-07: where logs go."""
 
 import pytest
+from listed_processors import listed
 
 from policies.control import Status
 from policies.controls.res_07 import SINKS
@@ -47,14 +48,35 @@ def test_access_logs_name_their_bucket_inside() -> None:
     assert status() is Status.NOT_APPLICABLE
 
 
-def test_a_delivery_stream_is_judged_by_its_bucket_and_an_endpoint_is_not_known() -> None:
-    def status(region: str, **props: object) -> Status:
-        bucket = resource("aws:s3/bucket:Bucket", "b", region=region)
-        stream = resource(FIREHOSE, "s", {"extendedS3Configuration": [bucket]}, region="eu-west-1", tags=EU, **props)
-        return verdicts("RES-07", stream, bucket)["s", "firehose_stays_inside"]
+def answered(region: str, **props: object) -> dict[str, Status]:
+    """What is said of a delivery stream whose buckets are in a region."""
+    bucket = resource("aws:s3/bucket:Bucket", "b", region=region)
+    stream = resource(FIREHOSE, "s", {name: [bucket] for name in props}, region="eu-west-1", tags=EU, **props)
+    return {clause: status for (_, clause), status in verdicts("RES-07", stream, bucket).items()}
 
-    to_bucket = {"bucketArn": UNKNOWN}
-    assert status("us-east-1", extendedS3Configuration=to_bucket) is Status.FAIL
-    assert status("eu-central-1", extendedS3Configuration=to_bucket) is Status.PASS
-    assert status("eu-central-1", httpEndpointConfiguration={"url": "https://logs.example"}) is Status.NOT_OBSERVED
-    assert status("eu-central-1") is Status.NOT_APPLICABLE
+
+def test_a_delivery_stream_is_judged_by_its_buckets() -> None:
+    for to in ({"extendedS3Configuration": {"bucketArn": UNKNOWN}}, {"httpEndpointConfiguration": {"url": UNKNOWN}}):
+        assert answered("us-east-1", **to)["firehose_stays_inside"] is Status.FAIL
+        assert answered("eu-central-1", **to)["firehose_stays_inside"] is Status.PASS
+    assert answered("eu-central-1")["firehose_stays_inside"] is Status.NOT_APPLICABLE
+
+
+def test_an_http_endpoint_is_a_listed_processor_or_aws_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed(monkeypatch, hosts=["logs.example"])
+
+    def status(url: object) -> Status:
+        return answered("eu-central-1", httpEndpointConfiguration={"url": url})["http_endpoint_stays_inside"]
+
+    assert status("https://logs.example/in") is Status.PASS
+    assert status("https://LOGS.example./in") is Status.PASS
+    assert status("https://other.logs.example/in") is Status.FAIL
+    assert status("https://logs.example.evil.example/in") is Status.FAIL
+    assert status("https://a.execute-api.eu-central-1.amazonaws.com/in") is Status.PASS
+    assert status("https://a.execute-api.us-east-1.amazonaws.com/in") is Status.FAIL
+    assert status("https://eu-west-1.s3.us-east-1.amazonaws.com/in") is Status.FAIL, "a bucket's name comes first"
+    assert status("https://eu-central-1.amazonaws.com.evil.example/in") is Status.FAIL
+    assert status(UNKNOWN) is Status.UNDETERMINED
+    for text in ("[secret]", "https://[secret"):
+        assert status(text) is Status.NOT_OBSERVED
+    assert answered("eu-central-1")["http_endpoint_stays_inside"] is Status.NOT_APPLICABLE

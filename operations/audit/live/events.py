@@ -33,6 +33,19 @@ ARCHIVE = Question(
         *("EventSourceArn", "KmsKeyIdentifier", "RetentionDays"),
     ),
 )
+API_DESTINATIONS = Question(
+    service="events",
+    operation="list_api_destinations",
+    keep=tuple(
+        f"ApiDestinations.{name}"
+        for name in (
+            *("ApiDestinationArn", "Name", "ConnectionArn", "InvocationEndpoint", "HttpMethod"),
+            "InvocationRateLimitPerSecond",
+        )
+    ),
+    items="ApiDestinations",
+    urls=frozenset({"InvocationEndpoint"}),
+)
 TAGS = Question(service="events", operation="list_tags_for_resource", keep=("Tags",), items="Tags")
 
 DEFAULT = "default"
@@ -141,6 +154,24 @@ def archives(region: Region) -> Iterator[Live]:
             )
 
 
+def api_destinations(region: Region) -> Iterator[Live]:
+    """HTTP endpoints that rules and pipes send to."""
+    for raw in region.pages(API_DESTINATIONS):
+        yield Live(
+            id=raw["Name"],
+            props=picked(
+                raw,
+                arn="ApiDestinationArn",
+                name="Name",
+                connectionArn="ConnectionArn",
+                invocationEndpoint="InvocationEndpoint",
+                httpMethod="HttpMethod",
+                invocationRateLimitPerSecond="InvocationRateLimitPerSecond",
+            ),
+        )
+
+
+Reader(type="aws:cloudwatch/eventApiDestination:EventApiDestination", read=api_destinations, source=API_DESTINATIONS)
 Reader(type="aws:cloudwatch/eventArchive:EventArchive", read=archives, source=ARCHIVES)
 Reader(type="aws:cloudwatch/eventBus:EventBus", read=buses, source=BUSES)
 Reader(type="aws:cloudwatch/eventBusPolicy:EventBusPolicy", read=bus_policies, source=BUSES)

@@ -31,7 +31,10 @@ _BUCKET = tuple(
     f"ExtendedS3DestinationDescription.{name}"
     for name in ("BucketARN", "RoleARN", "Prefix", "EncryptionConfiguration.KMSEncryptionConfig.AWSKMSKeyARN")
 )
-_ENDPOINT = ("HttpEndpointDestinationDescription.EndpointConfiguration.Name",)
+_ENDPOINT = tuple(
+    f"HttpEndpointDestinationDescription.{name}"
+    for name in ("EndpointConfiguration.Name", "EndpointConfiguration.Url", "S3DestinationDescription.BucketARN")
+)
 DELIVERY_STREAM = Question(
     service="firehose",
     operation="describe_delivery_stream",
@@ -40,8 +43,8 @@ DELIVERY_STREAM = Question(
         "DeliveryStreamDescription.DeliveryStreamEncryptionConfiguration",
         *(f"DeliveryStreamDescription.Destinations.{name}" for name in (*_BUCKET, *_ENDPOINT)),
     ),
+    urls=frozenset({"Url"}),
 )
-"""An endpoint's URL may hold a token: its name alone is read."""
 DELIVERY_TAGS = Question(service="firehose", operation="list_tags_for_delivery_stream", keep=("Tags",), items="Tags")
 MAX_TAGS = 50
 """Of one resource, and of one answer
@@ -78,7 +81,7 @@ def delivery_streams(region: Region) -> Iterator[Live]:
         encryption = stream.get("DeliveryStreamEncryptionConfiguration") or {}
         props = {
             "extendedS3Configuration": _bucket(bucket) if bucket else None,
-            "httpEndpointConfiguration": camel(endpoint["EndpointConfiguration"]) if endpoint else None,
+            "httpEndpointConfiguration": _http(endpoint) if endpoint else None,
         }
         yield Live(
             id=stream["DeliveryStreamARN"],
@@ -118,6 +121,12 @@ def _bucket(found: Mapping[str, Any]) -> dict[str, Any]:
         "prefix": found.get("Prefix", ""),
         "kmsKeyArn": key,
     }
+
+
+def _http(found: Mapping[str, Any]) -> dict[str, Any]:
+    bucket = (found.get("S3DestinationDescription") or {}).get("BucketARN")
+    backup = {"s3Configuration": {"bucketArn": bucket}} if bucket else {}
+    return {**camel(found["EndpointConfiguration"]), **backup}
 
 
 Reader(type="aws:kinesis/stream:Stream", read=streams, source=STREAMS)

@@ -8,6 +8,7 @@ was judged is what the evidence holds, and nothing else leaves this module.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 QUESTIONS: dict[tuple[str, str], "Question"] = {}
 """(service, operation) -> question; filled when the modules of the readers are imported."""
@@ -44,6 +45,8 @@ class Question:
     items: str = ""
     absent: frozenset[str] = frozenset()
     action: str = ""
+    urls: frozenset[str] = frozenset()
+    """Kept members that hold a URL, of which scheme and host alone are kept: the rest may be a token."""
     recorded: str = field(default="", kw_only=True)
     """Why the emulator does not serve it, so that recorded answers test its readers; "" where it does."""
 
@@ -66,7 +69,8 @@ class Question:
 def kept(question: Question, answer: Mapping[str, Any]) -> dict[str, Any]:
     """The kept fields of an answer. Raises TooLarge."""
     measure(answer)
-    return _project(answer, [path.split(".") for path in question.keep])
+    found = _project(answer, [path.split(".") for path in question.keep])
+    return _without_paths(found, question.urls) if question.urls else found
 
 
 def _project(value: Mapping[str, Any], paths: Iterable[list[str]]) -> dict[str, Any]:
@@ -82,6 +86,22 @@ def _below(value: Any, rests: list[list[str]]) -> Any:
     if isinstance(value, list):
         return [_below(member, rests) for member in value]
     return _project(value, rests) if isinstance(value, Mapping) else value
+
+
+def _without_paths(value: Any, urls: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: _place(member) if name in urls else _without_paths(member, urls) for name, member in value.items()
+        }
+    return [_without_paths(member, urls) for member in value] if isinstance(value, list) else value
+
+
+def _place(url: Any) -> str:
+    try:
+        parts = urlsplit(str(url))
+        return f"{parts.scheme}://{parts.hostname}/" if parts.hostname else ""
+    except ValueError:
+        return ""
 
 
 def measure(value: Any, depth: int = 0) -> None:
