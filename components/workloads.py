@@ -13,6 +13,7 @@ from pulumi_kubernetes import core, networking, scheduling
 
 from components.base import type_token
 from components.reachability import DNS, Party, baseline
+from components.vocabulary import Environment
 
 SHARD_MAP = "shard-map"
 SHARD_MAP_FILE = "shard-map.json"
@@ -65,6 +66,7 @@ class WorkloadsArgs:
     namespaces: Mapping[str, NamespaceArgs]
     shard_map: pulumi.Input[str]
     """The document of `contracts.shard_map` as JSON."""
+    environment: Environment = Environment.PRODUCTION
     dns: Party = DNS
     """Where pods ask for names; elsewhere in Auto Mode (`components.auto_nodes.dns_of`)."""
 
@@ -114,8 +116,9 @@ class Workloads(pulumi.ComponentResource):
             for mode in ("enforce", "audit", "warn")
             for suffix, value in (("", "restricted"), ("-version", f"v{self._args.kubernetes_version}"))
         }
+        labels = {**self._labels(), "payment-cell/environment": self._args.environment.value, **rules}
         namespace = core.v1.Namespace(
-            f"{self._prefix}-{key}", metadata={"name": key, "labels": {**self._labels(), **rules}}, opts=self._child
+            f"{self._prefix}-{key}", metadata={"name": key, "labels": labels}, opts=self._child
         )
         guards: list[Any] = [*self._network_policies(key, namespace), *self._limits(key, namespace)]
         if self._args.namespaces[key].reads_shard_map:

@@ -19,7 +19,7 @@ from components.reachability import Party
 from components.registry import image_of
 from components.scorer import Scorer, ScorerArgs
 from components.trace_agent import ENDPOINT
-from components.vocabulary import KeyUse, Program
+from components.vocabulary import Environment, KeyUse, Program
 from components.workload import WorkloadArgs
 from contracts.cell_map import CellMap
 from contracts.deadlines import Deadlines
@@ -90,7 +90,8 @@ def programs(
         for program in Program
     }
     zones, own = len(plan.zone_ids), settings.cell
-    replicas = max(1, zones)
+    # Three at least, however few the zones, where control K8S-05 asks for them.
+    replicas = max(3, zones) if plan.environment is Environment.PRODUCTION else max(1, zones)
     group = "gateway" if "gateway" in plan.node_groups else None
     shards = {shard.id: _proxy(cell, shard.id) for shard in plan.shards}
     served = groups_of(own, markets.all)
@@ -161,7 +162,7 @@ def programs(
             markets=markets.all,
             parties={},
             otlp_endpoint=ENDPOINT,
-            replicas=min(2, replicas),
+            replicas=replicas,
             node_group=group,
         ),
         markets=told,

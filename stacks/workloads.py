@@ -141,6 +141,7 @@ def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[ob
             kubernetes_version=plan.kubernetes_version,
             namespaces=namespaces(plan),
             shard_map=cell.require_output("shardMap"),
+            environment=plan.environment,
             dns=dns(plan),
         ),
         opts,

@@ -109,6 +109,11 @@ def test_a_namespaces_name_is_known_once_its_guards_are_there() -> None:
     assert {f"{POLICY} test-payments-default-deny", f"{QUOTA} test-payments", f"{DEFAULTS} test-payments"} <= before
 
 
+def test_a_namespace_names_its_environment(workloads: Registered) -> None:
+    labels = [one.inputs["metadata"]["labels"] for one in workloads.of(NAMESPACE).values()]
+    assert {one["payment-cell/environment"] for one in labels} == {"production"}
+
+
 def test_every_object_has_the_component_as_parent(workloads: Registered) -> None:
     assert_children_of_components(workloads)
     for resource in workloads:

@@ -13,7 +13,7 @@ LABELS = {"app.kubernetes.io/name": "relay"}
 CONTAINER: Mapping[str, Any] = {
     "name": "relay",
     "image": IMAGE,
-    "resources": {"limits": {"memory": "1Gi"}},
+    "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}},
     "securityContext": {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -35,6 +35,7 @@ def workload(
     namespace: str | None = "payments",
     type_: str = DEPLOYMENT,
     init: Mapping[str, Any] | None = None,
+    replicas: Any = None,
 ) -> Resource:
     """A workload; properties of container and pod replace those of the healthy one."""
     spec = {**copy.deepcopy(dict(POD)), "containers": [{**copy.deepcopy(dict(CONTAINER)), **(container or {})}]}
@@ -43,7 +44,7 @@ def workload(
         spec["initContainers"] = [init]
     pods = {"metadata": {"labels": LABELS}, "spec": spec}
     metadata = {"name": "relay", **({"namespace": namespace} if namespace else {})}
-    wrapped: dict[str, Any] = {"template": pods}
+    wrapped: dict[str, Any] = {"template": pods} if replicas is None else {"template": pods, "replicas": replicas}
     if type_.endswith(":CronJob"):
         wrapped = {"jobTemplate": {"spec": wrapped}}
     if type_.endswith(":Pod"):

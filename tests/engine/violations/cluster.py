@@ -64,7 +64,7 @@ def _deployment(name: str, pod: dict[str, Any] | None = None, **container: Any) 
     healthy = {
         "name": "till",
         "image": f"{IMAGE}@sha256:{'0' * 64}",
-        "resources": {"limits": {"memory": "64Mi"}},
+        "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi"}},
         "securityContext": SAFE,
     }
     spread = {
