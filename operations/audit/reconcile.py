@@ -92,11 +92,11 @@ def changes(sights: Sequence[Sight], answers: Iterable[Answer]) -> Iterator[Answ
     seen = set()
     for key, ref in sorted(state.refs.items(), key=lambda item: str(item[0])):
         stack = state.stacks.get(key, "")
-        if key[0] not in live.listed:
-            continue
         if key[0] in live.unobserved:
             reason = f"{key[0]}: {live.unobserved[key[0]]}"
             yield _change("nothing_is_missing", ref, stack, Status.NOT_OBSERVED, reason, Reconciled.NOT_OBSERVED, ())
+        elif key[0] not in live.listed:
+            continue  # An object of a cluster that was not asked.
         elif key not in live.refs:
             reason = "a state has it and the account does not"
             yield _change("nothing_is_missing", ref, stack, Status.FAIL, reason, Reconciled.MISSING, ())

@@ -7,7 +7,7 @@ from typing import Any
 
 from operations.audit.live.collect import Account, Found, linked, readers
 from operations.audit.live.kubernetes import KINDS
-from operations.audit.live.reader import shown_as
+from operations.audit.live.reader import NOT_READ, shown_as
 from operations.audit.reconcile import Key, Said, Sight
 from operations.audit.result import Place, ResourceRef
 from operations.audit.state import Row, plain, resources, stack_of
@@ -109,10 +109,15 @@ def preview_sight(found: Mapping[str, Iterable[Mapping[str, Any]]], keys: Keys, 
 
 
 def live_sight(
-    account: Account, clusters: Sequence[Account], controls: Iterable[Control], *, deploy_role: str = ""
+    account: Account,
+    clusters: Sequence[Account],
+    controls: Iterable[Control],
+    *,
+    deploy_role: str = "",
+    declared: Iterable[str] = (),
 ) -> Sight:
     """What account and clusters say, each cluster by itself: two of them may have namespaces of one name. A type
-    without a reader is one that could not be listed."""
+    without a reader, of those that are ``declared`` too, is one that could not be listed."""
     controls = tuple(controls)
     known = readers().keys() | KINDS.keys()
     found = [one for asked in (account, *clusters) for one in asked.found]
@@ -132,12 +137,11 @@ def live_sight(
         for control in controls
         for one in answers(control, stack, live=True)
     ]
+    judged = (type_ for control in controls for clause in control.clauses for type_ in clause.resource_types)
     unread = {
-        shown_as(type_): "an audit has no reader for this type"
-        for control in controls
-        for clause in control.clauses
-        for type_ in clause.resource_types
-        if shown_as(type_) not in known
+        type_: NOT_READ.get(type_, "an audit has no reader for this type")
+        for type_ in map(shown_as, (*judged, *declared))
+        if type_ not in known
     }
     unobserved = {type_: reason for asked in (account, *clusters) for type_, reason in asked.unobserved.items()}
     return Sight(
@@ -171,6 +175,8 @@ def _state_key(state: StateOf, row: Row) -> Key:
     if reader and reader.identity:
         identity = tuple(_plain(outputs.get(name)) for name in reader.identity)
     where = state.cluster if type_.startswith(KUBERNETES) else str(outputs.get("region") or "")
+    if reader and reader.placeless:
+        where = ""
     return (type_, state.account, where, identity)
 
 

@@ -55,9 +55,9 @@ def limits_memory(workload: Resource, _stack: Stack) -> Verdict:
 
 
 def requests_processor_time(workload: Resource, _stack: Stack) -> Verdict:
-    """A share and no limit: a pod at its limit is stopped in the middle of a payment while the processor idles, and with
-    shares nobody takes a neighbour's (https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/:
-    a limit alone is a request as well)."""
+    """A share and no limit: a pod at its limit is stopped in the middle of a payment while the processor idles, and
+    where there are shares nobody takes a neighbour's. A limit alone is a request as well
+    (https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/)."""
 
     def check(container: Mapping[str, Any]) -> Verdict:
         resources = container.get("resources") or {}

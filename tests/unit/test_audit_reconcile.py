@@ -81,6 +81,15 @@ def test_what_could_not_be_listed_is_not_taken_for_missing() -> None:
     assert "AccessDenied" in answer.reason
 
 
+def test_a_type_that_no_reader_shows_is_not_observed_and_not_missing() -> None:
+    other: Key = ("aws:acm/certificateValidation:CertificateValidation", *KEY[1:])
+    state, reason = sight(Place.STATE, {}, there=(other,)), "a wait"
+    (answer,) = changes([state, sight(Place.LIVE, {}, unobserved={other[0]: reason})], [])
+    assert (answer.clause, answer.status) == ("nothing_is_missing", UNREAD)
+    assert reason in answer.reason
+    assert not list(changes([state, sight(Place.LIVE, {})], [])), "an object of a cluster that was not asked"
+
+
 def test_one_place_alone_has_nothing_to_agree_with() -> None:
     assert only(sight(Place.STATE, {KEY: PASS})).reconciled is Reconciled.ONE_PLACE
     assert only(sight(Place.LIVE, {KEY: FAIL})).reconciled is Reconciled.ONE_PLACE

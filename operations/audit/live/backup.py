@@ -55,6 +55,25 @@ POLICY = Question(
     keep=("Policy",),
     absent=frozenset({"ResourceNotFoundException"}),
 )
+SETTINGS = Question(
+    service="backup",
+    operation="describe_region_settings",
+    keep=("ResourceTypeOptInPreference", "ResourceTypeManagementPreference"),
+)
+_RESTORE_PLAN = ("RestoreTestingPlanName", "RestoreTestingPlanArn", "ScheduleExpression", "StartWindowHours")
+_RESTORE_SELECTION = ("RestoreTestingPlanName", "RestoreTestingSelectionName", "ProtectedResourceType", "IamRoleArn")
+RESTORE_PLANS = Question(
+    service="backup",
+    operation="list_restore_testing_plans",
+    keep=tuple(f"RestoreTestingPlans.{name}" for name in _RESTORE_PLAN),
+    items="RestoreTestingPlans",
+)
+RESTORE_SELECTIONS = Question(
+    service="backup",
+    operation="list_restore_testing_selections",
+    keep=tuple(f"RestoreTestingSelections.{name}" for name in _RESTORE_SELECTION),
+    items="RestoreTestingSelections",
+)
 TAGS = Question(service="backup", operation="list_tags", keep=("Tags",))
 
 Answer = Mapping[str, Any]
@@ -158,6 +177,50 @@ def _conditions(found: Answer) -> list[dict[str, Any]]:
     return [group] if group else []
 
 
+def region_settings(region: Region) -> Iterator[Live]:
+    """Which types of resources AWS Backup takes. Each region has them, whether somebody has set them or not."""
+    found = region.ask(SETTINGS) or {}
+    opted, managed = "ResourceTypeOptInPreference", "ResourceTypeManagementPreference"
+    yield Live(
+        id=region.name,
+        made_by_aws="opt-in of AWS Backup",
+        props={
+            "resourceTypeOptInPreference": dict(found.get(opted) or {}),
+            "resourceTypeManagementPreference": dict(found.get(managed) or {}),
+        },
+    )
+
+
+def restore_plans(region: Region) -> Iterator[Live]:
+    """Plans of restore tests."""
+    for plan in region.pages(RESTORE_PLANS):
+        words = {"RestoreTestingPlanName": "name", "RestoreTestingPlanArn": "arn"}
+        yield Live(id=plan["RestoreTestingPlanName"], props=picked(plan, _RESTORE_PLAN, words))
+
+
+def restore_selections(region: Region) -> Iterator[Live]:
+    """What each restore test takes."""
+    for plan in region.pages(RESTORE_PLANS):
+        name = plan["RestoreTestingPlanName"]
+        for one in region.pages(RESTORE_SELECTIONS, RestoreTestingPlanName=name):
+            words = {"RestoreTestingSelectionName": "name"}
+            props = {**picked(one, _RESTORE_SELECTION, words), "restoreTestingPlanName": name}
+            yield Live(id=f"{one['RestoreTestingSelectionName']}:{name}", props=props)
+
+
+Reader(type="aws:backup/regionSettings:RegionSettings", read=region_settings, source=SETTINGS, identity=("region",))
+Reader(
+    type="aws:backup/restoreTestingPlan:RestoreTestingPlan",
+    read=restore_plans,
+    source=RESTORE_PLANS,
+    identity=("name",),
+)
+Reader(
+    type="aws:backup/restoreTestingSelection:RestoreTestingSelection",
+    read=restore_selections,
+    source=RESTORE_PLANS,
+    identity=("restoreTestingPlanName", "name"),
+)
 Reader(type="aws:backup/plan:Plan", read=plans, source=PLANS)
 Reader(type="aws:backup/selection:Selection", read=selections, source=PLANS)
 Reader(type="aws:backup/vault:Vault", read=vaults, source=VAULTS)

@@ -1,4 +1,4 @@
-"""CloudWatch: alarms. Their tags are not asked for: no clause is about an alarm, and each would be a call."""
+"""CloudWatch: alarms and dashboards. Tags are not asked for: no clause reads them, and each would be a call."""
 
 from collections.abc import Iterator
 
@@ -20,6 +20,12 @@ LIST = Question(
         *(f"MetricAlarms.{name}" for name in ("AlarmName", "AlarmArn", "AlarmDescription", *_ACTIONS, *_METRIC)),
         *(f"CompositeAlarms.{name}" for name in ("AlarmName", "AlarmArn", "AlarmDescription", *_ACTIONS, "AlarmRule")),
     ),
+)
+DASHBOARDS = Question(
+    service="cloudwatch",
+    operation="list_dashboards",
+    keep=("DashboardEntries.DashboardName", "DashboardEntries.DashboardArn"),
+    items="DashboardEntries",
 )
 
 KINDS = ["MetricAlarm", "CompositeAlarm"]
@@ -78,5 +84,15 @@ def composite_alarms(region: Region) -> Iterator[Live]:
             )
 
 
+def dashboards(region: Region) -> Iterator[Live]:
+    """Dashboards, of which every region lists all
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Dashboards.html)."""
+    for raw in region.pages(DASHBOARDS):
+        yield Live(
+            id=raw["DashboardName"], props=picked(raw, dashboardName="DashboardName", dashboardArn="DashboardArn")
+        )
+
+
 Reader(type="aws:cloudwatch/compositeAlarm:CompositeAlarm", read=composite_alarms, source=LIST)
 Reader(type="aws:cloudwatch/metricAlarm:MetricAlarm", read=metric_alarms, source=LIST)
+Reader(type="aws:cloudwatch/dashboard:Dashboard", read=dashboards, source=DASHBOARDS, placeless=True)

@@ -110,7 +110,8 @@ def _read(reader: Reader, region: Region) -> tuple[list[Found], Population]:
 
 def _found(reader: Reader, region: Region, live: Live, evidence: tuple[int, ...]) -> Found:
     where = live.region or region.name
-    key = "|".join((reader.type, region.account, where if reader.everywhere or live.region else "", live.id))
+    placed = not reader.placeless and (reader.everywhere or live.region)
+    key = "|".join((reader.type, region.account, where if placed else "", live.id))
     values = {"id": live.id, "region": where, **live.props}
     identity = tuple(_plain(values.get(name)) for name in reader.identity) if reader.identity else (live.id,)
     return Found(

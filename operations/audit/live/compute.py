@@ -1,11 +1,11 @@
-"""Lambda and ECS: what computes in which network. Environment variables are not kept."""
+"""Lambda, ECS and CodeBuild: what computes in which network. Environment variables are not kept."""
 
 from collections.abc import Iterator
 
 from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
-from operations.audit.live.words import picked
+from operations.audit.live.words import arn, picked
 
 FUNCTIONS = Question(
     service="lambda",
@@ -23,6 +23,7 @@ SERVICE = Question(
         for name in ("serviceName", "serviceArn", "clusterArn", "networkConfiguration", "launchType", "status")
     ),
 )
+PROJECTS = Question(service="codebuild", operation="list_projects", keep=("projects",), items="projects")
 
 ASKED_AT_ONCE = 10
 """Services in one call (ECS API reference, DescribeServices)."""
@@ -55,5 +56,12 @@ def services(region: Region) -> Iterator[Live]:
                 )
 
 
+def projects(region: Region) -> Iterator[Live]:
+    """Projects of CodeBuild, by name only: what more there is of one has its variables beside it."""
+    for name in region.pages(PROJECTS):
+        yield Live(id=arn(region, "codebuild", f"project/{name}"), name=name, props={"name": name})
+
+
+Reader(type="aws:codebuild/project:Project", read=projects, source=PROJECTS, identity=("name",))
 Reader(type="aws:ecs/service:Service", read=services, source=CLUSTERS)
 Reader(type="aws:lambda/function:Function", read=functions, source=FUNCTIONS)

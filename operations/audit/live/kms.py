@@ -7,6 +7,7 @@ from operations.audit.live.question import Question
 from operations.audit.live.reader import Live, Reader
 from operations.audit.live.region import Region
 from operations.audit.live.tags import tags_of
+from operations.audit.live.words import picked
 
 LIST = Question(service="kms", operation="list_keys", keep=("Keys",), items="Keys")
 DESCRIBE = Question(service="kms", operation="describe_key", keep=("KeyMetadata",))
@@ -18,6 +19,24 @@ ROTATION = Question(
 )
 POLICY = Question(service="kms", operation="get_key_policy", keep=("Policy",))
 TAGS = Question(service="kms", operation="list_resource_tags", keep=("Tags",), items="Tags")
+
+
+ALIASES = Question(
+    service="kms",
+    operation="list_aliases",
+    keep=tuple(f"Aliases.{name}" for name in ("AliasName", "AliasArn", "TargetKeyId")),
+    items="Aliases",
+)
+
+
+def aliases(region: Region) -> Iterator[Live]:
+    """Names of keys; those that begin with ``alias/aws/`` are AWS's."""
+    for alias in region.pages(ALIASES):
+        yield Live(
+            id=alias["AliasName"],
+            made_by_aws="AWS managed key" if alias["AliasName"].startswith("alias/aws/") else "",
+            props=picked(alias, name="AliasName", arn="AliasArn", targetKeyId="TargetKeyId"),
+        )
 
 
 def _keys(*, replicas: bool, external: bool) -> Callable[[Region], Iterator[Live]]:
@@ -83,3 +102,4 @@ for _type, _replicas, _external in (
     ("aws:kms/replicaExternalKey:ReplicaExternalKey", True, True),
 ):
     Reader(type=_type, read=_keys(replicas=_replicas, external=_external), source=LIST)
+Reader(type="aws:kms/alias:Alias", read=aliases, source=ALIASES)

@@ -16,7 +16,7 @@ class Owned:
 
 OWNED: dict[str, Owned] = {
     "AWS managed key": Owned(
-        recognised="KeyManager is AWS",
+        recognised="KeyManager is AWS; of aliases the name begins with alias/aws/",
         page="https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk",
         seen=date(2026, 11, 29),
     ),
@@ -86,6 +86,11 @@ OWNED: dict[str, Owned] = {
         page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Address.html",
         seen=date(2026, 11, 29),
     ),
+    "analyzer of a service": Owned(
+        recognised="managedBy names the service",
+        page="https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_AnalyzerSummary.html",
+        seen=date(2026, 11, 29),
+    ),
     "default VPC": Owned(
         recognised="IsDefault is true, and in its route tables the route to an internet gateway",
         page="https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html",
@@ -140,6 +145,11 @@ OWNED: dict[str, Owned] = {
     "main route table": Owned(
         recognised="an association with Main true",
         page="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html",
+        seen=date(2026, 11, 29),
+    ),
+    "opt-in of AWS Backup": Owned(
+        recognised="each region has one, and nothing tells what it was before somebody set it",
+        page="https://docs.aws.amazon.com/aws-backup/latest/devguide/API_DescribeRegionSettings.html",
         seen=date(2026, 11, 29),
     ),
     "object of EKS": Owned(

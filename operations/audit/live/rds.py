@@ -136,6 +136,20 @@ PROXIES = Question(
     ),
     items="DBProxies",
 )
+TARGET_GROUPS = Question(
+    service="rds",
+    operation="describe_db_proxy_target_groups",
+    action="rds:DescribeDBProxyTargetGroups",
+    keep=("TargetGroups.TargetGroupName",),
+    items="TargetGroups",
+)
+TARGETS = Question(
+    service="rds",
+    operation="describe_db_proxy_targets",
+    action="rds:DescribeDBProxyTargets",
+    keep=("Targets.RdsResourceId", "Targets.Type"),
+    items="Targets",
+)
 SUBNET_GROUPS = Question(
     service="rds",
     operation="describe_db_subnet_groups",
@@ -201,6 +215,23 @@ def global_clusters(region: Region) -> Iterator[Live]:
                 id=cluster["GlobalClusterIdentifier"],
                 props={**picked(cluster, _GLOBAL, _GLOBAL_WORDS), "tags": tags(cluster.get("TagList"))},
             )
+
+
+def proxy_targets(region: Region) -> Iterator[Live]:
+    """What proxies stand before: a cluster, whose members AWS lists beside it, or an instance
+    (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.howitworks.html)."""
+    for proxy in region.pages(PROXIES):
+        name = proxy["DBProxyName"]
+        for group in region.pages(TARGET_GROUPS, DBProxyName=name):
+            named = {"DBProxyName": name, "TargetGroupName": group["TargetGroupName"]}
+            targets = region.pages(TARGETS, **named)
+            tracked = [one for one in targets if one.get("Type") == "TRACKED_CLUSTER"]
+            for one in tracked or targets:
+                props = picked(one, rdsResourceId="RdsResourceId", type="Type")
+                yield Live(
+                    id="/".join((*named.values(), one.get("Type", ""), one["RdsResourceId"])),
+                    props={"dbProxyName": name, "targetGroupName": named["TargetGroupName"], **props},
+                )
 
 
 def proxies(region: Region) -> Iterator[Live]:
@@ -282,8 +313,14 @@ def _instance(instance: Answer, parameter_group: str) -> dict[str, Any]:
 Reader(type="aws:rds/cluster:Cluster", read=clusters, source=CLUSTERS)
 Reader(type="aws:rds/clusterInstance:ClusterInstance", read=cluster_instances, source=INSTANCES)
 Reader(type="aws:rds/instance:Instance", read=instances, source=INSTANCES)
-Reader(type="aws:rds/globalCluster:GlobalCluster", read=global_clusters, source=GLOBAL_CLUSTERS)
+Reader(type="aws:rds/globalCluster:GlobalCluster", read=global_clusters, source=GLOBAL_CLUSTERS, placeless=True)
 Reader(type="aws:rds/proxy:Proxy", read=proxies, source=PROXIES)
+Reader(
+    type="aws:rds/proxyTarget:ProxyTarget",
+    read=proxy_targets,
+    source=PROXIES,
+    identity=("dbProxyName", "targetGroupName", "rdsResourceId"),
+)
 Reader(type="aws:rds/subnetGroup:SubnetGroup", read=subnet_groups, source=SUBNET_GROUPS)
 Reader(
     type="aws:rds/clusterParameterGroup:ClusterParameterGroup",

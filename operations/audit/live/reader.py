@@ -42,10 +42,26 @@ READ_AS: dict[str, str] = {
         "aws:iam/userPolicyAttachment:UserPolicyAttachment"
     ),
     "aws:kms/keyPolicy:KeyPolicy": "aws:kms/key:Key",
+    "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": "aws:rds/proxy:Proxy",
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": "aws:sqs/queue:Queue",
     "aws:sqs/redrivePolicy:RedrivePolicy": "aws:sqs/queue:Queue",
 }
 """Types that only declare, in another way, what another type shows live, by name."""
+
+
+NOT_READ: dict[str, str] = {
+    "aws:acm/certificateValidation:CertificateValidation": "a wait that leaves nothing but the certificate",
+    "aws:secretsmanager/secretVersion:SecretVersion": (
+        "each rotation and each new key makes a version, as it should, and its value is read by no audit"
+    ),
+    "aws:wafv2/webAclRule:WebAclRule": "shown live within its web ACL",
+    "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition": (
+        "add-ons bring their own, and a definition of a type holds nothing"
+    ),
+    "kubernetes:core/v1:Secret": "the role of an audit cannot read secrets, and a list of them has their values",
+    "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding": "an audit asks for types of Kubernetes itself only",
+}
+"""Types of this project, or that controls speak of, which no reader shows -> why, by name."""
 
 
 def shown_as(type_: str) -> str:
@@ -105,6 +121,8 @@ class Reader:
     """The list call that its population comes from."""
     everywhere: bool = True
     """Asked in every enabled region; False: once, for what AWS keeps for all regions."""
+    placeless: bool = False
+    """Kept for all regions, though a state names one: that through which it was made."""
     identity: tuple[str, ...] = ()
     """Properties by which state and account know the same resource, where the id in a state is made up by the
     provider. () takes the id."""
