@@ -45,6 +45,8 @@ class Sight:
     made_by_aws: frozenset[Key] = frozenset()
     expected: frozenset[Key] = frozenset()
     """Live only: what is there beside all stacks: the role that deploys, the records of audits."""
+    inline: frozenset[Key] = frozenset()
+    """Live only: rules and routes that a state has inside of their group or table."""
     evidence: Mapping[Key, tuple[int, ...]] = field(default_factory=dict)
 
 
@@ -80,7 +82,7 @@ def changes(sights: Sequence[Sight], answers: Iterable[Answer]) -> Iterator[Answ
     if live is None or state is None:
         return
     for key, ref in sorted(live.refs.items(), key=lambda item: str(item[0])):
-        if key not in state.refs and key not in live.made_by_aws | live.expected:
+        if key not in state.refs and key not in live.made_by_aws | live.expected | live.inline:
             reason = "the account has it and no state does"
             yield _change(
                 "nothing_is_unmanaged", ref, "", Status.FAIL, reason, Reconciled.UNMANAGED, live.evidence.get(key, ())
@@ -178,7 +180,7 @@ def _rank(status: Status) -> int:
 def _together(key: Key, observed: Sequence[Observed], live: Sight | None, declared: Sequence[Sight]) -> Reconciled:
     statuses = {one.place: one.status for one in _counting(observed)}
     if live is not None and declared:
-        if not any(key in sight.refs for sight in declared):
+        if key not in live.inline and not any(key in sight.refs for sight in declared):
             return Reconciled.UNMANAGED
         if Place.LIVE in statuses and key not in live.refs and key[0] not in live.unobserved:
             return Reconciled.MISSING

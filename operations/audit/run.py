@@ -87,8 +87,7 @@ def see(session: Session, request: Request, tell: Tell) -> Seen:
         if Place.LIVE in request.places:
             access = Access(account.home_region, seen.recorder, role=request.role, account=account.account_id)
             clusters = {state.cluster for state in states if state.judged and state.cluster}
-            declared = {key[0] for key in keys.refs}
-            sights.append(_live(_enter(access, seen), clusters, request, seen, tell, account.deploy_role_arn, declared))
+            sights.append(_live(_enter(access, seen), clusters, request, seen, tell, account.deploy_role_arn, states))
         else:
             seen.accounts.append(account.account_id)
         answers = [answer for answer in reconcile(sights, blind) if _in_scope(answer, stacks)]
@@ -181,7 +180,7 @@ def _live(
     seen: Seen,
     tell: Tell,
     cluster_role: str | None = None,
-    declared: Collection[str] = (),
+    states: Sequence[StateOf] = (),
 ) -> Sight:
     """``clusters``: names of those whose objects are asked for; None: all that the account has."""
     regions, unaccounted = reachable_regions(access)
@@ -200,7 +199,7 @@ def _live(
     seen.populations.extend(_with_second(one, counts[one.region]) for one in account.populations)
     for read in objects:
         seen.populations.extend(read.populations)
-    return live_sight(account, objects, request.controls, deploy_role=cluster_role or "", declared=declared)
+    return live_sight(account, objects, request.controls, deploy_role=cluster_role or "", states=states)
 
 
 def _second(region: Region, seen: Seen) -> Mapping[str, int] | None:

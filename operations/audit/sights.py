@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from re import fullmatch
 from typing import Any
 
+from operations.audit.inline import part, written_inside
 from operations.audit.live.collect import Account, Found, linked, readers
 from operations.audit.live.kubernetes import KINDS
 from operations.audit.live.reader import NOT_READ, shown_as
@@ -114,11 +115,13 @@ def live_sight(
     controls: Iterable[Control],
     *,
     deploy_role: str = "",
-    declared: Iterable[str] = (),
+    states: Sequence[StateOf] = (),
 ) -> Sight:
     """What account and clusters say, each cluster by itself: two of them may have namespaces of one name. A type
-    without a reader, of those that are ``declared`` too, is one that could not be listed."""
+    without a reader, that the account's ``states`` have or a clause asks for, is one that could not be listed."""
     controls = tuple(controls)
+    declared = {str(row["type"]) for state in states for row in resources(state.rows)}
+    inside = {part for state in states for part in written_inside(state.rows, state.account)}
     known = readers().keys() | KINDS.keys()
     found = [one for asked in (account, *clusters) for one in asked.found]
     by_urn = {one.key: _live_key(one) for one in found}
@@ -152,6 +155,7 @@ def live_sight(
         listed=frozenset(readers()) | (KINDS.keys() if clusters else frozenset()),
         made_by_aws=frozenset(by_urn[one.key] for one in found if one.made_by_aws),
         expected=frozenset(by_urn[one.key] for one in found if _is_of_role(one, deploy_role) or _is_audit_record(one)),
+        inline=frozenset(by_urn[one.key] for one in found if part(one) in inside),
         evidence={by_urn[one.key]: one.evidence for one in found},
     )
 

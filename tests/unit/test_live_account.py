@@ -33,7 +33,8 @@ def test_a_reason_is_given_only_for_what_no_reader_shows() -> None:
 
 def test_the_types_of_a_state_that_are_not_read_are_told() -> None:
     (wait, unknown) = ("aws:acm/certificateValidation:CertificateValidation", "aws:other/thing:Thing")
-    sight = live_sight(read(ALIAS, {}), [], [], declared=[wait, unknown, ALIAS])
+    rows = [{"urn": f"urn:{one}", "custom": True, "type": one, "id": "i"} for one in (wait, unknown, ALIAS)]
+    sight = live_sight(read(ALIAS, {}), [], [], states=[StateOf(stack="s", account=ACCOUNT, rows=rows)])
     assert sight.unobserved == {wait: NOT_READ[wait], unknown: "an audit has no reader for this type"}
 
 

@@ -178,3 +178,19 @@ def test_a_file_system_is_read() -> None:
     listed = {"FileSystems": [{"FileSystemId": "fs-1", "FileSystemArn": "arn", "Encrypted": True, "KmsKeyId": KEY_ARN}]}
     found = props("aws:efs/fileSystem:FileSystem", {"efs.describe_file_systems": listed})
     assert (found["id"], found["encrypted"], found["kmsKeyId"]) == ("fs-1", True, KEY_ARN)
+
+
+def test_the_target_of_a_proxy_is_its_cluster_or_its_instance() -> None:
+    def targets(*types: str) -> set[tuple[str, ...]]:
+        listed = [{"RdsResourceId": kind.lower(), "Type": kind} for kind in types]
+        recorded = {
+            "rds.describe_db_proxies": {"DBProxies": [{"DBProxyName": "p", "DBProxyArn": f"{ARN}:db-proxy:p"}]},
+            "rds.describe_db_proxy_target_groups": {"TargetGroups": [{"TargetGroupName": "default"}]},
+            "rds.describe_db_proxy_targets": {"Targets": listed},
+        }
+        return {one.identity for one in read("aws:rds/proxyTarget:ProxyTarget", recorded).found}
+
+    cluster, instance = (("p", "default", name) for name in ("tracked_cluster", "rds_instance"))
+    assert targets("TRACKED_CLUSTER", "RDS_INSTANCE") == {cluster}, "members come with their cluster"
+    assert targets("RDS_INSTANCE") == {instance}
+    assert targets() == set()

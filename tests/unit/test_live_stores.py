@@ -228,3 +228,39 @@ def test_a_registry_without_rules_is_no_resource() -> None:
     rules = [{"destinations": [{"region": "eu-central-1", "registryId": "123456789012"}]}]
     answer = {"registryId": "123456789012", "replicationConfiguration": {"rules": rules}}
     assert props(replication, {"ecr.describe_registry": answer})["replicationConfiguration"]["rules"] == rules
+
+
+def test_each_region_has_an_opt_in_of_backups() -> None:
+    (found,) = read(
+        "aws:backup/regionSettings:RegionSettings",
+        {"backup.describe_region_settings": {"ResourceTypeOptInPreference": {"S3": True}}},
+    ).found
+    assert (found.identity, found.made_by_aws) == (("eu-west-1",), "opt-in of AWS Backup")
+    assert found.resource.props["resourceTypeOptInPreference"]["S3"] is True
+
+
+def test_restore_tests_are_read_with_what_they_take() -> None:
+    plan = {
+        "RestoreTestingPlanName": "t",
+        "RestoreTestingPlanArn": PLAN,
+        "ScheduleExpression": "rate(7 days)",
+        "CreationTime": "2026-11-29",
+        "ScheduleExpressionTimezone": "UTC",
+        "StartWindowHours": 1,
+    }
+    selection = {
+        "RestoreTestingSelectionName": "s",
+        "RestoreTestingPlanName": "t",
+        "ProtectedResourceType": "Aurora",
+        "CreationTime": "2026-11-29",
+        "IamRoleArn": "arn:r",
+        "ValidationWindowHours": 1,
+    }
+    recorded = {
+        "backup.list_restore_testing_plans": {"RestoreTestingPlans": [plan]},
+        "backup.list_restore_testing_selections": {"RestoreTestingSelections": [selection]},
+    }
+    (found,) = read("aws:backup/restoreTestingPlan:RestoreTestingPlan", recorded).found
+    assert (found.identity, found.resource.props["arn"]) == (("t",), PLAN)
+    (found,) = read("aws:backup/restoreTestingSelection:RestoreTestingSelection", recorded).found
+    assert (found.identity, found.resource.props["protectedResourceType"]) == (("t", "s"), "Aurora")

@@ -51,6 +51,7 @@ READ_AS: dict[str, str] = {
 
 NOT_READ: dict[str, str] = {
     "aws:acm/certificateValidation:CertificateValidation": "a wait that leaves nothing but the certificate",
+    "aws:ec2/securityGroupRule:SecurityGroupRule": "shown live as its rules, one by one",
     "aws:secretsmanager/secretVersion:SecretVersion": (
         "each rotation and each new key makes a version, as it should, and its value is read by no audit"
     ),
