@@ -1,6 +1,7 @@
 """IAM-04: people and programs reach a cluster through access entries only.
 
-Live: who may act as a role that has an access entry.
+A pipeline has to be an administrator of the cluster that it makes: what bounds it is who becomes its role. People have
+break-glass (IAM-07).
 Source: https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html (a cluster's default is
 ``CONFIG_MAP``, and its creator is an administrator).
 """
@@ -8,10 +9,27 @@ Source: https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html (a 
 from collections.abc import Mapping
 from typing import Any
 
-from policies.control import SAFEGUARDS, SOC2, Clause, Control, Severity, StackClause, Strength, Verdict, failed, passed
+from policies.control import (
+    SAFEGUARDS,
+    SOC2,
+    Clause,
+    Control,
+    Severity,
+    StackClause,
+    Strength,
+    Verdict,
+    failed,
+    not_applicable,
+    not_observed,
+    passed,
+    undetermined,
+)
+from policies.documents import ROLE, statements
+from policies.every import every
 from policies.resources import Resource, Stack
 
 ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+ENTRY = "aws:eks/accessEntry:AccessEntry"
 ADMINISTRATORS = ("AmazonEKSAdminPolicy", "AmazonEKSClusterAdminPolicy")
 """Access policies with every right in their scope
 (https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html)."""
@@ -44,6 +62,41 @@ def makes_nobody_a_standing_administrator(association: Mapping[str, Any]) -> Ver
     return failed(f"principalArn is a person's, and policyArn is {policy}") if person else passed()
 
 
+def no_person_becomes_an_administrator(association: Resource, stack: Stack) -> Verdict:
+    """Its role trusts services, and jobs of an OpenID Connect provider, which IAM-03 holds to subject and audience. An
+    account lets in whomever it likes, and people sign in by SAML."""
+    policy = str(association.props["policyArn"]).rpartition("/")[2]
+    if policy not in ADMINISTRATORS:
+        return not_applicable("makes nobody an administrator")
+    role = _role(association, stack)
+    if role is None:
+        return not_observed("principalArn is a role that is declared elsewhere, with who becomes it")
+    allowed = [one for one in statements(role.props["assumeRolePolicy"]) if one.allows]
+    return every([(kind, name) for one in allowed for kind in one.principals for name in one.principals[kind]], _entry)
+
+
+def _role(association: Resource, stack: Stack) -> Resource | None:
+    """By its ARN, or, where a preview does not know that, by where that comes from: the access entry has it too."""
+    arn = association.maybe("principalArn")
+    for role in stack.of(ROLE):
+        if arn and role.maybe("arn") == arn:
+            return role
+    found = stack.sources(association, "principalArn")
+    behind = (one for entry in found if entry.type == ENTRY for one in stack.sources(entry, "principalArn"))
+    return next((one for one in (*found, *behind) if one.type == ROLE), None)
+
+
+def _entry(principal: tuple[str, str]) -> Verdict:
+    kind, name = principal
+    if kind == "Service" or ":oidc-provider/" in name:
+        return passed()
+    if ":role/" in name and not any(part in name for part in PEOPLE):
+        return undetermined(
+            f"assumeRolePolicy of the administrator lets in {name}, and who becomes that is not known here"
+        )
+    return failed(f"assumeRolePolicy of the administrator lets in {name}: people")
+
+
 def binds_nobody_to_cluster_admin(binding: Mapping[str, Any]) -> Verdict:
     role = binding["roleRef"]
     if role.get("kind") == "ClusterRole" and role.get("name") == "cluster-admin":
@@ -59,9 +112,11 @@ IAM_04 = Control(
         StackClause(resource_types=CLUSTER, check=is_reached_through_access_entries_only),
         StackClause(resource_types=CLUSTER, check=leaves_its_creator_without_rights),
         Clause(resource_types=frozenset({ASSOCIATION}), check=makes_nobody_a_standing_administrator),
+        StackClause(resource_types=frozenset({ASSOCIATION}), check=no_person_becomes_an_administrator),
         Clause(resource_types=BINDINGS, check=binds_nobody_to_cluster_admin),
     ),
     maps_to=(SOC2("CC6.3", Strength.PARTIAL), *SAFEGUARDS),
     risk="Rights that stand only inside the cluster are in no access review, and no trail shows who was given them.",
-    remediation="Set authenticationMode to API, bootstrapClusterCreatorAdminPermissions to false; use access entries.",
+    remediation="Set authenticationMode to API, bootstrapClusterCreatorAdminPermissions to false; use access entries; "
+    "let services and jobs alone become an administrator's role.",
 )

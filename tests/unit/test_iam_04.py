@@ -1,8 +1,11 @@
 """IAM-04: how a cluster is reached."""
 
+import json
+
 import pytest
 
 from policies.control import Status
+from policies.resources import Resource
 from policies.testing import UNKNOWN, resource, verdicts
 
 API, CREATOR = "is_reached_through_access_entries_only", "leaves_its_creator_without_rights"
@@ -59,3 +62,53 @@ def test_no_person_is_a_standing_administrator(policy: str) -> None:
     assert associated(person, "AmazonEKSViewPolicy") is Status.PASS
     assert associated(UNKNOWN) is Status.UNDETERMINED
     assert associated(person, UNKNOWN) is Status.UNDETERMINED
+
+
+ENTRY, ROLE = "aws:eks/accessEntry:AccessEntry", "aws:iam/role:Role"
+ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+ARN = "arn:aws:iam::111111111111:role/deploy"
+JOBS = {"Federated": "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"}
+
+
+def becomes(*principals: object, policy: str = "AmazonEKSClusterAdminPolicy") -> Status:
+    """Of the administrator whose role lets these in."""
+    trust = [{"Effect": "Allow", "Principal": one, "Action": "sts:AssumeRole"} for one in principals]
+    role = resource(ROLE, "r", arn=ARN, assumeRolePolicy=json.dumps({"Statement": trust}))
+    policy_arn = f"arn:aws:eks::aws:cluster-access-policy/{policy}"
+    return entered(resource(ASSOCIATION, "a", principalArn=ARN, policyArn=policy_arn), role)
+
+
+def entered(*stack: Resource) -> Status:
+    return verdicts("IAM-04", *stack)["a", "no_person_becomes_an_administrator"]
+
+
+def test_services_and_jobs_alone_become_an_administrator() -> None:
+    assert becomes({"Service": "codebuild.amazonaws.com"}, JOBS) is Status.PASS
+    assert becomes({"AWS": "arn:aws:iam::111111111111:root"}, policy="AmazonEKSViewPolicy") is Status.NOT_APPLICABLE
+    for people in (
+        *("*", {"AWS": "111111111111"}, {"AWS": "arn:aws:iam::111111111111:root"}),
+        {"AWS": "arn:aws:iam::111111111111:user/ann"},
+        {"AWS": "arn:aws:iam::111111111111:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Operators_1a2b"},
+        {"Federated": "arn:aws:iam::111111111111:saml-provider/office"},
+    ):
+        assert becomes(JOBS, people) is Status.FAIL
+    assert becomes({"AWS": "arn:aws:iam::111111111111:role/pipeline"}) is Status.UNDETERMINED
+
+
+def test_an_administrators_role_is_found_by_where_its_arn_comes_from() -> None:
+    trust = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]})
+    role = resource(ROLE, "r", arn=UNKNOWN, assumeRolePolicy=trust)
+    entry = resource(ENTRY, "e", {"principalArn": [role]}, principalArn=UNKNOWN)
+    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminPolicy"
+    for source in (role, entry):
+        association = resource(ASSOCIATION, "a", {"principalArn": [source]}, principalArn=UNKNOWN, policyArn=policy)
+        assert entered(association, entry, role) is Status.FAIL
+
+
+def test_a_role_that_another_stack_has_is_seen_in_the_account_only() -> None:
+    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminPolicy"
+    association = resource(ASSOCIATION, "a", principalArn=ARN, policyArn=policy)
+    assert entered(association) is Status.NOT_OBSERVED
+    unknown = resource(ROLE, "r", arn=ARN, assumeRolePolicy=UNKNOWN)
+    assert entered(association, unknown) is Status.UNDETERMINED
+    assert entered(resource(ASSOCIATION, "a", principalArn=ARN, policyArn=UNKNOWN)) is Status.UNDETERMINED

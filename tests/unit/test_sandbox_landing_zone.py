@@ -7,6 +7,9 @@ from moto.iam.models import AccountSummary, iam_backends
 from moto.sts import models
 from moto.sts.exceptions import STSClientError
 
+from policies.control import Status
+from policies.documents import ROLE, statements
+from policies.testing import resource, verdicts
 from sandbox.aws.extensions import landing_zone
 
 ACCOUNT = "210987654321"
@@ -49,6 +52,19 @@ def test_no_other_role_comes_out_of_nothing(sts: models.STSBackend) -> None:
     with pytest.raises(STSClientError, match=r"AccessDenied: .*role/another"):
         assume(sts, "another")
     assert roles() == [f"arn:aws:iam::{ACCOUNT}:role/deploy"]
+
+
+def test_no_person_becomes_the_role_that_deploys(sts: models.STSBackend) -> None:
+    assume(sts, "deploy")
+    (role,) = iam_backends[ACCOUNT]["aws"].roles.values()
+    (trust,) = statements(role.assume_role_policy_document)
+    assert list(trust.principals) == ["Federated"]
+    assert (
+        verdicts("IAM-03", resource(ROLE, "r", assumeRolePolicy=role.assume_role_policy_document))[
+            "r", "web_identity_names_subject_and_audience"
+        ]
+        is Status.PASS
+    )
 
 
 @pytest.mark.usefixtures("sts")

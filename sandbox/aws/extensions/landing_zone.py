@@ -3,6 +3,7 @@
 Whoever vends accounts makes that role; AWS Organizations makes OrganizationAccountAccessRole
 (https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access-cross-account-role.html). An
 emulated account begins empty, so the first role that is assumed in an account without any role is taken to be that one.
+It trusts jobs of a workflow only, as `cell iam --trust` writes it, and the emulator lets its own keys in all the same.
 It has no policies: what a role that deploys may do is not emulated (sandbox/aws/iam/gate.py), `cell iam` says it.
 
 The root user of an account that is made in an organisation with central root access has no password
@@ -17,6 +18,9 @@ from moto.iam.models import AccountSummary, iam_backends
 from moto.sts import models
 from moto.sts.exceptions import STSClientError
 
+ISSUER = "token.actions.githubusercontent.com"
+SUBJECT = "repo:example/payment-cell:environment:production"
+
 
 def _must_exist(role_arn: str) -> None:
     """Makes the deploy role where the account is empty; moto itself lets anybody assume roles that do not exist."""
@@ -29,8 +33,12 @@ def _must_exist(role_arn: str) -> None:
     if iam.roles or not resource.startswith("role/"):
         return
     path, _, name = resource.removeprefix("role").rpartition("/")
-    root = f"arn:{partition}:iam::{account}:root"
-    trust = {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:{partition}:iam::{account}:oidc-provider/{ISSUER}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": SUBJECT}},
+    }
     iam.create_role(
         role_name=name,
         assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
