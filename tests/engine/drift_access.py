@@ -1,7 +1,7 @@
 """Identities: what roles may do, who may become them, who has keys, who may enter a cluster."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from drift import CELL, Change, Hands, Undo
@@ -166,6 +166,23 @@ def _make_a_person_administrator(hands: Hands) -> Undo:
     return undo
 
 
+def _let_the_account_deploy(hands: Hands) -> Undo:
+    """Whoever has the right to in its own policy becomes the role that deploys."""
+    iam, name = hands.client("iam"), "payment-cell-deploy"
+    was = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    root = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{hands.aws.account}:root"},
+        "Action": "sts:AssumeRole",
+    }
+
+    def trust(document: Mapping[str, Any]) -> None:
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+    trust({"Version": "2012-10-17", "Statement": [root]})
+    return lambda: trust(was)
+
+
 def _let_users_sign_in_by_password(hands: Hands) -> Undo:
     rds = hands.client("rds")
 
@@ -249,6 +266,12 @@ CHANGES = (
         does=_make_a_person_administrator,
         reads=(ASSOCIATION,),
         reconciled=Reconciled.UNMANAGED,
+    ),
+    Change(
+        sees="IAM-04 no_person_becomes_an_administrator",
+        does=_let_the_account_deploy,
+        reads=(ROLE,),
+        reconciled=Reconciled.ONE_PLACE,
     ),
     Change(
         sees="IAM-05 leaves_the_evidence_alone",

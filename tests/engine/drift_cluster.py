@@ -9,6 +9,7 @@ from drift import Change, Hands, Undo
 from operations.audit.result import Reconciled
 from sandbox.kubernetes.client import JSON_PATCH, Client, Manifest
 
+AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding"
 BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
@@ -204,6 +205,19 @@ CHANGES = (
         sees="K8S-05 limits_memory",
         does=_container(lambda one: one["resources"].pop("limits")),
         reads=(DEPLOYMENT,),
+    ),
+    Change(
+        sees="K8S-05 requests_processor_time",
+        does=_container(lambda one: one["resources"].pop("requests")),
+        reads=(DEPLOYMENT,),
+    ),
+    Change(
+        sees="K8S-05 has_three_replicas",
+        does=_edit(
+            f"/apis/autoscaling/v2{FRAUD}/horizontalpodautoscalers/scorer",
+            lambda scaler: scaler["spec"].update(minReplicas=2),
+        ),
+        reads=(AUTOSCALER,),
     ),
     Change(
         sees="K8S-05 has_a_disruption_budget",

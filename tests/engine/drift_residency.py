@@ -15,6 +15,7 @@ CLUSTER, GLOBAL = "aws:rds/cluster:Cluster", "aws:rds/globalCluster:GlobalCluste
 REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 REPLICA = "aws:kms/replicaKey:ReplicaKey"
 CHANNEL = "aws:cfg/deliveryChannel:DeliveryChannel"
+API_DESTINATION = "aws:cloudwatch/eventApiDestination:EventApiDestination"
 FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
 TARGET, SUBSCRIPTION = "aws:cloudwatch/eventTarget:EventTarget", "aws:sns/topicSubscription:TopicSubscription"
 IMAGES = "aws:ecr/replicationConfiguration:ReplicationConfiguration"
@@ -119,6 +120,28 @@ def _delivery_abroad(hands: Hands) -> Undo:
     return lambda: firehose.delete_delivery_stream(DeliveryStreamName="by-hand")
 
 
+def _delivery_to_a_stranger(hands: Hands) -> Undo:
+    firehose, role = hands.client("firehose"), f"arn:aws:iam::{ACCOUNT}:role/payment-cell-deploy"
+    refused = {"RoleARN": role, "BucketARN": hands.outputs(BUCKET, f"{CELL}-archive")["arn"]}
+    endpoint = {"EndpointConfiguration": {"Url": "https://logs.stranger.example/"}, "S3Configuration": refused}
+    firehose.create_delivery_stream(DeliveryStreamName="by-hand", HttpEndpointDestinationConfiguration=endpoint)
+    return lambda: firehose.delete_delivery_stream(DeliveryStreamName="by-hand")
+
+
+def _events_to_a_stranger(hands: Hands) -> Undo:
+    events = hands.client("events")
+    key = {"ApiKeyAuthParameters": {"ApiKeyName": "key", "ApiKeyValue": "not-a-real-one"}}
+    made = events.create_connection(Name="by-hand", AuthorizationType="API_KEY", AuthParameters=key)
+    about = {"ConnectionArn": made["ConnectionArn"], "HttpMethod": "POST"}
+    events.create_api_destination(Name="by-hand", InvocationEndpoint="https://hooks.stranger.example/", **about)
+
+    def undo() -> None:
+        events.delete_api_destination(Name="by-hand")
+        events.delete_connection(Name="by-hand")
+
+    return undo
+
+
 def _events_abroad(hands: Hands) -> Undo:
     events, rule = hands.client("events"), hands.outputs(TARGET, f"{CELL}-fraud-retreat")
     target = {"Id": "by-hand", "Arn": f"arn:aws:events:{ABROAD}:{ACCOUNT}:event-bus/default"}
@@ -209,6 +232,8 @@ CHANGES = (
     Change(sees="RES-04 replicas_stay_inside", does=_objects_abroad, reads=(REPLICATION,)),
     Change(sees="RES-07 sink_stays_inside", does=_configuration_abroad, reads=(CHANNEL,)),
     _unmanaged("RES-07 firehose_stays_inside", _delivery_abroad, FIREHOSE),
+    _unmanaged("RES-07 http_endpoint_stays_inside", _delivery_to_a_stranger, FIREHOSE),
+    _unmanaged("RES-08 api_destination_stays_inside", _events_to_a_stranger, API_DESTINATION),
     _unmanaged("RES-08 target_stays_inside", _events_abroad, TARGET),
     _unmanaged("RES-08 subscriber_stays_inside", _messages_abroad, SUBSCRIPTION),
     _unmanaged("RES-09 images_stay_inside", _images_abroad, IMAGES),

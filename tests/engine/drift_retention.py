@@ -148,6 +148,7 @@ def _allowing(principal: Mapping[str, str], action: str) -> Callable[[Statements
 OWNER, ACTIVITY = "ROPA-01 has_an_accountable_owner", "ROPA-01 belongs_to_an_activity"
 INSECURE = "TLS-03 denies_insecure_transport"
 STRANGERS, SERVICES = "RES-13 everyone_is_held_to_an_account", "RES-13 services_act_for_a_known_source"
+STRANGER = "RES-13 lets_no_stranger_in"
 
 CHANGES = (
     Change(sees="RET-01 objects_expire", does=_rules_without("Expiration"), reads=(LIFECYCLE,)),
@@ -170,6 +171,9 @@ CHANGES = (
         sees=SERVICES,
         does=_queue(_allowing({"Service": "sns.amazonaws.com"}, "sqs:SendMessage")),
         reads=(QUEUE, QUEUE_POLICY),
+    ),
+    Change(
+        sees=STRANGER, does=_queue(_allowing({"AWS": "999999999999"}, "sqs:SendMessage")), reads=(QUEUE, QUEUE_POLICY)
     ),
     Change(sees=INSECURE, does=_queue(_without_denials), reads=(QUEUE, QUEUE_POLICY)),
     Change(sees=INSECURE, does=_bucket(_without_denials), reads=(BUCKET_POLICY,)),
