@@ -33,6 +33,18 @@ def _builder(stack: Stack) -> Stack:
     return plus(stack, new(ROLE, "builder", assumeRolePolicy=document))
 
 
+def _deployer(stack: Stack) -> Stack:
+    """with the role that deploys, which jobs of one branch assume"""
+    arn = first(stack, "aws:eks/accessPolicyAssociation:AccessPolicyAssociation", "deploy").props["principalArn"]
+    trust = first(_builder(stack), ROLE, "builder").props["assumeRolePolicy"]
+    return plus(stack, new(ROLE, "deployer", arn=arn, assumeRolePolicy=trust))
+
+
+def _by_the_account(document: Props) -> None:
+    root = {"AWS": "arn:aws:iam::123456789012:root"}
+    document["Statement"].append({"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"})
+
+
 def _any_branch(document: Props) -> None:
     document["Statement"][0]["Condition"]["StringEquals"][f"{ISSUER}:sub"] = "*"
 
@@ -97,6 +109,14 @@ MUTATIONS = (
         stack=CELL,
         type="aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
         change=setting("principalArn", "arn:aws:iam::123456789012:user/somebody"),
+    ),
+    Mutation(
+        sees="IAM-04 no_person_becomes_an_administrator",
+        stack=CELL,
+        type=ROLE,
+        name="deployer",
+        prepared=_deployer,
+        change=in_document("assumeRolePolicy", _by_the_account),
     ),
     Mutation(
         sees="IAM-05 leaves_the_evidence_alone",

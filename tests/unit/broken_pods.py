@@ -84,6 +84,19 @@ MUTATIONS = (
         change=setting(f"{POD}.topologySpreadConstraints", []),
     ),
     Mutation(
+        sees="K8S-05 has_three_replicas",
+        stack=WORKLOADS,
+        type=DEPLOYMENT,
+        name="egress",
+        change=setting("spec.replicas", 2),
+    ),
+    Mutation(
+        sees="K8S-05 requests_processor_time",
+        stack=WORKLOADS,
+        type=DEPLOYMENT,
+        change=setting(f"{FIRST}.resources.requests", {"memory": "1Gi"}),
+    ),
+    Mutation(
         sees="K8S-05 limits_memory",
         stack=WORKLOADS,
         type=DEPLOYMENT,

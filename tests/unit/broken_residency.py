@@ -16,6 +16,7 @@ SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
 REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+API_DESTINATION = "aws:cloudwatch/eventApiDestination:EventApiDestination"
 FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
 IMAGES = "aws:ecr/replicationConfiguration:ReplicationConfiguration"
 VPC = "aws:ec2/vpc:Vpc"
@@ -86,6 +87,20 @@ def _firehose(stack: Stack) -> Stack:
     return plus(stack, new(FIREHOSE, "logs", {"extendedS3Configuration": bucket}, **props))
 
 
+def _http_endpoint(stack: Stack) -> Stack:
+    """with a delivery stream to an HTTP endpoint of AWS"""
+    props: Props = {"region": "eu-central-1", "tags": {"payment-cell:jurisdiction": "eu"}}
+    props |= {"httpEndpointConfiguration": {"url": "https://a.execute-api.eu-central-1.amazonaws.com/logs"}}
+    bucket = first(stack, "aws:s3/bucket:Bucket", "eu-west-1-config")
+    return plus(stack, new(FIREHOSE, "logs", {"httpEndpointConfiguration": bucket}, **props))
+
+
+def _api_destination(stack: Stack) -> Stack:
+    """with an API destination of AWS"""
+    url = "https://a.execute-api.eu-central-1.amazonaws.com/events"
+    return plus(stack, new(API_DESTINATION, "events", region="eu-central-1", invocationEndpoint=url))
+
+
 def _images_to(region: str) -> Props:
     return {"rules": [{"destinations": [{"region": region, "registryId": "123456789012"}]}]}
 
@@ -149,6 +164,32 @@ MUTATIONS = (
         stack=CELL,
         type="aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
         change=setting("logDestinationConfigs", [abroad("logs", "log-group:aws-waf-logs-other")]),
+    ),
+    Mutation(
+        sees="RES-07 http_endpoint_stays_inside",
+        stack=ACCOUNT,
+        type=FIREHOSE,
+        prepared=_http_endpoint,
+        change=setting("httpEndpointConfiguration.url", "https://logs.stranger.example/"),
+    ),
+    Mutation(
+        sees="RES-08 api_destination_stays_inside",
+        stack=CELL,
+        type=API_DESTINATION,
+        prepared=_api_destination,
+        change=setting("invocationEndpoint", "https://hooks.stranger.example/"),
+    ),
+    Mutation(
+        sees="RES-08 subscriber_stays_inside",
+        stack=ACCOUNT,
+        type=SUBSCRIPTION,
+        change=setting("endpoint", "security@stranger.example"),
+    ),
+    Mutation(
+        sees="RES-13 lets_no_stranger_in",
+        stack=CELL,
+        type=TOPIC_POLICY,
+        change=allows({"AWS": "999999999999"}, "sns:Publish"),
     ),
     Mutation(
         sees="RES-08 subscriber_stays_inside",
