@@ -75,8 +75,10 @@ def test_the_networks_add_on_has_to_run(status: str, expected: Status) -> None:
 
 def test_a_person_who_is_made_administrator_fails_iam_04() -> None:
     person = "arn:aws:iam::123456789012:user/eve"
-    assert statuses("IAM-04", ASSOCIATION, recorded()) == {Status.PASS}
-    assert statuses("IAM-04", ASSOCIATION, recorded(principal=person)) == {Status.FAIL}
+    assert statuses("IAM-04", ASSOCIATION, recorded()) == {Status.PASS, Status.NOT_OBSERVED}, (
+        "its role is not read here"
+    )
+    assert statuses("IAM-04", ASSOCIATION, recorded(principal=person)) == {Status.FAIL, Status.NOT_OBSERVED}
     (found,) = read(ASSOCIATION, recorded()).found
     assert found.identity == (f"cell#arn:aws:iam::1:role/deploy#{ADMIN}",)
 
