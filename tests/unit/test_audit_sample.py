@@ -482,7 +482,8 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, list(map(str, arguments)))
 
 
-def test_the_commands_freeze_a_register_and_choose_from_it(tmp_path: Path) -> None:
+def test_the_commands_freeze_a_register_and_choose_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     requests, out = written(tmp_path / "requests.csv", ROWS), tmp_path / "erasures.ndjson"
     days = ("--from", "2026-10-30", "--to", "2026-11-15")
     told = json.loads(run("population", "erasures", *days, "--from-file", requests, "--out", out, "-o", "json").stdout)
