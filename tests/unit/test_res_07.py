@@ -59,6 +59,7 @@ def test_a_delivery_stream_is_judged_by_its_buckets() -> None:
     for to in ({"extendedS3Configuration": {"bucketArn": UNKNOWN}}, {"httpEndpointConfiguration": {"url": UNKNOWN}}):
         assert answered("us-east-1", **to)["firehose_stays_inside"] is Status.FAIL
         assert answered("eu-central-1", **to)["firehose_stays_inside"] is Status.PASS
+        assert answered(UNKNOWN, **to)["firehose_stays_inside"] is Status.UNDETERMINED
     assert answered("eu-central-1")["firehose_stays_inside"] is Status.NOT_APPLICABLE
 
 
