@@ -83,11 +83,12 @@ class Stack:
     """All resources of one stack, or of one account.
 
     ``unobserved`` says of each type that could not be listed why: whoever looks for one of these must not take "none
-    found" for "there is none".
+    found" for "there is none". ``whole``: nothing of the account is elsewhere, as other stacks may have things of it.
     """
 
     resources: tuple[Resource, ...]
     unobserved: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
 
     @cached_property
     def _by_urn(self) -> Mapping[str, Resource]:

@@ -21,9 +21,10 @@ the name."""
 
 
 def selected(store: Resource, stack: Stack) -> bool | None:
-    """Whether a selection of the store's region holds it; None where that is not known, as without any selection."""
+    """Whether a selection of the store's region holds it; None where that is not known, as where another stack may have
+    the only one."""
     selections = [one for one in stack.of(_SELECTION) if one.region == store.region]
-    answers = [_selects(selection, store) for selection in selections] or [None]
+    answers = [_selects(selection, store) for selection in selections] or [False if stack.whole else None]
     return True if True in answers else None if None in answers else False
 
 

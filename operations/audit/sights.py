@@ -136,7 +136,7 @@ def live_sight(
             evidence=evidence[one.urn],
         )
         for asked in (account, *clusters)
-        for stack in [Stack(linked(asked.found), asked.unobserved)]
+        for stack in [Stack(linked(asked.found), asked.unobserved, whole=True)]
         for control in controls
         for one in answers(control, stack, live=True)
     ]

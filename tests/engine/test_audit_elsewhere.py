@@ -122,9 +122,9 @@ def test_an_account_that_throttles_and_breaks_gets_the_same_answers(
 
 
 FAILING = {
-    "abroad": {"KEY-01", "LOG-02", "RES-01", "RET-01", "TLS-03"},
-    "uploads": {"KEY-01", "LOG-02", "RET-01", "TLS-03"},
-    "orders": {"BCK-01", "BCK-05", "KEY-01", "LOG-02", "RET-01"},
+    "abroad": {"BCK-02", "KEY-01", "LOG-02", "RES-01", "RET-01", "TLS-03"},
+    "uploads": {"BCK-02", "KEY-01", "LOG-02", "RET-01", "TLS-03"},
+    "orders": {"BCK-01", "BCK-02", "BCK-05", "KEY-01", "LOG-02", "RET-01"},
     "jobs": {"KEY-01", "TLS-03"},
     "shell": {"NET-01"},
     "helper": {"IAM-01", "IAM-05"},

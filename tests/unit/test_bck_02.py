@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from policies.control import Status
-from policies.resources import Resource
+from policies.catalogue import controls
+from policies.control import Status, answers
+from policies.resources import Resource, Stack
 from policies.testing import UNKNOWN, resource, verdicts
 
 CLUSTERS = "arn:aws:rds:*:*:cluster:*"
@@ -98,6 +99,13 @@ def test_what_cannot_be_said_is_undetermined() -> None:
     assert judged(database(), selection(resources=[named])) is Status.UNDETERMINED
     assert judged(database(), selection(resources=["*"], notResources=[named])) is Status.UNDETERMINED
     assert judged(database(tags=UNKNOWN), selection(conditions=ASKS)) is Status.UNDETERMINED
+
+
+def test_where_all_of_an_account_is_seen_no_other_stack_has_the_selection() -> None:
+    table = resource("aws:dynamodb/table:Table", "table", region="eu-west-1")
+    alone = Stack((database(), BUCKET, table), whole=True)
+    found = answers(next(one for one in controls() if one.id == "BCK-02"), alone, live=True)
+    assert {one.verdict.status for one in found} == {Status.FAIL}
 
 
 def test_replicas_and_lower_classes_are_not_asked() -> None:
