@@ -49,6 +49,24 @@ class Hands:
         return {"id": found[0].id, **found[0].outputs}
 
 
+def replicate(hands: Hands, table: str, region: str) -> Undo:
+    """A replica of a cell's table in another region, under a key of that region's trail."""
+    here, there = hands.client("dynamodb"), hands.client("dynamodb", region)
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    here.update_table(TableName=table, StreamSpecification=stream)
+    key = hands.outputs("aws:kms/key:Key", f"account-{region}-audit", "account")["arn"]
+    here.update_table(TableName=table, ReplicaUpdates=[{"Create": {"RegionName": region, "KMSMasterKeyId": key}}])
+    made = there.describe_table(TableName=table)["Table"]["TableArn"]
+    tags = {"payment-cell:data-class": "internal", "payment-cell:jurisdiction": "eu"}
+    there.tag_resource(ResourceArn=made, Tags=[{"Key": name, "Value": value} for name, value in tags.items()])
+
+    def undo() -> None:
+        here.update_table(TableName=table, ReplicaUpdates=[{"Delete": {"RegionName": region}}])
+        here.update_table(TableName=table, StreamSpecification={"StreamEnabled": False})
+
+    return undo
+
+
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """One thing that somebody does by hand."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from drift import CELL, Change, Hands, Undo
+from drift import CELL, Change, Hands, Undo, replicate
 
 from operations.audit.result import Reconciled
 
@@ -124,9 +124,11 @@ CHANGES = (
     Change(sees="KEY-07 is_under_a_key_of_its_own", does=_queue_under(_key(f"{CELL}-subjects")), reads=(QUEUE,)),
     Change(sees="KEY-07 is_in_no_backup", does=_table_selected, reads=(SELECTION,)),
     Change(sees="KEY-07 is_gone_within_a_month", does=_recovery_of_a_month, reads=(TABLE,)),
+    Change(
+        sees="KEY-07 replicas_are_inside",
+        does=lambda hands: replicate(hands, hands.outputs(TABLE, SUBJECTS)["name"], "us-east-1"),
+        reads=(TABLE,),
+        also=frozenset({"RES-01 lies_in_the_jurisdiction", "RES-03 replicas_stay_inside"}),
+    ),
     Change(sees="KEY-08 encrypts_new_volumes", does=_volumes_in_the_clear, reads=(VOLUMES,)),
 )
-
-UNCHANGED = {
-    "KEY-07 replicas_are_inside": "the emulator makes no replicas of tables: see test_live_databases",
-}

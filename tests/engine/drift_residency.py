@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import Any
 
-from drift import CELL, Change, Hands, Undo
+from drift import CELL, Change, Hands, Undo, replicate
 
 from operations.audit.result import Reconciled
 
 ABROAD, ACCOUNT = "us-east-1", "123456789012"
 
 BUCKET, PARAMETER, SECRET = "aws:s3/bucket:Bucket", "aws:ssm/parameter:Parameter", "aws:secretsmanager/secret:Secret"
+TABLE = "aws:dynamodb/table:Table"
 CLUSTER, GLOBAL = "aws:rds/cluster:Cluster", "aws:rds/globalCluster:GlobalCluster"
 REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 REPLICA = "aws:kms/replicaKey:ReplicaKey"
@@ -229,6 +230,12 @@ CHANGES = (
         CLUSTER,
         also=frozenset({"RES-01 lies_in_the_jurisdiction"}),
     ),
+    Change(
+        sees="RES-03 replicas_stay_inside",
+        does=lambda hands: replicate(hands, hands.outputs(TABLE, f"{CELL}-fraud")["name"], ABROAD),
+        reads=(TABLE,),
+        also=frozenset({"RES-01 lies_in_the_jurisdiction"}),
+    ),
     Change(sees="RES-04 replicas_stay_inside", does=_objects_abroad, reads=(REPLICATION,)),
     Change(sees="RES-07 sink_stays_inside", does=_configuration_abroad, reads=(CHANNEL,)),
     _unmanaged("RES-07 firehose_stays_inside", _delivery_abroad, FIREHOSE),
@@ -245,7 +252,6 @@ CHANGES = (
 )
 
 UNCHANGED = {
-    "RES-03 replicas_stay_inside": "the emulator makes no replicas of tables: see test_live_databases",
     "RES-03 replica_resource_stays_inside": "live a replica is the table itself: see RES-03 replicas_stay_inside",
     "RES-10 service_stays_inside": "the emulator keeps no region of a service: see test_res_10",
 }

@@ -48,7 +48,6 @@ CHANGES: tuple[Change, ...] = (
 
 UNCHANGED = {
     **drift_access.UNCHANGED,
-    **drift_keys.UNCHANGED,
     **drift_network.UNCHANGED,
     **drift_records.UNCHANGED,
     **drift_residency.UNCHANGED,
