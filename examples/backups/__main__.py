@@ -16,6 +16,7 @@ topic = AlarmTopic(
     AlarmTopicArgs(
         region=region,
         account_id=account_id,
+        jurisdiction="eu",
         key_arn=keys.arns[KeyUse.EVENTS],
         subscribers={"oncall@example.com": "email"},
     ),

@@ -17,6 +17,7 @@ alarms = AlarmTopic(
     AlarmTopicArgs(
         region=region,
         account_id=account_id,
+        jurisdiction="eu",
         key_arn=keys.arns[KeyUse.EVENTS],
         subscribers={"oncall@example.com": "email"},
     ),

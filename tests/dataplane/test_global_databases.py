@@ -113,6 +113,12 @@ class World:
         return self.sql(region, "SELECT text FROM notes ORDER BY 1")
 
 
+def children_of(pid: int) -> list[int]:
+    """Processes whose parent this is."""
+    stats = (path.read_text().rpartition(")") for path in Path("/proc").glob("[0-9]*/stat"))
+    return [int(head.split()[0]) for head, _, rest in stats if int(rest.split()[1]) == pid]
+
+
 @pytest.fixture(scope="module")
 def world(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
@@ -164,9 +170,9 @@ def test_a_switchover_is_cancelled_where_the_other_side_does_not_catch_up(
     monkeypatch.setattr("sandbox.dataplane.databases.cluster.HAND_OVER_S", 0.5)
     away, home = world.writer, next(region for region in NAMES if region != world.writer)
     # Neither receives nor applies anything.
-    children = Path(f"/proc/{world.pid(home)}/task/{world.pid(home)}/children").read_text().split()
+    children = children_of(world.pid(home))
     for child in children:
-        os.kill(int(child), signal.SIGSTOP)
+        os.kill(child, signal.SIGSTOP)
     try:
         world.sql(away, "INSERT INTO notes VALUES ('not there yet')")
         world.clients[away].switchover_global_cluster(
@@ -175,7 +181,7 @@ def test_a_switchover_is_cancelled_where_the_other_side_does_not_catch_up(
         world.until(lambda: world.world()["Status"] == "available")
     finally:
         for child in children:
-            os.kill(int(child), signal.SIGCONT)
+            os.kill(child, signal.SIGCONT)
     assert world.writer == away
     assert world.sql(away, "INSERT INTO notes VALUES ('still writing') RETURNING text") == ["still writing"]
 

@@ -28,7 +28,7 @@ INHERITED = ("master_username", "database_name")
 """What a secondary has of the writer: CreateDBCluster takes neither for one
 (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-attaching.html)."""
 
-LISTENING_S = 10.0
+LISTENING_S = 60.0
 """Seconds after which a data plane that asked for nothing is taken to be gone."""
 
 _heard = {"at": float("-inf")}

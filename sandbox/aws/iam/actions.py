@@ -16,6 +16,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "budgets:DeleteBudget": ("budgets:ModifyBudget",),
     "budgets:DeleteNotification": ("budgets:ModifyBudget",),
     "budgets:DescribeBudget": ("budgets:ViewBudget",),
+    "budgets:DescribeBudgets": ("budgets:ViewBudget",),
     "budgets:DescribeNotificationsForBudget": ("budgets:ViewBudget",),
     "budgets:DescribeSubscribersForNotification": ("budgets:ViewBudget",),
     "budgets:UpdateBudget": ("budgets:ModifyBudget",),

@@ -108,6 +108,8 @@ class ClusterServers:
         failover that may lose it. Raises `ServerError` where `after` does not catch up."""
         if before := self.writer:
             if after:
+                if not after.alive:
+                    raise ServerError(f"{after.name} does not run")
                 self._hand_over(before, after)
             else:
                 self.socket.unlink(missing_ok=True)
