@@ -11,6 +11,7 @@ from typing import Any
 from moto.secretsmanager.models import secretsmanager_backends
 
 from sandbox.aws.iam import keys
+from sandbox.aws.iam.actions import ACTIONS
 from sandbox.aws.iam.objects import objects
 from sandbox.aws.iam.requests import Asked
 from sandbox.aws.iam.verdict import Need, Values
@@ -29,7 +30,8 @@ def needs(asked: Asked) -> list[Need]:
 
 
 def _anything(asked: Asked) -> Iterator[Need]:
-    yield Need(action=_action(asked))
+    action = _action(asked)
+    yield from (Need(action=needed) for needed in ACTIONS.get(action, (action,)))
 
 
 def _action(asked: Asked, operation: str | None = None) -> str:
