@@ -50,7 +50,7 @@ class Hands:
 
 
 def replicate(hands: Hands, table: str, region: str) -> Undo:
-    """A replica of a cell's table in another region, under a key of that region's trail."""
+    """A replica of a cell's table in another region, kept well: neither recovery nor protection comes with it."""
     here, there = hands.client("dynamodb"), hands.client("dynamodb", region)
     stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     here.update_table(TableName=table, StreamSpecification=stream)
@@ -60,7 +60,13 @@ def replicate(hands: Hands, table: str, region: str) -> Undo:
     tags = {"payment-cell:data-class": "internal", "payment-cell:jurisdiction": "eu"}
     there.tag_resource(ResourceArn=made, Tags=[{"Key": name, "Value": value} for name, value in tags.items()])
 
+    there.update_continuous_backups(
+        TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    there.update_table(TableName=table, DeletionProtectionEnabled=True)
+
     def undo() -> None:
+        there.update_table(TableName=table, DeletionProtectionEnabled=False)
         here.update_table(TableName=table, ReplicaUpdates=[{"Delete": {"RegionName": region}}])
         here.update_table(TableName=table, StreamSpecification={"StreamEnabled": False})
 
