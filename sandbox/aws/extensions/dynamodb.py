@@ -54,7 +54,7 @@ class DynamoDBBackend(models.DynamoDBBackend):  # type: ignore[misc]
     def _wrote(self, table_name: str, key: Attributes) -> None:
         """Replicas hear of what is there once a transaction is done."""
         if not getattr(self._in_transaction, "open", False):
-            dynamodb_replicas.wrote(self.tables[table_name], key)
+            dynamodb_replicas.wrote(self.get_table(table_name), key)
 
     def transact_write_items(self, transact_items: list[dict[str, Any]]) -> None:
         self._in_transaction.open = True
@@ -68,8 +68,9 @@ class DynamoDBBackend(models.DynamoDBBackend):  # type: ignore[misc]
 
     def update_time_to_live(self, table_name: str, ttl_spec: dict[str, Any]) -> None:
         super().update_time_to_live(table_name, ttl_spec)
-        for one in dynamodb_replicas.others(self.tables[table_name]):
-            one.ttl = self.tables[table_name].ttl
+        table = self.get_table(table_name)
+        for one in dynamodb_replicas.others(table):
+            one.ttl = table.ttl
 
     def _transact(self, transact_items: list[dict[str, Any]]) -> None:
         """Puts and updates without conditions are done at once. Whatever else there is, or goes wrong, is left to moto,

@@ -7,9 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ReplicationGr
 """
 
 import copy
-import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +16,8 @@ from moto.dynamodb.exceptions import MockValidationException, ResourceInUseExcep
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+
+from sandbox.aws.underway import Underway
 
 DELAY_S = 0.2
 """Seconds until a write arrives: on AWS usually less than one."""
@@ -31,7 +31,6 @@ Attributes = Mapping[str, Any]
 class Due:
     """An item as it was written, on its way; without `item` it was deleted."""
 
-    at: float
     written: float
     account: str
     region: str
@@ -41,8 +40,7 @@ class Due:
     item: Attributes | None
 
 
-_way: deque[Due] = deque()
-_arriving = threading.Lock()
+_way: Underway[Due] = Underway(DELAY_S)
 
 
 def others(table: Table) -> list[Table]:
@@ -97,8 +95,8 @@ def _create(table: Table, wanted: Mapping[str, Any], backend: Any) -> None:
     backend.tables[table.name] = made
     for one in members:
         one.replicas = [other.region_name for other in members if other is not one]
-    for item in list(table.all_items()):
-        _send(table, item.to_json()["Attributes"], item.to_json()["Attributes"], [made])
+    for attributes in [item.to_json()["Attributes"] for item in table.all_items()]:
+        _send(table, attributes, attributes, [made])
 
 
 def _encryption(wanted: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -121,11 +119,9 @@ def described(table: Table) -> dict[str, Any]:
 
 def wrote(table: Table, key: Attributes) -> None:
     """An item of `table` was written or deleted: tell the other replicas."""
-    if not others(table):
-        return
-    names = {name: key[name] for name in table.table_key_attrs}
-    found = table.get_item(*_parts(table, names))
-    _send(table, names, copy.deepcopy(found.to_json()["Attributes"]) if found else None, others(table))
+    if to := others(table):
+        found = table.get_item(*_parts(table, key))
+        _send(table, key, copy.deepcopy(found.to_json()["Attributes"]) if found else None, to)
 
 
 def _send(table: Table, key: Attributes, item: Attributes | None, to: Sequence[Table]) -> None:
@@ -133,24 +129,23 @@ def _send(table: Table, key: Attributes, item: Attributes | None, to: Sequence[T
     _written(table)[str(names)] = now
     for one in to:
         where = {"account": one.account_id, "region": one.region_name, "table": one.name}
-        _way.append(Due(at=now + DELAY_S, written=now, key=names, item=item, **where))
+        _way.send(Due(written=now, key=names, item=item, **where))
 
 
 def arrive() -> None:
-    """Put what has arrived where it belongs. Cheap where nothing is on its way."""
-    if not _way or _way[0].at > time.monotonic():
+    """Put what has arrived where it belongs."""
+    _way.arrive(_keep)
+
+
+def _keep(one: Due) -> None:
+    table = dynamodb_backends[one.account][one.region].tables.get(one.table)
+    if table is None or one.written < _written(table).get(str(one.key), 0.0):
         return
-    with _arriving:
-        while _way and _way[0].at <= time.monotonic():
-            one = _way.popleft()
-            table = dynamodb_backends[one.account][one.region].tables.get(one.table)
-            if table is None or one.written < _written(table).get(str(one.key), 0.0):
-                continue
-            _written(table)[str(one.key)] = one.written
-            if one.item is None:
-                table.delete_item(*_parts(table, one.key))
-            else:
-                table.put_item(dict(one.item), overwrite=True)
+    _written(table)[str(one.key)] = one.written
+    if one.item is None:
+        table.delete_item(*_parts(table, one.key))
+    else:
+        table.put_item(dict(one.item), overwrite=True)
 
 
 def _written(table: Table) -> dict[str, float]:

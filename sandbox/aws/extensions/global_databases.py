@@ -39,12 +39,8 @@ def heard() -> None:
     _heard["at"] = time.monotonic()
 
 
-def all_backends(backend: Any) -> Iterator[Any]:
-    """The account's backends of every region."""
-    return iter(list(rds_backends[backend.account_id].values()))
-
-
 def groups(account: str) -> Iterator[Any]:
+    """The global clusters of an account."""
     return (group for each in list(rds_backends[account].values()) for group in list(each.global_clusters.values()))
 
 
@@ -53,15 +49,19 @@ def global_of(cluster: Any) -> Any:
     return next((group for group in groups(cluster.account_id) if cluster in group.members), None)
 
 
-def group_named(backend: Any, name: str) -> Any:
-    for each in all_backends(backend):
-        if name in each.global_clusters:
-            return each.global_clusters[name]
-    raise no_group(name)
+def group_named(account: str, name: str) -> Any:
+    for group in groups(account):
+        if group.global_cluster_identifier == name.lower():
+            return group
+    raise RDSClientError("GlobalClusterNotFoundFault", f"Global cluster {name} not found.")
 
 
-def no_group(name: str) -> RDSClientError:
-    return RDSClientError("GlobalClusterNotFoundFault", f"Global cluster {name} not found.")
+def member_named(group: Any, name: str) -> Any:
+    """By its ARN, or the name of a cluster."""
+    for member in group.members:
+        if name in (member.db_cluster_arn, member.db_cluster_identifier):
+            return member
+    raise RDSClientError("DBClusterNotFoundFault", f"DBCluster {name} not found.")
 
 
 def source_of(cluster: Any) -> str | None:
@@ -98,9 +98,7 @@ def joined(group: Any, cluster: Any) -> None:
 
 def move(group: Any, target: str, *, data_loss: bool) -> None:
     """Begin to make the member `target`, an ARN or the name of a cluster, the writer."""
-    chosen = next((one for one in group.members if target in (one.db_cluster_arn, one.db_cluster_identifier)), None)
-    if chosen is None:
-        raise RDSClientError("DBClusterNotFoundFault", f"DBCluster {target} not found.")
+    chosen = member_named(group, target)
     if pending(group):
         raise InvalidGlobalClusterStateFault(group.global_cluster_arn)
     if chosen.is_writer or not chosen.members:

@@ -17,7 +17,7 @@ from moto.rds import models, responses, urls
 from moto.rds.exceptions import InvalidDBClusterStateFault, InvalidParameterCombination, RDSClientError
 
 from sandbox.aws.extensions import global_databases
-from sandbox.aws.extensions.global_databases import all_backends, global_of, group_named, no_group
+from sandbox.aws.extensions.global_databases import global_of, group_named, groups, member_named
 
 CERTIFICATE = "rds-ca-rsa2048-g1"
 """The certificate authority that RDS gives to new instances and clusters."""
@@ -157,10 +157,10 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
     def create_db_cluster(self, kwargs: dict[str, Any]) -> Any:
         name = kwargs.get("global_cluster_identifier")
         if name:
-            global_databases.check_joining(group_named(self, name), kwargs)
+            global_databases.check_joining(group_named(self.account_id, name), kwargs)
         made = super().create_db_cluster(kwargs)
         if name:
-            global_databases.joined(group_named(self, name), made)
+            global_databases.joined(group_named(self.account_id, name), made)
         return made
 
     def modify_db_cluster(self, kwargs: dict[str, Any]) -> Any:
@@ -199,9 +199,7 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
             )
 
     def delete_global_cluster(self, global_cluster_identifier: str) -> Any:
-        if global_cluster_identifier not in self.global_clusters:
-            raise no_group(global_cluster_identifier)
-        if self.global_clusters[global_cluster_identifier].deletion_protection:
+        if group_named(self.account_id, global_cluster_identifier).deletion_protection:
             raise InvalidParameterCombination(
                 "Cannot delete protected Global Cluster, please disable deletion protection and try again."
             )
@@ -209,22 +207,17 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
 
     def remove_from_global_cluster(self, global_cluster_identifier: str, db_cluster_identifier: str) -> Any:
         """Any region may ask; the last member to leave is no longer a writer of anything."""
-        for backend in all_backends(self):
-            found = backend.global_clusters.get(global_cluster_identifier)
-            if found is None:
-                continue
-            for member in list(found.members):
-                if db_cluster_identifier in (member.db_cluster_arn, member.db_cluster_identifier):
-                    found.members.remove(member)
-                    member.global_cluster_identifier = None
-                    return found
-            raise RDSClientError("DBClusterNotFoundFault", f"DBCluster {db_cluster_identifier} not found.")
-        raise no_group(global_cluster_identifier)
+        found = group_named(self.account_id, global_cluster_identifier)
+        member = member_named(found, db_cluster_identifier)
+        found.members.remove(member)
+        member.global_cluster_identifier = None
+        return found
 
     def _get_resource_for_tagging(self, arn: str) -> Any:
         if ":global-cluster:" in arn:
             name = arn.rpartition(":")[2]
-            return next((b.global_clusters[name] for b in all_backends(self) if name in b.global_clusters), None)
+            found = groups(self.account_id)
+            return next((group for group in found if group.global_cluster_identifier == name), None)
         return super()._get_resource_for_tagging(arn)
 
 
@@ -234,10 +227,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 class RDSResponse(responses.RDSResponse):  # type: ignore[misc]
     def _global_cluster(self) -> Any:
-        name = self.params["GlobalClusterIdentifier"]
-        if name not in self.global_backend.global_clusters:
-            raise no_group(name)
-        return self.global_backend.global_clusters[name]
+        return group_named(self.current_account, self.params["GlobalClusterIdentifier"])
 
     def create_global_cluster(self) -> ActionResult:
         answer = super().create_global_cluster()

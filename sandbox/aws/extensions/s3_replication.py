@@ -10,9 +10,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-status.html
 """
 
 import copy
-import threading
-import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +21,7 @@ from moto.s3.exceptions import S3ClientError
 from sandbox.aws.iam.sessions import service_session
 from sandbox.aws.iam.used import USED
 from sandbox.aws.iam.verdict import Need
+from sandbox.aws.underway import Underway
 
 DELAY_S = 0.2
 """Seconds until a version arrives: on AWS most do within seconds, with Replication Time Control 99.9 % in 15 minutes
@@ -45,15 +43,13 @@ class Replicated(StrEnum):
 class Due:
     """A version, or a delete marker, on its way."""
 
-    at: float
     source: Any
     version: Any
     role: str
     rule: Rule
 
 
-_way: deque[Due] = deque()
-_arriving = threading.Lock()
+_way: Underway[Due] = Underway(DELAY_S)
 
 
 def checked(source: Any, configuration: Mapping[str, Any], backend: Any) -> None:
@@ -70,30 +66,26 @@ def checked(source: Any, configuration: Mapping[str, Any], backend: Any) -> None
 
 def sent(bucket: Any, version: Any) -> None:
     """A version or delete marker of `bucket` is new."""
-    configuration = getattr(bucket, "replication", None)
-    if not configuration or getattr(version, "replication_status", None) is Replicated.REPLICA:
-        return
-    for rule in _rules(configuration, version):
-        version.replication_status = Replicated.PENDING
-        due = time.monotonic() + DELAY_S
-        _way.append(Due(at=due, source=bucket, version=version, role=configuration["Role"], rule=rule))
+    if configuration := getattr(bucket, "replication", None):
+        for rule in _rules(configuration, version):
+            version.replication_status = Replicated.PENDING
+            _way.send(Due(source=bucket, version=version, role=configuration["Role"], rule=rule))
 
 
 def arrive(backend: Any) -> None:
-    """Put what has arrived where it belongs. Cheap where nothing is on its way."""
-    if not _way or _way[0].at > time.monotonic():
-        return
-    with _arriving:
-        while _way and _way[0].at <= time.monotonic():
-            one = _way.popleft()
-            target = backend.buckets.get(_target(one.rule))
-            done = target is not None and _permitted(one, target) and _key_given(one)
-            if done:
-                replica = _replica(one, target)
-                target.keys.setlist(replica.name, [*target.keys.getlist(replica.name, []), replica])
-                if isinstance(replica, models.FakeKey):
-                    backend.tagger.copy_tags(one.version.arn, replica.arn)
-            one.version.replication_status = Replicated.COMPLETED if done else Replicated.FAILED
+    """Put what has arrived where it belongs."""
+    _way.arrive(lambda one: _keep(one, backend))
+
+
+def _keep(one: Due, backend: Any) -> None:
+    target = backend.buckets.get(_target(one.rule))
+    done = target is not None and _permitted(one, target) and _key_given(one)
+    if done:
+        replica = _replica(one, target)
+        target.keys.setlist(replica.name, [*target.keys.getlist(replica.name, []), replica])
+        if isinstance(replica, models.FakeKey):
+            backend.tagger.copy_tags(one.version.arn, replica.arn)
+    one.version.replication_status = Replicated.COMPLETED if done else Replicated.FAILED
 
 
 def _target(rule: Rule) -> str:
@@ -117,7 +109,7 @@ def _prefix(rule: Rule) -> str:
 def _selected(rule: Rule, version: Any) -> bool:
     if isinstance(version, models.FakeDeleteMarker):
         return (rule.get("DeleteMarkerReplication") or {}).get("Status") == "Enabled"
-    if version.encryption not in ("aws:kms", "aws:kms:dsse"):
+    if not _under_a_key(version):
         return True
     criteria = (rule.get("SourceSelectionCriteria") or {}).get("SseKmsEncryptedObjects") or {}
     return criteria.get("Status") == "Enabled"
@@ -139,8 +131,12 @@ def _permitted(one: Due, target: Any) -> bool:
 
 def _key_given(one: Due) -> bool:
     """Objects under a key arrive under a key of the destination's region, which the rule names."""
-    encrypted = getattr(one.version, "encryption", None) in ("aws:kms", "aws:kms:dsse")
-    return not encrypted or bool(_key(one.rule))
+    return bool(_key(one.rule)) or not _under_a_key(one.version)
+
+
+def _under_a_key(version: Any) -> bool:
+    """A delete marker has no content, and none."""
+    return getattr(version, "encryption", None) in ("aws:kms", "aws:kms:dsse")
 
 
 def _key(rule: Rule) -> str:
