@@ -227,6 +227,13 @@ def test_a_replica_has_what_was_there_and_what_is_written_on_either_side(tables:
     tables.until(AWAY, "of-home", None)
 
 
+def test_a_table_is_written_by_its_arn_too(tables: Tables) -> None:
+    home = tables.clients[HOME]
+    arn = home.describe_table(TableName=TABLE)["Table"]["TableArn"]
+    home.put_item(TableName=arn, Item=item("by-arn"))
+    tables.until(AWAY, "by-arn", 1)
+
+
 def test_a_transaction_arrives_whole_and_a_failed_one_not_at_all(tables: Tables) -> None:
     two = [{"Put": {"TableName": TABLE, "Item": item(key)}} for key in ("one", "two")]
     tables.clients[HOME].transact_write_items(TransactItems=two)
