@@ -32,7 +32,7 @@ class StoreType(Entry):
 
 
 DataClass = Literal["public", "internal", "confidential", "personal", "payments"]
-"""Values of the ``payment-cell:data-class`` tag."""
+"""Values of the ``payment-cell:data-class`` tag, in rising order of harm."""
 
 MAX_DAYS = 36_500
 """The longest that AWS Backup keeps; a century is no time that somebody meant."""

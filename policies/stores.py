@@ -6,10 +6,12 @@ A new type of store is one entry in ``STORES``. Property names are those of pulu
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import get_args
 
+from catalogue.processing_model import DataClass
 from policies.resources import Resource, Stack
 
-DATA_CLASSES = ("public", "internal", "confidential", "personal", "payments")
+DATA_CLASSES: tuple[str, ...] = get_args(DataClass)
 """Values of the ``payment-cell:data-class`` tag, in rising order of harm."""
 
 
