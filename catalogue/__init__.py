@@ -28,6 +28,7 @@ from catalogue.load import (
     removed_apis,
     stale,
     versions,
+    witness,
     workload,
 )
 from catalogue.model import (
@@ -92,5 +93,6 @@ __all__ = [
     "removed_apis",
     "stale",
     "versions",
+    "witness",
     "workload",
 ]

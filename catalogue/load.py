@@ -199,6 +199,11 @@ def region(name: str) -> Region:
         raise CatalogueError(f"region {name!r} is not in catalogue/regions.yaml") from None
 
 
+def witness(one: str, other: str) -> str | None:
+    """A third region of a jurisdiction, for a strongly consistent DynamoDB table over two; None: there is none."""
+    return _regions().witness(one, other)
+
+
 def regions_of(jurisdiction: str) -> tuple[str, ...]:
     """Names of a jurisdiction's regions: the only places for the data of its cells."""
     return tuple(name for name, entry in regions().items() if entry.jurisdiction == jurisdiction)

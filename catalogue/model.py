@@ -66,7 +66,19 @@ class Regions(Dated):
     source: Url
     zone_source: Url
     exclusion_source: Url
+    strong_consistency_source: Url
+    strong_consistency: tuple[tuple[str, ...], ...]
+    """Sets of regions over which a DynamoDB table can be strongly consistent."""
     regions: dict[str, Region]
+
+    def witness(self, one: str, other: str) -> str | None:
+        """A third region of the same jurisdiction and set; None: the two can have no strongly consistent table."""
+        jurisdiction = self.regions[one].jurisdiction
+        for group in self.strong_consistency:
+            if one in group and other in group:
+                own = [name for name in group if name in self.regions and name not in (one, other)]
+                return next((name for name in own if self.regions[name].jurisdiction == jurisdiction), None)
+        return None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -33,6 +33,21 @@ class Environment(StrEnum):
     """Leaves nothing behind when it is destroyed: no protection, governance locks, short windows."""
 
 
+class Strategy(StrEnum):
+    """How much of a replica runs while it waits. Not how much data it has: that is the same in all that have a database
+    (https://docs.aws.amazon.com/whitepapers/latest/disaster-recovery-workloads-on-aws/disaster-recovery-options-in-the-cloud.html).
+    """
+
+    BACKUP_RESTORE = "backup-restore"
+    """Nothing runs: copies of backups and of the archive are in the recovery region."""
+    PILOT_LIGHT = "pilot-light"
+    """Data is live, one small database instance a shard; of the cluster only what every cluster has."""
+    WARM_STANDBY = "warm-standby"
+    """Everything runs at its smallest size, and takes payments at once while it grows."""
+    HOT = "hot"
+    """Everything runs at the primary's size."""
+
+
 class Compute(StrEnum):
     """Who runs a cluster's nodes and what every cluster needs on them. Not a size: both take the same node groups."""
 

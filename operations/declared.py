@@ -10,8 +10,7 @@ from components.vocabulary import Environment
 from operations.errors import CellError, ExitCode
 from operations.plan import Declared, Kind
 from operations.project import Project
-from stacks.fleet import WORKLOADS_SUFFIX, Fleet, load_fleet, published_problems
-from stacks.models import CellSettings
+from stacks.fleet import WORKLOADS_SUFFIX, Fleet, load_fleet, published_problems, read_fleet
 from stacks.new_stack import render_cell, render_workloads
 from stacks.problems import ConfigError, nearest
 from stacks.settings import NAMESPACE, load_stack_file
@@ -28,10 +27,9 @@ def refuse_lost_accounts(project: Project, stack: str, published: str) -> None:
 
     A development cell may move slots: it holds no rows that matter.
     """
-    file = load_stack_file(project.stack_file(stack))
-    assert isinstance(file.settings, CellSettings)
-    throwaway = file.settings.environment is Environment.DEVELOPMENT
-    if problems := published_problems(file, published, slots_may_move=throwaway):
+    fleet = read_fleet(project.stacks_folder)[0]
+    throwaway = fleet.cells[stack].environment is Environment.DEVELOPMENT
+    if problems := published_problems(fleet, stack, published, slots_may_move=throwaway):
         raise ConfigError(problems)
 
 
@@ -95,12 +93,17 @@ def new_cell_files(
 
 
 def _declared(fleet: Fleet, name: str) -> Declared:
-    kind = Kind(fleet.stacks[name].kind)
+    pair = fleet.pairs.get(name)
+    if pair is not None:
+        environment = fleet.cells[pair.primary].environment
+        return Declared(name=name, kind=Kind.PAIR, needs=pair.replica, environment=environment)
+    kind = Kind.CELL if name in fleet.replicas else Kind(fleet.stacks[name].kind)
     if kind is Kind.ACCOUNT:
         return Declared(name=name, kind=kind, environment=fleet.accounts[name].environment)
     if kind is Kind.CELL:
         cell = fleet.cells[name]
-        return Declared(name=name, kind=kind, needs=cell.account, region=cell.region, environment=cell.environment)
+        before = fleet.replicas[name].of if name in fleet.replicas else cell.account
+        return Declared(name=name, kind=kind, needs=before, region=cell.region, environment=cell.environment)
     cell_name = fleet.workloads[name].cell
     cell = fleet.cells[cell_name]
     return Declared(name=name, kind=kind, needs=cell_name, region=cell.region, environment=cell.environment)

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     ACCOUNT = "account"
     CELL = "cell"
     WORKLOADS = "workloads"
+    PAIR = "pair"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,16 +29,22 @@ class Declared:
 
 
 def plan_up(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
-    """What the target needs, the target, and what belongs to it: account, cell, workloads.
+    """What the target needs, the target, and what belongs to it: account, cell, workloads; a replica needs its primary,
+    a pair both of its cells.
 
     Raises CellError (stack not found) for a stack without a file.
     """
     chain = [known_stack(target, declared)]
     while chain[0].needs is not None:
         chain.insert(0, known_stack(chain[0].needs, declared))
-    if chain[-1].kind is Kind.CELL:
-        chain += _of(target, Kind.WORKLOADS, declared)
-    return tuple(stack.name for stack in chain)
+    order = [name for stack in chain for name in _whole(stack, declared)]
+    return tuple(dict.fromkeys(order))
+
+
+def _whole(stack: Declared, declared: Mapping[str, Declared]) -> list[str]:
+    """A stack with what belongs to it: a cell with its workloads."""
+    after = _of(stack.name, Kind.WORKLOADS, declared) if stack.kind is Kind.CELL else []
+    return [stack.name, *(workloads.name for workloads in after)]
 
 
 def cells_of(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
@@ -48,14 +55,15 @@ def cells_of(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
 def plan_destroy(target: str, declared: Mapping[str, Declared], existing: Collection[str]) -> tuple[str, ...]:
     """What stands on the target first, then the target; after its last cell, a development account too.
 
-    Only stacks that have state are named. Raises CellError where an account still has cells.
+    Only stacks that have state are named. Raises CellError where an account still has cells, or a cell its replica.
     """
     subject = known_stack(target, declared)
     cells = [stack.name for stack in _of(target, Kind.CELL, declared) if stack.name in existing]
     if cells:
         raise CellError(f"{target} still holds {', '.join(cells)}: destroy these cells first", ExitCode.CONFIGURATION)
-    order = [stack.name for stack in _of(target, Kind.WORKLOADS, declared)] + [target]
-    if subject.kind is Kind.CELL and subject.needs is not None:
+    belongs = [*_of(target, Kind.PAIR, declared), *_of(target, Kind.WORKLOADS, declared)]
+    order = [*(stack.name for stack in belongs), target]
+    if subject.needs is not None and known_stack(subject.needs, declared).kind is Kind.ACCOUNT:
         others = [stack.name for stack in _of(subject.needs, Kind.CELL, declared) if stack.name != target]
         throwaway = known_stack(subject.needs, declared).environment is Environment.DEVELOPMENT
         if throwaway and not set(others) & set(existing):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pulumi
 
-from stacks.models import KINDS, AccountSettings, CellSettings, WorkloadsSettings
+from stacks.kinds import KINDS
+from stacks.models import AccountSettings, CellSettings, WorkloadsSettings
+from stacks.pair_models import PairSettings, ReplicaSettings
 from stacks.problems import ConfigError
 from stacks.settings import NAMESPACE, Settings, StackFile, load_stack_file, parse_settings
 from stacks.source import Source, read_source
@@ -60,6 +62,15 @@ def main() -> None:
 
                 warn_of_ends_of_support(stack, settings, datetime.now(UTC).date())
                 outputs = cell.run(stack, settings)
+            case ReplicaSettings() as settings:
+                from stacks import cell
+                from stacks.fleet import load_fleet
+
+                outputs = cell.run(stack, load_fleet(Path(__file__).parent).cells[stack])
+            case PairSettings():
+                from stacks import pair
+
+                outputs = pair.run(stack)
             case WorkloadsSettings() as settings:
                 from stacks import workloads
 

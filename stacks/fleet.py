@@ -20,8 +20,11 @@ from contracts.shard_plan import check_successor
 from stacks.capacity import COUNTED, GRANTED
 from stacks.market_files import MARKETS, Markets, load_markets
 from stacks.models import AccountSettings, CellSettings, WorkloadsSettings
+from stacks.pair_models import PairSettings, ReplicaSettings
+from stacks.pairs import PairPlan, pair_plan, pair_problems
 from stacks.plan import Cap, CellPlan
 from stacks.problems import ConfigError, Problem, listed, nearest
+from stacks.replicas import standby
 from stacks.settings import StackFile, load_stack_file
 from stacks.sizing import derive, vpc_network
 from stacks.telemetry import series_by_metric
@@ -49,8 +52,19 @@ class Fleet:
 
     @cached_property
     def cells(self) -> Mapping[str, CellSettings]:
-        """Cell stacks by name."""
-        return {n: s.settings for n, s in self.stacks.items() if isinstance(s.settings, CellSettings)}
+        """Cell stacks by name, replicas with what follows from their primaries; not those whose primary is missing."""
+        own = {n: s.settings for n, s in self.stacks.items() if isinstance(s.settings, CellSettings)}
+        return own | {n: standby(own[r.of], r) for n, r in self.replicas.items() if r.of in own}
+
+    @cached_property
+    def replicas(self) -> Mapping[str, ReplicaSettings]:
+        """Replicas' stacks by name."""
+        return {n: s.settings for n, s in self.stacks.items() if isinstance(s.settings, ReplicaSettings)}
+
+    @cached_property
+    def pairs(self) -> Mapping[str, PairSettings]:
+        """Pair stacks by name."""
+        return {n: s.settings for n, s in self.stacks.items() if isinstance(s.settings, PairSettings)}
 
     @cached_property
     def workloads(self) -> Mapping[str, WorkloadsSettings]:
@@ -71,12 +85,34 @@ class Fleet:
         kind = self.stacks[stack].kind
         if kind == "account":
             return (stack,)
+        if kind == "pair":
+            pair = self.pairs[stack]
+            both = (*self.order(pair.primary), *self.order(pair.replica))
+            return (*dict.fromkeys(both), stack)
         cell = self.workloads[stack].cell if kind == "workloads" else stack
+        if cell in self.replicas:
+            before = self.order(self.replicas[cell].of)
+            return (*before, *(name for name in (cell, cell + WORKLOADS_SUFFIX) if name in self.stacks))
         return tuple(name for name in (self.cells[cell].account, cell, cell + WORKLOADS_SUFFIX) if name in self.stacks)
 
     def plan(self, cell: str) -> CellPlan:
         """The plan of a cell. Raises KeyError where there is none of this name."""
         return derive(cell, self.cells[cell])
+
+    def pair_of(self, cell: str) -> str | None:
+        """Stack of the pair that a cell is in; None: it has none."""
+        return next((name for name, pair in self.pairs.items() if cell in (pair.primary, pair.replica)), None)
+
+    def pair(self, name: str) -> PairPlan:
+        """The plan of a pair. Raises KeyError where there is none of this name."""
+        settings = self.pairs[name]
+        return pair_plan(
+            name,
+            settings,
+            self.account_of(settings.primary).account_id,
+            self.plan(settings.primary),
+            self.plan(settings.replica),
+        )
 
     def together(self, cell: str) -> tuple[str, ...]:
         """The cells of a cell's account in its region, itself among them: they share that account's quotas there."""
@@ -101,6 +137,7 @@ class Fleet:
         """
         return [
             *self._references(),
+            *pair_problems(self.stacks, self.broken),
             *self._controllers(),
             *self._repeats(),
             *self._overlaps(),
@@ -135,6 +172,8 @@ class Fleet:
 
     def _references(self) -> Iterator[Problem]:
         for name, cell in self.cells.items():
+            if name in self.replicas:
+                continue  # its primary's
             if cell.account not in self.accounts and cell.account not in self.broken:
                 yield self._unknown(name, "account", cell.account, self.accounts, "an account")
         for name, workloads in self.workloads.items():
@@ -323,16 +362,14 @@ def read_fleet(directory: Path) -> tuple[Fleet, list[Problem]]:
     return Fleet(stacks=stacks, broken=frozenset(broken)), problems
 
 
-def published_problems(stack: StackFile, published: str, *, slots_may_move: bool = False) -> list[Problem]:
+def published_problems(fleet: Fleet, cell: str, published: str, *, slots_may_move: bool = False) -> list[Problem]:
     """What would lose accounts if the cell's shard map followed the published one.
 
     ``published``: the text of the parameter or stack output; ``slots_may_move``: rows were copied or do not exist.
     """
-    assert isinstance(stack.settings, CellSettings)
-    declared = derive(stack.name, stack.settings).shard_map
     try:
-        check_successor(parse(published), declared, slots_may_move=slots_may_move)
+        check_successor(parse(published), fleet.plan(cell).shard_map, slots_may_move=slots_may_move)
     except ShardMapError as error:
         rule, _, fix = str(error).removeprefix("shards: ").partition("; ")
-        return [stack.problem("shards.count", rule, fix or "restore the published map")]
+        return [fleet.stacks[cell].problem("shards.count", rule, fix or "restore the published map")]
     return []

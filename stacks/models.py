@@ -396,6 +396,11 @@ class CellSettings(DataSettings):
     )
 
     @property
+    def is_production(self) -> bool:
+        """Real money."""
+        return self.environment is Environment.PRODUCTION
+
+    @property
     def effective_jurisdiction(self) -> str:
         """The declared jurisdiction, else the region's."""
         return self.jurisdiction or catalogue.region(self.region).jurisdiction
@@ -484,11 +489,3 @@ class WorkloadsSettings(Settings):
     def carries_payments(self) -> bool:
         """Whether the programs on a payment's way run."""
         return Program.GATEWAY.value in self.images
-
-
-KINDS: dict[str, type[AccountSettings] | type[CellSettings] | type[WorkloadsSettings]] = {
-    "account": AccountSettings,
-    "cell": CellSettings,
-    "workloads": WorkloadsSettings,
-}
-"""Stack kind -> its model; the kind is the key ``payment-cell:<kind>`` of a stack file."""

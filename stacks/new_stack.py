@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import catalogue
-from components.vocabulary import Controller, Environment, Program
+from components.vocabulary import Controller, Environment, Program, Strategy
 
 DEFAULT_PEAK = 100
 """payments/s of a new cell: within the default quotas of every region."""
@@ -65,6 +68,45 @@ def render_workloads(cell: str) -> str:
         f"    cell: {cell}\n"
         "    # Placeholders: mirror each image to the cell's registry and put its digest here (make images).\n"
         f"    images:\n{images}"
+    )
+
+
+def render_replica(
+    primary: str,
+    name: str,
+    region: str,
+    strategy: Strategy,
+    *,
+    domain: str,
+    copy_vault_arn: str | None = None,
+    quotas: Mapping[str, int] = MappingProxyType({}),
+) -> str:
+    """A replica's stack file. `quotas`: name -> what AWS granted there."""
+    copies = f"    backups:\n      copyVaultArn: {copy_vault_arn}\n" if copy_vault_arn else ""
+    granted = "".join(f"      {quota}: {value}\n" for quota, value in sorted(quotas.items()))
+    return (
+        f"{SCHEMA_HEADER}"
+        f"# Stands by for {primary}. Everything left out is the primary's: cell config explain {name}\n"
+        "config:\n"
+        "  payment-cell:replica:\n"
+        f"    of: {primary}\n"
+        f"    region: {region}\n"
+        f"    strategy: {strategy}\n"
+        f"    domain: {domain}\n"
+        f"{copies}" + (f"    quotas:\n{granted}" if granted else "")
+    )
+
+
+def render_pair(primary: str, replica: str, domain: str) -> str:
+    """The stack file of what joins a cell and its replica."""
+    return (
+        f"{SCHEMA_HEADER}"
+        "config:\n"
+        "  payment-cell:pair:\n"
+        f"    primary: {primary}\n"
+        f"    replica: {replica}\n"
+        f"    writer: {primary} # changed by cell failover, switchover and failback\n"
+        f"    domain: {domain} # what clients call; it follows the writer\n"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.addresses import AddressPlan
-from components.vocabulary import Compute, Environment
+from components.vocabulary import Compute, Environment, Strategy
 from contracts.shard_map import ShardMap, ShardState
 
 
@@ -113,6 +113,17 @@ class BackupSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StandbySpec:
+    """What a replica stands by for."""
+
+    primary: str
+    """The primary cell's stack."""
+    home_region: str
+    """The primary's region."""
+    strategy: Strategy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CellPlan:
     """A cell, ready to be declared."""
 
@@ -128,6 +139,8 @@ class CellPlan:
     hosted_zone_id: str | None
     """Of ``domain``; None: the cell makes one."""
     recovery_region: str | None
+    standby: StandbySpec | None
+    """None: a cell of its own, no replica."""
 
     network: AddressPlan
     """Subnets of ``subnet_zone_ids``."""
@@ -179,6 +192,16 @@ class CellPlan:
     derived: tuple[Derived, ...]
     caps: tuple[Cap, ...]
     """The fullest first."""
+
+    @property
+    def serves(self) -> str:
+        """The cell whose accounts, events and markets these are: a replica has its primary's."""
+        return self.cell if self.standby is None else self.standby.primary
+
+    @property
+    def pair_primary(self) -> str | None:
+        """Primary of the pair that the cell may be in; None: it has no recovery region."""
+        return self.serves if self.standby or self.recovery_region else None
 
     @property
     def vpc_cidr(self) -> str:

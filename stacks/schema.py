@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 import catalogue
-from stacks.models import KINDS
+from stacks.kinds import KINDS
 from stacks.settings import NAMESPACE, PULUMI_KEYS
 
 
@@ -17,7 +17,11 @@ def stack_schema() -> dict[str, Any]:
     modes: Any = [(model, "validation") for model in KINDS.values()]
     references, definitions = models_json_schema(modes, by_alias=True, ref_template="#/$defs/{model}")
     defs = definitions["$defs"]
-    for name, keys in (("CellSettings", ("region",)), ("AccountSettings", ("homeRegion",))):
+    for name, keys in (
+        ("CellSettings", ("region",)),
+        ("ReplicaSettings", ("region",)),
+        ("AccountSettings", ("homeRegion",)),
+    ):
         for key in keys:
             defs[name]["properties"][key]["enum"] = list(catalogue.regions())
     known = catalogue.versions()

@@ -1,6 +1,6 @@
 """Reads stack files: models, line numbers, and every mistake at once.
 
-    load_stack_file(Path("stacks/Pulumi.eu-west-1.yaml")).settings    AccountSettings, CellSettings or WorkloadsSettings
+    load_stack_file(Path("stacks/Pulumi.eu-west-1.yaml")).settings    the model of its kind (stacks/kinds.py)
     parse_settings("cell", {...})                                     the same from what Pulumi's engine passed on
 
 Both raise ``ConfigError``, which has each problem with file, line, key, value, rule and fix. Nothing here calls AWS.
@@ -20,9 +20,9 @@ from pydantic_core import ErrorDetails
 import catalogue
 from components.vocabulary import Environment
 from contracts.shard_plan import ChangeKind
+from stacks.kinds import KINDS, AnySettings
 from stacks.model_base import Settings
 from stacks.models import (
-    KINDS,
     PATTERN_RULES,
     AccountSettings,
     CellSettings,
@@ -72,8 +72,8 @@ class StackFile:
 
     name: str
     kind: str
-    """account, cell or workloads"""
-    settings: AccountSettings | CellSettings | WorkloadsSettings
+    """A key of ``stacks.kinds.KINDS``."""
+    settings: AnySettings
     source: Source
 
     def problem(self, key: str, rule: str, fix: str, *, nearest: str | None = None) -> Problem:

@@ -26,6 +26,7 @@ from stacks.backups import backups
 from stacks.capacity import Load, caps
 from stacks.models import CellSettings, RunnerSettings
 from stacks.plan import CellPlan, ConsumerSpec, Derived, NodeGroupSpec, Retention, RunnerSpec, ShardSpec
+from stacks.standby import standby_of, warm
 from stacks.versions import chosen_versions
 
 MINIMUM_SUBNET_ZONES = 2
@@ -94,6 +95,9 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
     consumers = _consumers(settings)
     shard_map, shards = _shards(settings, load, len(zones), ledger)
     groups = _node_groups(settings, load, len(zones), ledger)
+    standing = standby_of(settings)
+    if standing is not None:
+        shards, groups = warm(standing.strategy, shards, groups, ledger.note)
     stream_shards = _stream_shards(settings, load, consumers, ledger)
     versions = chosen_versions(settings.versions)
     return CellPlan(
@@ -106,6 +110,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         domain=settings.domain,
         hosted_zone_id=settings.hosted_zone_id,
         recovery_region=_recovery(settings, ledger),
+        standby=standing,
         network=network,
         subnet_zone_ids=subnet_zones,
         zone_ids=zones,

@@ -11,7 +11,6 @@ from contracts.shard_plan import first_map
 from stacks.fleet import WORKLOADS_SUFFIX, load_fleet, published_problems, read_fleet
 from stacks.new_stack import cell_name, render_account, render_cell, render_workloads
 from stacks.problems import ConfigError, Problem
-from stacks.settings import load_stack_file
 
 STACKS = Path(__file__).parents[2] / "stacks"
 
@@ -203,13 +202,14 @@ def test_a_folder_without_stack_files_says_how_to_begin(tmp_path: Path) -> None:
 
 
 def test_a_lower_shard_count_than_the_published_is_refused_at_its_line(tmp_path: Path) -> None:
-    stack = load_stack_file(write(tmp_path, "one", cell(shards="{count: 4}")))
-    [problem] = published_problems(stack, first_map(8).to_json())
+    write(tmp_path, "one", cell(shards="{count: 4}"))
+    found, _ = read_fleet(tmp_path)
+    [problem] = published_problems(found, "one", first_map(8).to_json())
     assert (problem.key, problem.line) == ("shards.count", 9)
     assert "below the published" in problem.rule
-    assert published_problems(stack, first_map(4).to_json()) == []
-    assert published_problems(stack, first_map(2).to_json(), slots_may_move=True) == []
-    assert "would leave" in published_problems(stack, first_map(2).to_json())[0].rule
+    assert published_problems(found, "one", first_map(4).to_json()) == []
+    assert published_problems(found, "one", first_map(2).to_json(), slots_may_move=True) == []
+    assert "would leave" in published_problems(found, "one", first_map(2).to_json())[0].rule
 
 
 def test_the_same_file_declares_the_same_map_on_every_run() -> None:

@@ -1,0 +1,157 @@
+"""A cell and its replica: what both are called where, and whether their files fit together.
+
+Names follow from the files alone: a failover reads no state and no output of a region that may be dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import catalogue
+from contracts.epoch import epoch_table
+from stacks.models import CellSettings
+from stacks.pair_models import PairSettings, ReplicaSettings
+from stacks.plan import CellPlan
+from stacks.problems import Problem, listed, nearest
+from stacks.settings import StackFile
+
+PAIR_SUFFIX = "-pair"
+"""A pair's stack is named after its primary."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairPlan:
+    """A pair, ready to be declared and to be moved."""
+
+    name: str
+    """The pair's stack."""
+    account_id: str
+    primary: CellPlan
+    replica: CellPlan
+    writer: str
+    """Stack of the cell that writes, as the file says: the epoch store has the truth."""
+    domain: str
+    """DNS name that clients of the pair call."""
+    hosted_zone_id: str | None
+    """Of ``domain``; None: the pair makes one."""
+    rpo_s: int
+    """Recovery point objective of the database, in seconds."""
+    approvals: int
+    """Other people who approve a movement first."""
+    protected: bool
+
+    @property
+    def cells(self) -> Mapping[str, CellPlan]:
+        """Stack -> plan, the primary first."""
+        return {self.primary.cell: self.primary, self.replica.cell: self.replica}
+
+    @property
+    def epoch_table(self) -> str:
+        """Name of the epoch store in each of its regions."""
+        return epoch_table(self.primary.cell)
+
+    @property
+    def witness_region(self) -> str | None:
+        """Third region of the epoch store; None: AWS has no strong consistency over the pair's regions."""
+        return catalogue.witness(self.primary.region, self.replica.region)
+
+    @property
+    def epoch_regions(self) -> tuple[str, ...]:
+        """Regions in which the epoch store answers: both of the pair, or the recovery region alone."""
+        both = (self.primary.region, self.replica.region)
+        return both if self.witness_region else both[1:]
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """Ids of the shards, the same in both."""
+        return tuple(shard.id for shard in self.primary.shards)
+
+    def other(self, cell: str) -> str:
+        """The other cell's stack. Raises KeyError where the cell is not in the pair."""
+        self.cells[cell]
+        return next(name for name in self.cells if name != cell)
+
+    def global_cluster(self, shard: str) -> str:
+        """Identifier of a shard's global cluster (components/shard.py)."""
+        return f"{self.primary.cell}-{shard}-global"
+
+    def cluster(self, cell: str, shard: str) -> str:
+        """Identifier of a shard's cluster in one of the cells (components/shard.py)."""
+        return f"{cell}-{shard}"
+
+    def cluster_arn(self, cell: str, shard: str) -> str:
+        """Its ARN, which the calls of a movement name."""
+        return f"arn:aws:rds:{self.cells[cell].region}:{self.account_id}:cluster:{self.cluster(cell, shard)}"
+
+
+def pair_plan(name: str, settings: PairSettings, account_id: str, primary: CellPlan, replica: CellPlan) -> PairPlan:
+    """The plan of a pair whose files were checked (``pair_problems``)."""
+    return PairPlan(
+        name=name,
+        account_id=account_id,
+        primary=primary,
+        replica=replica,
+        writer=settings.writer,
+        domain=settings.domain,
+        hosted_zone_id=settings.hosted_zone_id,
+        rpo_s=settings.rpo_seconds,
+        approvals=settings.approvals,
+        protected=primary.protected and not settings.disarmed,
+    )
+
+
+def pair_problems(stacks: Mapping[str, StackFile], broken: Collection[str]) -> Iterator[Problem]:
+    """Replicas outside of their primary's jurisdiction, pairs of cells that are none, and names that do not follow."""
+    cells = {name: stack.settings for name, stack in stacks.items() if isinstance(stack.settings, CellSettings)}
+    replicas = {name: stack.settings for name, stack in stacks.items() if isinstance(stack.settings, ReplicaSettings)}
+    for name, replica in replicas.items():
+        yield from _replica_problems(stacks[name], replica, cells, broken)
+    for name, stack in stacks.items():
+        if isinstance(stack.settings, PairSettings):
+            yield from _pair_problems(stack, stack.settings, replicas, cells, broken)
+
+
+def _replica_problems(
+    stack: StackFile, replica: ReplicaSettings, cells: Mapping[str, CellSettings], broken: Collection[str]
+) -> Iterator[Problem]:
+    primary = cells.get(replica.of)
+    if primary is None:
+        if replica.of not in broken:
+            fix = f"use {listed(list(cells))}" if cells else "add the cell's stack file"
+            yield stack.problem("of", "is not a cell's stack", fix, nearest=nearest(replica.of, cells))
+        return
+    allowed = [name for name in catalogue.regions_of(primary.effective_jurisdiction) if name != primary.region]
+    if replica.region not in allowed:
+        where = "the primary's own region" if replica.region == primary.region else "outside its jurisdiction"
+        rule = f"is {where}: {replica.of} is of {primary.effective_jurisdiction} (control RES-01)"
+        yield stack.problem("region", rule, f"use {listed(allowed)}" if allowed else "remove the replica")
+    target = primary.recovery_region or catalogue.region(primary.region).recovery
+    if primary.recovery_region == "none" or (primary.recovery_region is None and not primary.is_production):
+        rule = f"has no recovery region: the shards of {replica.of} are in no global database, which they cannot join"
+        yield stack.problem("of", rule, f"set recoveryRegion: {target} in its file before it is created")
+    arn = replica.backups.copy_vault_arn
+    if arn is not None and (region := arn.split(":")[3]) not in catalogue.regions_of(primary.effective_jurisdiction):
+        rule = f"is in {region}, outside of {primary.effective_jurisdiction}"
+        yield stack.problem("backups.copyVaultArn", rule, f"use a vault in {listed(allowed)}")
+
+
+def _pair_problems(
+    stack: StackFile,
+    pair: PairSettings,
+    replicas: Mapping[str, ReplicaSettings],
+    cells: Collection[str],
+    broken: Collection[str],
+) -> Iterator[Problem]:
+    if pair.primary not in cells and pair.primary not in broken:
+        yield stack.problem("primary", "is not a cell's stack", f"use {listed(sorted(cells))}")
+    elif stack.name != pair.primary + PAIR_SUFFIX:
+        fix = f"rename the file to Pulumi.{pair.primary}{PAIR_SUFFIX}.yaml"
+        yield stack.problem("primary", f"has another stack name than this one, {stack.name}", fix)
+    replica = replicas.get(pair.replica)
+    if replica is None:
+        if pair.replica not in broken:
+            fix = f"use {listed(sorted(replicas))}" if replicas else f"run cell replicate {pair.primary}"
+            yield stack.problem("replica", "is not a replica's stack", fix)
+    elif replica.of != pair.primary:
+        yield stack.problem("replica", f"is a replica of {replica.of}", f"name one of {pair.primary}")
