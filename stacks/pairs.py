@@ -52,15 +52,11 @@ class PairPlan:
         return epoch_table(self.primary.cell)
 
     @property
-    def witness_region(self) -> str | None:
-        """Third region of the epoch store; None: AWS has no strong consistency over the pair's regions."""
-        return catalogue.witness(self.primary.region, self.replica.region)
-
-    @property
-    def epoch_regions(self) -> tuple[str, ...]:
-        """Regions in which the epoch store answers: both of the pair, or the recovery region alone."""
-        both = (self.primary.region, self.replica.region)
-        return both if self.witness_region else both[1:]
+    def witness_region(self) -> str:
+        """Third region of the epoch store, which answers in both regions of the pair and outlives each of them."""
+        witness = catalogue.witness(self.primary.region, self.replica.region)
+        assert witness is not None, "refused by pair_problems"
+        return witness
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -107,7 +103,7 @@ def pair_problems(stacks: Mapping[str, StackFile], broken: Collection[str]) -> I
     replicas = {name: stack.settings for name, stack in stacks.items() if isinstance(stack.settings, ReplicaSettings)}
     for name, replica in replicas.items():
         yield from _replica_problems(stacks[name], replica, cells, broken)
-    for name, stack in stacks.items():
+    for stack in stacks.values():
         if isinstance(stack.settings, PairSettings):
             yield from _pair_problems(stack, stack.settings, replicas, cells, broken)
 
@@ -140,7 +136,7 @@ def _pair_problems(
     stack: StackFile,
     pair: PairSettings,
     replicas: Mapping[str, ReplicaSettings],
-    cells: Collection[str],
+    cells: Mapping[str, CellSettings],
     broken: Collection[str],
 ) -> Iterator[Problem]:
     if pair.primary not in cells and pair.primary not in broken:
@@ -155,3 +151,7 @@ def _pair_problems(
             yield stack.problem("replica", "is not a replica's stack", fix)
     elif replica.of != pair.primary:
         yield stack.problem("replica", f"is a replica of {replica.of}", f"name one of {pair.primary}")
+    elif pair.primary in cells and catalogue.witness(cells[pair.primary].region, replica.region) is None:
+        rule = "has no third region with which DynamoDB keeps an epoch store that outlives each of them: nothing would "
+        rule += f"keep {pair.primary} from writing after a failover"
+        yield stack.problem("replica", rule, "choose another recovery region, or keep to copies of backups")
