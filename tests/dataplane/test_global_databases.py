@@ -1,12 +1,12 @@
 """An Aurora global database: a secondary in another region streams from the writer, and takes over when told to."""
 
 import asyncio
-import os
-import signal
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from databases_account import shard
 
 from conftest import DEFAULT_REGION, Sandbox
 from sandbox.dataplane.databases import Databases
+from sandbox.regions import RegionFault, Regions
 
 WAIT_S = 60.0
 HOME, AWAY = DEFAULT_REGION, "eu-central-1"
@@ -49,7 +50,9 @@ class World:
             DBInstanceClass="db.r7g.large",
             Engine="aurora-postgresql",
         )
-        self.databases = Databases(folder, sandbox.env["AWS_ENDPOINT_URL"], self.told.append)
+        self.regions = Regions()
+        self.databases = Databases(folder, sandbox.env["AWS_ENDPOINT_URL"], self.told.append, self.regions)
+        self.metrics = sandbox.client("cloudwatch", region=AWAY)
         self.trusted = folder / "ca.pem"
         self.until(lambda: self.states() == {HOME: "writer", AWAY: "reader"})
 
@@ -73,9 +76,6 @@ class World:
     def states(self) -> dict[str, str]:
         rows = {name: state for name, _, _, state in self.databases.processes()}
         return {region: rows.get(f"database-{name}-0", "") for region, name in NAMES.items()}
-
-    def pid(self, region: str) -> int:
-        return next(pid for name, pid, *_ in self.databases.processes() if name == f"database-{NAMES[region]}-0")
 
     def until(self, true: Callable[[], bool]) -> None:
         """Reconcile, as the data plane does all the time, until it is so."""
@@ -109,14 +109,54 @@ class World:
 
         return asyncio.run(ask())
 
+    @contextmanager
+    def fault(self, fault: RegionFault, region: str) -> Iterator[None]:
+        """A region's fault, mended at the end."""
+        self.regions.switch(fault, region, on=True)
+        self.databases.suffer()
+        try:
+            yield
+        finally:
+            self.regions.switch(fault, region, on=False)
+            self.databases.suffer()
+
+    @contextmanager
+    def late(self, region: str, seconds: float) -> Iterator[None]:
+        """What replicates into the region is late."""
+        self.regions.late(region, seconds)
+        self.databases.suffer()
+        try:
+            yield
+        finally:
+            self.regions.late(region, 0.0)
+            self.databases.suffer()
+
+    def kept(self, region: str) -> int:
+        """Volumes of former writers that are kept in a region."""
+        cluster = next(one for one in self.databases._clusters.values() if one.cluster.region == region)
+        return len(list(cluster.folder.glob("*/data.before-*")))
+
+    def lag(self) -> float:
+        """Seconds that the region away is behind, as last measured; -1 for not yet."""
+        return self.databases.lags().get(NAMES[AWAY], -1.0)
+
+    def published(self) -> list[float]:
+        """Milliseconds, as CloudWatch has them by the minute."""
+        now = datetime.now(UTC)
+        found = self.metrics.get_metric_statistics(
+            Namespace="AWS/RDS",
+            MetricName="AuroraGlobalDBReplicationLag",
+            Dimensions=[{"Name": "DBClusterIdentifier", "Value": NAMES[AWAY]}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=1),
+            Period=60,
+            Statistics=["Maximum"],
+            Unit="Milliseconds",
+        )
+        return [one["Maximum"] for one in found["Datapoints"]]
+
     def notes(self, region: str) -> list[Any]:
         return self.sql(region, "SELECT text FROM notes ORDER BY 1")
-
-
-def children_of(pid: int) -> list[int]:
-    """Processes whose parent this is."""
-    stats = (path.read_text().rpartition(")") for path in Path("/proc").glob("[0-9]*/stat"))
-    return [int(head.split()[0]) for head, _, rest in stats if int(rest.split()[1]) == pid]
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +176,32 @@ def test_a_secondary_has_what_the_writer_wrote_and_takes_no_writes(world: World)
     world.until(lambda: world.notes(AWAY) == ["first"])
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         world.sql(AWAY, "INSERT INTO notes VALUES ('refused')")
+
+
+def test_a_secondary_that_has_everything_has_no_lag(world: World) -> None:
+    world.until(lambda: world.lag() == 0)
+    assert world.published()
+
+
+def test_what_replicates_is_as_late_as_asked_for_and_the_metric_says_so(world: World) -> None:
+    with world.late(AWAY, 3.0):
+        begun = time.monotonic()
+        world.sql(HOME, "INSERT INTO notes VALUES ('late')")
+        world.until(lambda: world.lag() > 0)
+        world.until(lambda: "late" in world.notes(AWAY))
+        assert time.monotonic() - begun >= 3.0
+        world.until(lambda: world.lag() == 0)
+    assert max(world.published()) > 0
+
+
+def test_nothing_passes_a_cut_and_the_lag_grows_until_it_is_mended(world: World) -> None:
+    with world.fault(RegionFault.CUT, AWAY):
+        world.sql(HOME, "INSERT INTO notes VALUES ('beyond the cut')")
+        world.until(lambda: world.lag() > 2)
+        grown = world.lag()
+        world.until(lambda: world.lag() > grown)
+        assert "beyond the cut" not in world.notes(AWAY)
+    world.until(lambda: "beyond the cut" in world.notes(AWAY) and world.lag() == 0)
 
 
 def test_aws_says_whom_a_secondary_follows(world: World) -> None:
@@ -169,19 +235,12 @@ def test_a_switchover_is_cancelled_where_the_other_side_does_not_catch_up(
 ) -> None:
     monkeypatch.setattr("sandbox.dataplane.databases.cluster.HAND_OVER_S", 0.5)
     away, home = world.writer, next(region for region in NAMES if region != world.writer)
-    # Neither receives nor applies anything.
-    children = children_of(world.pid(home))
-    for child in children:
-        os.kill(child, signal.SIGSTOP)
-    try:
+    with world.fault(RegionFault.CUT, home):
         world.sql(away, "INSERT INTO notes VALUES ('not there yet')")
         world.clients[away].switchover_global_cluster(
             GlobalClusterIdentifier=WORLD, TargetDbClusterIdentifier=world.arn(home)
         )
         world.until(lambda: world.world()["Status"] == "available")
-    finally:
-        for child in children:
-            os.kill(child, signal.SIGCONT)
     assert world.writer == away
     assert world.sql(away, "INSERT INTO notes VALUES ('still writing') RETURNING text") == ["still writing"]
 
@@ -197,6 +256,65 @@ def test_a_failover_takes_what_arrived_and_the_region_before_follows(world: Worl
     assert "arrived" in world.notes(after)
     world.sql(after, "INSERT INTO notes VALUES ('after the failover')")
     world.until(lambda: "after the failover" in world.notes(before))
+
+
+def fail_over(world: World, after: str) -> None:
+    world.clients[after].failover_global_cluster(
+        GlobalClusterIdentifier=WORLD, TargetDbClusterIdentifier=world.arn(after), AllowDataLoss=True
+    )
+
+
+@pytest.mark.parametrize("fault", [RegionFault.DEAD, RegionFault.DATABASE_DEAD])
+def test_a_dead_region_stays_dead_and_comes_back_on_its_volumes(world: World, fault: RegionFault) -> None:
+    home, away = world.writer, next(region for region in NAMES if region != world.writer)
+    world.sql(home, f"INSERT INTO notes VALUES ('before {fault}')")
+    with world.fault(fault, home):
+        world.until(lambda: world.states()[home] == "stopped")
+        for _ in range(3):
+            world.databases.reconcile()
+        assert world.states() == {home: "stopped", away: "reader"}
+    world.until(lambda: world.states() == {home: "writer", away: "reader"})
+    assert f"before {fault}" in world.notes(home)
+
+
+def test_a_switchover_from_a_dead_region_is_cancelled(world: World) -> None:
+    home, away = world.writer, next(region for region in NAMES if region != world.writer)
+    with world.fault(RegionFault.DEAD, home):
+        world.until(lambda: world.states()[home] == "stopped")
+        world.clients[away].switchover_global_cluster(
+            GlobalClusterIdentifier=WORLD, TargetDbClusterIdentifier=world.arn(away)
+        )
+        world.until(lambda: world.world()["Status"] == "available")
+        assert world.writer == home
+    world.until(lambda: world.states() == {home: "writer", away: "reader"})
+
+
+def test_the_writer_of_a_region_that_died_comes_back_as_a_secondary_and_its_volume_is_kept(world: World) -> None:
+    before, after = world.writer, next(region for region in NAMES if region != world.writer)
+    kept = world.kept(before)
+    with world.fault(RegionFault.CUT, before):
+        world.sql(before, "INSERT INTO notes VALUES ('never arrived')")
+        with world.fault(RegionFault.DEAD, before):
+            world.until(lambda: world.states()[before] == "stopped")
+            fail_over(world, after)
+            world.until(lambda: world.writer == after and world.states() == {before: "stopped", after: "writer"})
+            world.sql(after, "INSERT INTO notes VALUES ('of the new writer')")
+    world.until(lambda: world.states() == {before: "reader", after: "writer"})
+    world.until(lambda: "of the new writer" in world.notes(before))
+    assert "never arrived" not in world.notes(before)
+    assert world.kept(before) == kept + 1
+
+
+def test_a_failover_does_not_reach_a_writer_that_is_cut_off_until_the_network_is_back(world: World) -> None:
+    before, after = world.writer, next(region for region in NAMES if region != world.writer)
+    with world.fault(RegionFault.CUT, before):
+        fail_over(world, after)
+        world.until(lambda: world.writer == after and world.states()[after] == "writer")
+        world.sql(before, "INSERT INTO notes VALUES ('still writing, to nobody')")
+        world.databases.reconcile()
+        assert world.states()[before] == "writer"
+    world.until(lambda: world.states() == {before: "reader", after: "writer"})
+    assert "still writing, to nobody" not in world.notes(before)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from pathlib import Path
 from sandbox.dataplane.databases.account import Cluster
 from sandbox.dataplane.databases.parameters import Settings, quoted, settings
 from sandbox.dataplane.databases.places import Addresses
+from sandbox.dataplane.databases.relay import Loop, Relay
 from sandbox.dataplane.databases.server import Programs, Server, ServerError, quoted_name, roles
 from sandbox.kubernetes.pki import Authority
+from sandbox.regions import RegionFault, Regions
 
 HAND_OVER_S = 20.0
 """Seconds that a replica gets to catch up before it becomes the writer."""
@@ -31,6 +33,8 @@ class Machine:
     known: frozenset[str]
     addresses: Addresses
     authority: Authority
+    loop: Loop
+    regions: Regions
 
     @property
     def libraries(self) -> Path:
@@ -48,6 +52,8 @@ class ClusterServers:
         self._password = ""
         self._source = ""
         """Of a secondary of a global database: the server of another region that its head follows."""
+        self._source_region = ""
+        self._relay: Relay | None = None
 
     @property
     def folder(self) -> Path:
@@ -70,8 +76,27 @@ class ClusterServers:
         found = self.cluster.head
         return self.servers.get(found.name) if found else None
 
-    def converge(self, cluster: Cluster, password: str, source: Server | None = None) -> None:
-        """One step to what `cluster` says; `source` is the writer that a secondary follows. Raises `ServerError`; the
+    @property
+    def dead(self) -> bool:
+        """Whether its region has a fault that no server survives."""
+        return self._machine.regions.has(self.cluster.region, RegionFault.DEAD, RegionFault.DATABASE_DEAD)
+
+    def apart(self, other: "ClusterServers") -> bool:
+        """Whether the network between their regions is cut."""
+        return self._machine.regions.apart(self.cluster.region, other.cluster.region)
+
+    def suffer(self) -> None:
+        """What the faults of its region do at once."""
+        regions, region = self._machine.regions, self.cluster.region
+        if self.dead:
+            for server in list(self.servers.values()):
+                server.kill()
+        if self._relay is not None:
+            self._relay.delay_s = regions.lag_s.get(region, 0.0)
+            self._relay.cut = regions.apart(region, self._source_region)
+
+    def converge(self, cluster: Cluster, password: str, source: "ClusterServers | None" = None) -> None:
+        """One step to what `cluster` says; `source` has the writer that a secondary follows. Raises `ServerError`; the
         next step tries again."""
         self.cluster = cluster
         self.folder.mkdir(mode=0o700, exist_ok=True)
@@ -87,10 +112,13 @@ class ClusterServers:
         parsed = settings(cluster.parameters, self._machine.known, self._machine.libraries)
         self.not_applied = tuple(parsed.not_applied)
         head = self.servers[cluster.head.name]
-        self._source = source.name if source else ""
+        writer = source.writer if source else None
+        self._source = writer.name if writer else ""
         if source is not None:
+            if writer is None or (self.apart(source) and head.follows != writer.name):
+                return  # an old writer that is out of reach is what it was
             self.socket.unlink(missing_ok=True)
-            self._follow(head, source, parsed)
+            self._follow(head, writer, parsed, self._relayed(writer, source.cluster.region))
         else:
             for server in self.servers.values():
                 if server is not head and server.alive and not server.follows:
@@ -101,11 +129,24 @@ class ClusterServers:
                 self._set_password(head, password)
             for server in self.servers.values():
                 if server is not head:
-                    self._follow(server, head, parsed)
+                    self._follow(server, head, parsed, head.folder)
+
+    def _relayed(self, writer: Server, region: str) -> Path:
+        """Where the head reaches a writer of another region."""
+        if self._relay is None:
+            machine = self._machine
+            self._relay = Relay(machine.loop, self.folder / "relay", self.cluster.port, machine.programs.user.own)
+        self._source_region = region
+        self._relay.target = writer.socket
+        self.suffer()
+        return self._relay.folder
 
     def give_way(self, after: Server | None) -> None:
         """End the writer, because another region's takes over: `after` first gets all that it has not; None for a
-        failover that may lose it. Raises `ServerError` where `after` does not catch up."""
+        failover that may lose it. Raises `ServerError` where `after` does not catch up, or there is nobody to ask."""
+        head = self.head
+        if after and head and head.exists and not head.follows and not head.alive:
+            raise ServerError(f"{head.name} does not run")
         if before := self.writer:
             if after:
                 if not after.alive:
@@ -128,7 +169,7 @@ class ClusterServers:
                 raise ServerError(f"{after.name} does not catch up with {before.name}")
             time.sleep(0.05)
         self.socket.unlink(missing_ok=True)
-        before.stop()
+        before.hand_over()
 
     def _server(self, name: str, host: str) -> Server:
         machine, cluster = self._machine, self.cluster
@@ -159,13 +200,14 @@ class ClusterServers:
             self.socket.unlink(missing_ok=True)
             self.socket.symlink_to(server.socket)
 
-    def _follow(self, server: Server, writer: Server, parsed: Settings) -> None:
+    def _follow(self, server: Server, writer: Server, parsed: Settings, way: Path) -> None:
+        """`way`: the folder at which the writer is reached."""
         if not server.exists or server.follows != writer.name:
             server.stop()
             server.clone(writer)
-        self._run(server, parsed, writer)
+        self._run(server, parsed, way)
 
-    def _run(self, server: Server, parsed: Settings, source: Server | None) -> None:
+    def _run(self, server: Server, parsed: Settings, source: Path | None) -> None:
         changed = server.configure(parsed.applied, self.cluster.master_user, source)
         if not server.alive:
             if server.may_start():
@@ -188,6 +230,8 @@ class ClusterServers:
 
     def remove(self) -> None:
         self.stop()
+        if self._relay is not None:
+            self._relay.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def hosts(self) -> Iterator[tuple[str, Server]]:

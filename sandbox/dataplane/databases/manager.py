@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.dataplane.databases.account import Account, Cluster, Proxy
 from sandbox.dataplane.databases.cluster import ClusterServers, Machine
+from sandbox.dataplane.databases.lag import Follower, Lags
 from sandbox.dataplane.databases.parameters import known_names
 from sandbox.dataplane.databases.places import Addresses, User, base_folder, binaries
 from sandbox.dataplane.databases.proxies import ProxyProcess
-from sandbox.dataplane.databases.server import Programs, Server, ServerError
+from sandbox.dataplane.databases.relay import Loop
+from sandbox.dataplane.databases.server import Programs, ServerError
 from sandbox.kubernetes.pki import Authority
+from sandbox.regions import RegionFault, Regions
 
 WORKERS = 2
 """Clusters that are made at the same time: initdb and pg_basebackup are short and use a core each."""
@@ -32,10 +35,13 @@ class Databases:
     """`reconcile` is called every second and returns at once; work on a cluster goes on in a thread.
 
     folder: logs, certificates (`ca.pem` is what clients trust) and proxies' configuration. endpoint_url: the emulator;
-    boto3 finds its credentials in the environment. tell: what a person should know, a line each.
+    boto3 finds its credentials in the environment. tell: what a person should know, a line each. regions: what is wrong
+    with them.
     """
 
-    def __init__(self, folder: Path, endpoint_url: str, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, endpoint_url: str, tell: Callable[[str], None], regions: Regions | None = None
+    ) -> None:
         self._folder, self._endpoint_url, self._tell = folder, endpoint_url, tell
         self._account = Account(endpoint_url)
         user = User.current()
@@ -46,6 +52,8 @@ class Databases:
         authority = Authority(folder / "certificates", "databases")
         (folder / "ca.pem").write_bytes(authority.pem)
         (folder / "ca.pem").chmod(0o644)
+        self._regions = regions or Regions()
+        self._loop = Loop()
         self._machine = Machine(
             base=base,
             logs=folder / "logs",
@@ -54,6 +62,8 @@ class Databases:
             known=known_names(programs.folder),
             addresses=Addresses(folder),
             authority=authority,
+            loop=self._loop,
+            regions=self._regions,
         )
         self._clusters: dict[str, ClusterServers] = {}
         self._proxies: list[Proxy] = []
@@ -62,6 +72,7 @@ class Databases:
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="databases")
         self._told: dict[str, str] = {}
         self._measured = time.monotonic()
+        self._lags = Lags(self._account.client, self._say)
 
     # ---- following the account
 
@@ -93,6 +104,20 @@ class Databases:
         self._remove_orphans()
         self._reconcile_proxies()
         self._measure()
+        self._lags.measure(list(self._followers(units.values())))
+
+    def _followers(self, units: Iterable[Sequence[Cluster]]) -> Iterator[Follower]:
+        """Secondaries with their primary; of a database whose writer moves nobody is one."""
+        for members in units:
+            primary = next((one for one in members if one.writes), None)
+            for one in members:
+                if primary is not None and one is not primary and one.membership and not one.membership.moving:
+                    secondary, leads = self._clusters[one.resource_id], self._clusters[primary.resource_id]
+                    yield Follower(secondary=secondary, primary=leads)
+
+    def lags(self) -> Mapping[str, float]:
+        """Secondary -> seconds that it is behind, as last measured."""
+        return self._lags.last
 
     def _converge_unit(self, members: list[Cluster]) -> None:
         """A cluster by itself, or all members of a global database."""
@@ -107,14 +132,15 @@ class Databases:
             self._account.ended(first.account, membership.name, moved=True)
         for other in others:
             if primary.writer:
-                self._converge(self._clusters[other.resource_id], other, primary.writer)
+                self._converge(self._clusters[other.resource_id], other, primary)
 
     def _gave_way(self, primary: ClusterServers, others: list[Cluster], data_loss: bool) -> bool:
         """Whether nobody else of a global database writes any more: after a switchover with nothing lost, after a
-        failover with what had not arrived."""
+        failover with what had not arrived. A failover does not reach into a region that is cut off: its writer goes on,
+        and what it writes is lost to the others."""
         for other in others:
             before = self._clusters[other.resource_id]
-            if not before.writer:
+            if data_loss and before.apart(primary):
                 continue
             try:
                 before.give_way(None if data_loss else primary.head)
@@ -123,7 +149,10 @@ class Databases:
                 return False
         return True
 
-    def _converge(self, servers: ClusterServers, cluster: Cluster, source: Server | None) -> None:
+    def _converge(self, servers: ClusterServers, cluster: Cluster, source: ClusterServers | None) -> None:
+        if servers.dead:
+            servers.suffer()
+            return
         passwords = [proxy.secrets.get(cluster.master_user, "") for proxy in self._of(cluster)]
         try:
             servers.converge(cluster, next(filter(None, passwords), ""), source)
@@ -166,7 +195,12 @@ class Databases:
         standing = {proxy.vpc for proxy in self._proxies}
         for network in [network for network in self._processes if network not in standing]:
             self._processes.pop(network).remove()
+        dead = {proxy.vpc for proxy in self._proxies if self._regions.has(proxy.region, RegionFault.DEAD)}
+        for network in dead & set(self._processes):
+            self._processes[network].kill()
         for network, targets in by_network.items():
+            if network in dead:
+                continue
             if network not in self._processes:
                 self._processes[network] = ProxyProcess(network, self._folder, self._machine, self._endpoint_url)
             self._processes[network].converge(targets, {proxy.name for proxy in self._proxies if proxy.vpc == network})
@@ -272,14 +306,21 @@ class Databases:
                 }
         raise KeyError(f"{cell}-{shard}")
 
+    def suffer(self) -> None:
+        """The faults of regions changed: what they do at once is done when this returns."""
+        for servers in list(self._clusters.values()):
+            servers.suffer()
+
     def stop(self) -> None:
         """End everything and take the data away: the account that it belongs to ends as well."""
         self._workers.shutdown(wait=True, cancel_futures=True)
+        self._lags.stop()
         for process in self._processes.values():
             process.remove()
         for servers in self._clusters.values():
             servers.remove()
         self._processes, self._clusters, self._proxies = {}, {}, []
+        self._loop.stop()
         shutil.rmtree(self._machine.base, ignore_errors=True)
 
 

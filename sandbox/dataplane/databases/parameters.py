@@ -12,7 +12,7 @@ SMALL: Mapping[str, str] = {
     "max_parallel_workers": "0",
     "max_wal_size": "128MB",
     "min_wal_size": "32MB",
-    "wal_keep_size": "64MB",
+    "wal_keep_size": "256MB",
     "wal_retrieve_retry_interval": "500ms",
     "autovacuum_max_workers": "1",
     "jit": "off",
@@ -21,7 +21,7 @@ SMALL: Mapping[str, str] = {
 }
 """Sizes for one machine that holds many servers, whatever the parameter group says of them. Aurora computes
 max_connections from the memory of the instance class. Without fsync a killed server loses nothing, a machine without
-power does; a sandbox does not outlive that anyway."""
+power does; a sandbox does not outlive that anyway. The log that is kept is what a secondary may miss while it is cut off."""
 
 TRANSLATED: Mapping[tuple[str, str], tuple[str, str]] = {
     ("rds.logical_replication", "1"): ("wal_level", "logical"),

@@ -1,6 +1,7 @@
 """The proxy process of one network, from the manager's side: its configuration and its life."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -111,6 +112,12 @@ class ProxyProcess:
     def row(self) -> tuple[str, int, float, str]:
         alive = self._child is not None and self._child.alive()
         return self.name, self._child.pid if self._child else 0, self._started, "running" if alive else "stopped"
+
+    def kill(self) -> None:
+        """It is dead until `converge` starts it again."""
+        if self._child is not None:
+            self._child.send(signal.SIGKILL)
+        self._wait_s, self._not_before = FIRST_WAIT_S, 0.0
 
     def remove(self) -> None:
         if self._child is not None:

@@ -1,6 +1,7 @@
 """One PostgreSQL server: its folder, its configuration, its life as a process."""
 
 import contextlib
+import itertools
 import os
 import pwd
 import shutil
@@ -79,14 +80,30 @@ class Server:
         )  # fmt: skip
 
     def clone(self, source: "Server") -> None:
-        """A copy of the running `source`, which follows it from then on."""
+        """A copy of the running `source`, which follows it from then on. What a writer had that was not handed over is
+        kept beside it."""
+        if self.exists and not self.follows and not self._handed_over.exists():
+            self.data.rename(next(path for n in itertools.count(1) if not (path := self._kept(n)).exists()))
         shutil.rmtree(self.data, ignore_errors=True)
+        self._handed_over.unlink(missing_ok=True)
         self._programs.run(
             "pg_basebackup", "-h", source.folder, "-p", str(source.port), "-U", ADMIN, "-D", self.data,
             "--wal-method=stream", "--checkpoint=fast", "--no-sync",
         )  # fmt: skip
         self._write(self.data / "standby.signal", b"")
         (self.folder / "source").write_text(source.name)
+
+    def _kept(self, number: int) -> Path:
+        return self.data.with_name(f"{self.data.name}.before-{number}")
+
+    @property
+    def _handed_over(self) -> Path:
+        return self.folder / "handed-over"
+
+    def hand_over(self) -> None:
+        """End: another server has all of it."""
+        self.stop()
+        self._handed_over.touch()
 
     @property
     def socket(self) -> Path:
@@ -101,8 +118,9 @@ class Server:
         """Name of the server that this one was cloned from; empty for a writer."""
         return (self.folder / "source").read_text() if (self.data / "standby.signal").exists() else ""
 
-    def configure(self, settings: Mapping[str, str], master: str, source: "Server | None") -> bool:
-        """Write the configuration; whether it differs from the one before."""
+    def configure(self, settings: Mapping[str, str], master: str, source: Path | None) -> bool:
+        """Write the configuration; whether it differs from the one before. source: the folder with the socket, of this
+        server's own port, at which what it follows is reached."""
         own = {
             "listen_addresses": self.address,
             "port": str(self.port),
@@ -113,9 +131,7 @@ class Server:
             "logging_collector": "off",
         }
         if source is not None:
-            own["primary_conninfo"] = (
-                f"host={source.folder} port={source.port} user={ADMIN} application_name={self.name}"
-            )
+            own["primary_conninfo"] = f"host={source} port={self.port} user={ADMIN} application_name={self.name}"
         lines = [f"{name} = {quoted(value)}\n" for name, value in {**settings, **own}.items()]
         files = {"postgresql.conf": "".join(lines), "pg_hba.conf": access(master), "pg_ident.conf": IDENT}
         changed = [name for name, text in files.items() if not self._says(name, text)]
@@ -185,6 +201,11 @@ class Server:
     def crash(self) -> None:
         """An immediate shutdown: as if the process had died, recovered from at the next start."""
         self.signal(signal.SIGQUIT)
+
+    def kill(self) -> None:
+        """It is dead at once, and may start again as if it had never ended."""
+        self.signal(signal.SIGKILL)
+        self._wait_s, self._not_before = FIRST_WAIT_S, 0.0
 
     def stop(self) -> None:
         """A fast shutdown: SIGTERM alone would wait for all clients to leave."""

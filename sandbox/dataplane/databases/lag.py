@@ -1,0 +1,126 @@
+"""How far secondaries of global databases are behind, measured at the servers and published as Aurora does.
+
+`AuroraGlobalDBReplicationLag`, milliseconds, in the secondary's region:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.dataplane.databases.cluster import ClusterServers
+from sandbox.dataplane.databases.server import Server, ServerError
+
+NAMESPACE, METRIC = "AWS/RDS", "AuroraGlobalDBReplicationLag"
+
+EVERY_S = 3.0
+"""Seconds between two measurements; on AWS a metric has a value a minute. A failback waits for a small one."""
+
+WRITTEN = "SELECT pg_current_wal_lsn() - '0/0';"
+ARRIVED = """
+    SELECT pg_last_wal_replay_lsn() - '0/0',
+           coalesce(extract(epoch FROM pg_last_xact_replay_timestamp()), 0),
+           (SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming');
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrived:
+    """What a secondary has: the position in the log that it has applied, when the newest transaction of it was
+    committed (seconds since 1970), and whether a stream is open that more could come over."""
+
+    position: int
+    committed: float
+    streams: bool
+
+
+class Lag:
+    """Of one secondary: the age of what it lacks. A writer that is idle leaves none; without a stream, or without a
+    writer, nobody knows what there is, and the lag is the time since it was known that nothing was lacking."""
+
+    def __init__(self, now: float) -> None:
+        self._whole_at = now
+
+    def seconds(self, now: float, written: int | None, arrived: Arrived) -> float:
+        """written: how far the writer's log goes, asked before `arrived` was; None where it does not answer."""
+        if arrived.streams and written is not None and arrived.position >= written:
+            self._whole_at = now
+            return 0.0
+        return max(0.0, now - max(self._whole_at, arrived.committed))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Follower:
+    """A secondary, and the cluster that it follows."""
+
+    secondary: ClusterServers
+    primary: ClusterServers
+
+
+class Lags:
+    """`measure` returns at once; servers are asked in a thread."""
+
+    def __init__(self, client: Callable[[str, str, str], Any], say: Callable[[str, str], None]) -> None:
+        self._client, self._say = client, say
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lags")
+        self._work: Future[None] | None = None
+        self._due = 0.0
+        self._lags: dict[tuple[str, str], Lag] = {}
+        self.last: Mapping[str, float] = {}
+        """Secondary -> seconds."""
+
+    def measure(self, followers: Sequence[Follower]) -> None:
+        if time.monotonic() < self._due or (self._work is not None and not self._work.done()):
+            return
+        self._due = time.monotonic() + EVERY_S
+        self._work = self._worker.submit(self._measure, followers)
+
+    def stop(self) -> None:
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def _measure(self, followers: Sequence[Follower]) -> None:
+        found = {}
+        for one in followers:
+            name = one.secondary.cluster.name
+            try:
+                seconds = self._seconds(one)
+                if seconds is not None:
+                    found[name] = seconds
+                    self._publish(one, seconds)
+            except (ServerError, OSError, BotoCoreError, ClientError) as reason:
+                self._say(f"lag {name}", f"databases: lag of {name}: {reason}")
+        self.last = found
+
+    def _seconds(self, one: Follower) -> float | None:
+        """None where the secondary itself does not answer: then nobody measures."""
+        head, writer = one.secondary.head, one.primary.writer
+        if head is None or not head.alive or not head.follows:
+            return None
+        written = _written(writer)
+        position, committed, streams = head.sql(ARRIVED).strip().split("|")
+        arrived = Arrived(position=int(position or 0), committed=float(committed), streams=streams != "0")
+        # Another writer has another log.
+        lag = self._lags.setdefault((head.name, head.follows), Lag(time.time()))
+        return lag.seconds(time.time(), written, arrived)
+
+    def _publish(self, one: Follower, seconds: float) -> None:
+        cluster = one.secondary.cluster
+        own = [{"Name": "DBClusterIdentifier", "Value": cluster.name}]
+        source = {"Name": "SourceRegion", "Value": one.primary.cluster.region}
+        data = [
+            {"MetricName": METRIC, "Dimensions": dimensions, "Value": seconds * 1000, "Unit": "Milliseconds"}
+            for dimensions in (own, [*own, source])
+        ]
+        client = self._client("cloudwatch", cluster.account, cluster.region)
+        client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+
+
+def _written(writer: Server | None) -> int | None:
+    try:
+        return int(writer.sql(WRITTEN)) if writer else None
+    except (ServerError, ValueError):
+        return None
