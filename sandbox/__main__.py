@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace, home: Home) -> None:
         case "fault":
             commands.require_running(home)
             active = control.ask(home, "fault", name=options.name, on=options.state == "on")
-            commands.say(f"{options.name} is {options.state}; workloads at fault: {', '.join(active) or 'none'}")
+            commands.say(f"{options.name} is {options.state}; at fault: {', '.join(active) or 'none'}")
         case "sql":
             commands.require_running(home)
             _sql(control.ask(home, "sql", stack=options.stack, shard=options.shard), options.command_text)
@@ -103,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("-o", "--output", choices=("table", "json"), default="table")
     fault = subparsers.add_parser("fault", help="break something, and mend it")
     fault.add_argument(
-        "name", help="bank-{hang,500,reset,drip}:BANK, scorer-{dead,slow,stop}, relay-dead, shard-restart"
+        "name",
+        help="bank-{hang,500,reset,drip}:BANK, scorer-{dead,slow,stop}, relay-dead, shard-restart, "
+        "{region-dead,network-cut,database-dead,control-plane-dead,slow-death}:REGION, replication-lag:REGION:SECONDS",
     )
     fault.add_argument("state", choices=("on", "off"))
     sql = subparsers.add_parser("sql", help="psql in the database of a shard")

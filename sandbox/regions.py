@@ -3,10 +3,19 @@
 Faults are switched on and off one by one, and a region may have several.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+OWN_HEADER = "x-sandbox-own"
+"""Of the sandbox's own calls to its emulator: what carries out a fault does not suffer from it."""
+
+LATE = "replication-lag"
+"""Name of the fault that delays what replicates."""
+
+_NAME = re.compile(r"(?P<fault>[a-z-]+):(?P<region>[a-z]{2}(-[a-z]+)+-\d)(:(?P<seconds>\d+(\.\d+)?))?")
 
 
 class RegionFault(StrEnum):
@@ -33,6 +42,20 @@ class Regions:
     lag_s: Mapping[str, float] = field(default_factory=dict)
     """Region -> seconds by which what replicates into its databases is late."""
 
+    def named(self, name: str, *, on: bool) -> bool:
+        """Switch what `cell sandbox fault` calls so: `region-dead:eu-west-1`, `replication-lag:eu-central-1:5`. False
+        for a name that is no region's fault."""
+        found = _NAME.fullmatch(name)
+        if found is None:
+            return False
+        if found["fault"] == LATE and (found["seconds"] or not on):
+            self.late(found["region"], float(found["seconds"]) if on else 0.0)
+            return True
+        if found["fault"] in set(RegionFault) and not found["seconds"]:
+            self.switch(RegionFault(found["fault"]), found["region"], on=on)
+            return True
+        return False
+
     def switch(self, fault: RegionFault, region: str, *, on: bool) -> None:
         self.faults = self.faults | {(fault, region)} if on else self.faults - {(fault, region)}
 
@@ -53,7 +76,7 @@ class Regions:
 
     def names(self) -> list[str]:
         """As `cell sandbox fault` has them."""
-        late = [f"replication-lag:{region}:{seconds:g}" for region, seconds in self.lag_s.items() if seconds]
+        late = [f"{LATE}:{region}:{seconds:g}" for region, seconds in self.lag_s.items() if seconds]
         return sorted([*(f"{fault}:{region}" for fault, region in self.faults), *late])
 
     def to_json(self) -> list[list[str]]:

@@ -6,10 +6,16 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 
+class Unavailable(Exception):
+    """AWS cannot now (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html)."""
+
+
 def error_response(environ: Mapping[str, Any], start_response: Callable[..., Any], error: Exception) -> Iterable[bytes]:
-    """501 for an operation that moto lacks (SDKs do not retry it), 500 for a defect."""
+    """501 for an operation that moto lacks (SDKs do not retry it), 503 for an outage, 500 for a defect."""
     if isinstance(error, NotImplementedError):
         status, code, message = "501 Not Implemented", "NotEmulated", f"the emulator lacks this: {error}"
+    elif isinstance(error, Unavailable):
+        status, code, message = "503 Service Unavailable", "ServiceUnavailable", str(error)
     else:
         status, code = "500 Internal Server Error", "EmulatorFailure"
         message = f"{type(error).__name__}: {error} (see `cell sandbox logs emulator`)"

@@ -2,7 +2,7 @@
 
 Next to the AWS API it answers below /_sandbox/: `status`, `token-review`, the authentication webhook of the emulated
 clusters' API servers, `databases` and `db-token`, which RDS Proxy asks, and with the admin token `reset`,
-`used-actions` and `pod-identity`.
+`used-actions`, `faults` and `pod-identity`.
 """
 
 import gc
@@ -33,9 +33,9 @@ from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import WSGITask
 
-from sandbox.aws import extensions, shortcuts
+from sandbox.aws import extensions, outages, shortcuts
 from sandbox.aws.access_log import AccessLog
-from sandbox.aws.errors import error_response
+from sandbox.aws.errors import Unavailable, error_response
 from sandbox.aws.extensions import db_tokens
 from sandbox.aws.iam import pods, refusals, requests
 from sandbox.aws.iam.gate import Gate
@@ -109,9 +109,15 @@ class Emulator:
         answered: list[Any] = []
         try:
             who = requests.credential(environ)
+            if who is not None and outages.REGIONS.faults:
+                outages.suffer(environ, who, self._gate.home(who))
             if who is not None and (refused := self._gate.refusal(environ, who)) is not None:
                 return refusals.respond(environ, who, refused, start_response)
             body = self._moto(environ, lambda *answer: answered.append(answer))
+        except Unavailable as error:
+            return error_response(environ, start_response, error)
+        except outages.NoAnswer:
+            raise
         except Exception as error:
             logging.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             return error_response(environ, start_response, error)
@@ -147,12 +153,15 @@ class Emulator:
             return self._reset
         if (method, path) == ("GET", USED_ACTIONS):
             return lambda: ("200 OK", {"roles": USED.report()})
+        if (method, path) == ("POST", emulator_client.FAULTS):
+            return lambda: _faults(environ)
         if (method, path) == ("POST", POD_IDENTITY):
             return lambda: _pod_credentials(environ)
         return None
 
     def _reset(self) -> tuple[str, Mapping[str, Any]]:
         self._kubernetes.stop_all()
+        outages.told([])
         get_backend("moto_api")["global"].reset()
         self._gate.clear()
         self._account_since = time.time()
@@ -167,6 +176,12 @@ class Emulator:
             "kubernetes": self._kubernetes.summary(),
             "clusters": self._kubernetes.clusters(),
         }
+
+
+def _faults(environ: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Body: all faults of regions, as `Regions.to_json` has them."""
+    outages.told(json.loads(requests.body_of(environ)))
+    return "200 OK", {"faults": outages.REGIONS.to_json()}
 
 
 def _pod_credentials(environ: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:

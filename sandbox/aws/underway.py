@@ -6,16 +6,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from sandbox.aws.outages import when_changed
+
 Thing = TypeVar("Thing")
 
 
 class Underway(Generic[Thing]):
-    """Things on their way, in order, each for `delay_s` seconds. Who looks at a destination lets them arrive first."""
+    """Things on their way, in order, each for `delay_s` seconds. Who looks at a destination lets them arrive first.
+    stuck: whether a thing gets nowhere, since the way between its regions is cut; it arrives once that is mended."""
 
-    def __init__(self, delay_s: float) -> None:
-        self._delay_s = delay_s
+    def __init__(self, delay_s: float, stuck: Callable[[Thing], bool]) -> None:
+        self._delay_s, self._is_stuck = delay_s, stuck
         self._way: deque[tuple[float, Thing]] = deque()
+        self._stuck: deque[tuple[float, Thing]] = deque()
         self._arriving = threading.Lock()
+        when_changed(self._go_on)
 
     def send(self, thing: Thing) -> None:
         self._way.append((time.monotonic() + self._delay_s, thing))
@@ -26,7 +31,17 @@ class Underway(Generic[Thing]):
             return
         with self._arriving:
             while self._due():
-                keep(self._way.popleft()[1])
+                one = self._way.popleft()
+                if self._is_stuck(one[1]):
+                    self._stuck.append(one)
+                else:
+                    keep(one[1])
+
+    def _go_on(self) -> None:
+        """Try again what was stuck, before what came later."""
+        with self._arriving:
+            self._way.extendleft(reversed(self._stuck))
+            self._stuck.clear()
 
     def _due(self) -> bool:
         return bool(self._way) and self._way[0][0] <= time.monotonic()

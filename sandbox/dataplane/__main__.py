@@ -15,6 +15,7 @@ from sandbox.dataplane.guests import NoSuchFault
 from sandbox.dataplane.node import Node
 from sandbox.lifecycle import processes
 from sandbox.lifecycle.home import Home
+from sandbox.regions import LATE, RegionFault
 
 HOSTS = "hosts.json"
 HOSTS_EVERY_S = 1.0
@@ -53,11 +54,14 @@ def answers(node: Node) -> control.Answers:
             node.wake()
         elif name.partition(":")[0].startswith(("bank-", "shard-")):
             node.guests.fault(name, on)
+        elif node.regions.named(name, on=on):
+            node.suffer()
         else:
             raise NoSuchFault(
-                f"{name}: no such fault; there are bank-<kind>:<bank>, shard-restart, {', '.join(FAULTS)}"
+                f"{name}: no such fault; there are bank-<kind>:<bank>, shard-restart, {', '.join(FAULTS)}, "
+                f"{LATE}:<region>:<seconds>, {', '.join(f'{fault}:<region>' for fault in RegionFault)}"
             )
-        return sorted(node.faults.active)
+        return sorted([*node.faults.active, *node.regions.names()])
 
     def sql(request: Mapping[str, Any]) -> dict[str, Any]:
         argv, environment = node.guests.psql(request["stack"], request["shard"])
@@ -94,6 +98,7 @@ def main(home: Home, port: int) -> None:
     node = Node(home, port, tell)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: node.stop())
+    node.suffer()  # of nothing: the emulator may know of faults from a data plane that ended
     control.serve(home.dataplane, answers(node))
     threading.Thread(target=_keep_hosts, args=(node, home.dataplane / HOSTS), name="hosts", daemon=True).start()
     tell(f"running pods at 127.{node.network.octet}.0.0/16")

@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.dataplane import outside
 from sandbox.dataplane.outside import Outside
+from sandbox.regions import Regions
 
 LOOK_EVERY_S = 1.0
 
@@ -91,6 +92,7 @@ class Guests:
         hosts: Callable[[], Mapping[str, int]],
         changed: Callable[[], None],
         tell: Callable[[str], None],
+        regions: Regions,
     ) -> None:
         self._hosts = hosts
         self._banks = _Guest(
@@ -98,7 +100,7 @@ class Guests:
         )
         self._databases = _Guest(
             "databases",
-            lambda module: module.Databases(folder / "databases", endpoint_url, tell),
+            lambda module: module.Databases(folder / "databases", endpoint_url, tell, regions),
             _look_at_databases,
             changed,
             tell,
@@ -142,6 +144,11 @@ class Guests:
                 raise NoSuchFault(f"{name}: no writer of such a shard runs") from error
         else:
             raise NoSuchFault(f"{name}: nothing of this sandbox has this fault")
+
+    def suffer(self) -> None:
+        """The faults of regions changed."""
+        if self._databases.manager is not None:
+            self._databases.manager.suffer()
 
     def clear(self) -> None:
         for guest in (self._databases, self._banks):

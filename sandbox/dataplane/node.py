@@ -27,6 +27,7 @@ from sandbox.kubernetes.client import Manifest
 from sandbox.kubernetes.errors import ApiError, Unreachable
 from sandbox.lifecycle import emulator_client
 from sandbox.lifecycle.home import Home
+from sandbox.regions import Regions
 
 LOOK_EVERY_S = 0.3
 """Seconds after which processes are looked at even if nothing was heard: their ends are not announced."""
@@ -65,7 +66,8 @@ class Node:
         self.deployments: dict[ClusterKey, Deployments] = {}
         self.pods: dict[PodKey, PodRun] = {}
         self._tokens: dict[PodKey, str] = {}
-        self.faults = Faults()
+        self.regions = Regions()
+        self.faults = Faults(self.regions)
         self._probers = ThreadPoolExecutor(max_workers=PROBERS, thread_name_prefix="probe")
         self._wanted: list[ClusterKey] = []
         self._hosts: dict[str, int] = {}
@@ -73,11 +75,18 @@ class Node:
         self._surroundings = 0
         self._planned: Any = None
         self._last_error = ""
-        self.guests = Guests(self._folder, self._url, lambda: self._hosts, self.wake, tell)
+        self.guests = Guests(self._folder, self._url, lambda: self._hosts, self.wake, tell, self.regions)
         threading.Thread(target=self._watch_clusters, name="clusters", daemon=True).start()
 
     def wake(self) -> None:
         self._wake.set()
+
+    def suffer(self) -> None:
+        """The faults of regions changed: have everybody do what they mean."""
+        token = self._home.secrets()["admin_token"]
+        emulator_client.faults(self._port, token, self.regions.to_json(), STATUS_TIMEOUT_S)
+        self.guests.suffer()
+        self.wake()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -105,6 +114,7 @@ class Node:
             self._proxy.stop()
             self._planned = None
             self.faults.active.clear()
+            self.regions.clear()
         self.guests.clear()
         self._traces.clear()
 

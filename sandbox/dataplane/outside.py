@@ -16,6 +16,7 @@ from sandbox.dataplane.addresses import listen_port
 from sandbox.dataplane.cluster import ClusterKey
 from sandbox.dataplane.node_proxy import Address
 from sandbox.dataplane.policy import PodEnd
+from sandbox.regions import OWN_HEADER
 
 PUBLIC = (IPv4Network("198.51.100.0/24"),)
 """What banks, and AWS where a VPC has no endpoints, look like to a policy: public addresses (RFC 5737)."""
@@ -84,6 +85,7 @@ def client(service: str, account: str, region: str, endpoint_url: str) -> Any:
 
     def name_account(request: Any, **_: Any) -> None:
         request.headers["x-moto-account-id"] = account
+        request.headers[OWN_HEADER] = "1"
 
     made.meta.events.register("before-sign", name_account)
     return made

@@ -7,6 +7,8 @@ from typing import Any
 STATUS = "/_sandbox/status"
 RESET = "/_sandbox/reset"
 
+FAULTS = "/_sandbox/faults"
+
 TOKEN_HEADER = "X-Sandbox-Token"
 """Carries the admin token; a page in a browser can reach loopback, but does not know it."""
 
@@ -24,10 +26,17 @@ def reset(port: int, token: str, timeout_s: float) -> None:
     _request("POST", port, RESET, {TOKEN_HEADER: token}, timeout_s)
 
 
-def _request(method: str, port: int, path: str, headers: dict[str, str], timeout_s: float) -> dict[str, Any]:
+def faults(port: int, token: str, regions: Any, timeout_s: float) -> None:
+    """Tell what is wrong with which regions. Errors as for `reset`."""
+    _request("POST", port, FAULTS, {TOKEN_HEADER: token}, timeout_s, json.dumps(regions))
+
+
+def _request(
+    method: str, port: int, path: str, headers: dict[str, str], timeout_s: float, content: str = ""
+) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
-        connection.request(method, path, headers=headers)
+        connection.request(method, path, content or None, headers)
         response = connection.getresponse()
         body = response.read()
     finally:

@@ -277,6 +277,17 @@ def test_a_dead_region_stays_dead_and_comes_back_on_its_volumes(world: World, fa
     assert f"before {fault}" in world.notes(home)
 
 
+def test_a_region_that_dies_slowly_answers_late(world: World) -> None:
+    def took() -> float:
+        begun = time.monotonic()
+        world.sql(world.writer, "SELECT 1")
+        return time.monotonic() - begun
+
+    with world.fault(RegionFault.SLOW, world.writer):
+        world.until(lambda: took() > 1)
+    world.until(lambda: took() < 1)
+
+
 def test_a_switchover_from_a_dead_region_is_cancelled(world: World) -> None:
     home, away = world.writer, next(region for region in NAMES if region != world.writer)
     with world.fault(RegionFault.DEAD, home):

@@ -17,6 +17,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
+from sandbox.aws.outages import REGIONS
 from sandbox.aws.underway import Underway
 
 DELAY_S = 0.2
@@ -33,6 +34,8 @@ class Due:
 
     written: float
     account: str
+    source: str
+    """Region where it was written."""
     region: str
     """Where it goes."""
     table: str
@@ -40,7 +43,7 @@ class Due:
     item: Attributes | None
 
 
-_way: Underway[Due] = Underway(DELAY_S)
+_way: Underway[Due] = Underway(DELAY_S, lambda one: REGIONS.apart(one.source, one.region))
 
 
 def others(table: Table) -> list[Table]:
@@ -128,7 +131,7 @@ def _send(table: Table, key: Attributes, item: Attributes | None, to: Sequence[T
     names, now = {name: key[name] for name in table.table_key_attrs}, time.monotonic()
     _written(table)[str(names)] = now
     for one in to:
-        where = {"account": one.account_id, "region": one.region_name, "table": one.name}
+        where = {"account": one.account_id, "source": table.region_name, "region": one.region_name, "table": one.name}
         _way.send(Due(written=now, key=names, item=item, **where))
 
 

@@ -21,6 +21,7 @@ from moto.s3.exceptions import S3ClientError
 from sandbox.aws.iam.sessions import service_session
 from sandbox.aws.iam.used import USED
 from sandbox.aws.iam.verdict import Need
+from sandbox.aws.outages import PARTITION, REGIONS
 from sandbox.aws.underway import Underway
 
 DELAY_S = 0.2
@@ -49,7 +50,13 @@ class Due:
     rule: Rule
 
 
-_way: Underway[Due] = Underway(DELAY_S)
+def _stuck(one: Due) -> bool:
+    _, account = models.s3_backends.bucket_accounts.get(_target(one.rule), ("", ""))
+    target = models.s3_backends[account][PARTITION].buckets.get(_target(one.rule)) if account else None
+    return target is not None and REGIONS.apart(one.source.region_name, target.region_name)
+
+
+_way: Underway[Due] = Underway(DELAY_S, _stuck)
 
 
 def checked(source: Any, configuration: Mapping[str, Any], backend: Any) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox.aws.iam.encryption import implied
 from sandbox.aws.iam.needs import needs
+from sandbox.aws.iam.pods import CLUSTER_TAG
 from sandbox.aws.iam.refusals import EXPIRED, UNKNOWN_KEY, WRONG_TOKEN, Answer, denied
 from sandbox.aws.iam.requests import Credential, read
 from sandbox.aws.iam.sessions import Session, Sessions, is_workload
@@ -33,6 +34,12 @@ class Gate:
         if session.expired:
             return EXPIRED
         return self._judged(environ, who, session) if is_workload(session.principal.role) else None
+
+    def home(self, who: Credential) -> str:
+        """The region of the cluster whose pod asks; empty for anybody else."""
+        session = self._sessions.find(who.access_key_id) if who.access_key_id.startswith(TEMPORARY) else None
+        arn = session.principal.tags.get(CLUSTER_TAG, "") if session else ""
+        return [*arn.split(":"), *([""] * 4)][3]
 
     def _judged(self, environ: dict[str, Any], who: Credential, session: Session) -> Answer | None:
         asked = read(environ, who, session.principal.account)

@@ -10,6 +10,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from sandbox.regions import OWN_HEADER
+
 PLACES = "/_sandbox/databases"
 """Where the emulator lists (account, region, names) of what it holds of clusters and proxies."""
 
@@ -127,6 +129,7 @@ class Account:
 
             def name_account(request: Any, **_: Any) -> None:
                 request.headers["x-moto-account-id"] = account
+                request.headers[OWN_HEADER] = "1"
 
             session: Any = boto3.Session(region_name=region)
             made = session.client(service, endpoint_url=self._url)

@@ -18,6 +18,7 @@ from sandbox.dataplane.databases.places import Addresses, User, base_folder, bin
 from sandbox.dataplane.databases.proxies import ProxyProcess
 from sandbox.dataplane.databases.relay import Loop
 from sandbox.dataplane.databases.server import Programs, ServerError
+from sandbox.dataplane.turns import DYING_RUNNING_S, DYING_STOPPED_S, Turns
 from sandbox.kubernetes.pki import Authority
 from sandbox.regions import RegionFault, Regions
 
@@ -54,6 +55,7 @@ class Databases:
         (folder / "ca.pem").chmod(0o644)
         self._regions = regions or Regions()
         self._loop = Loop()
+        self._dying = Turns(DYING_STOPPED_S, DYING_RUNNING_S)
         self._machine = Machine(
             base=base,
             logs=folder / "logs",
@@ -102,6 +104,7 @@ class Databases:
                 members.sort(key=lambda cluster: not cluster.writes)
                 self._work[unit] = self._workers.submit(self._converge_unit, members)
         self._remove_orphans()
+        self._turn()
         self._reconcile_proxies()
         self._measure()
         self._lags.measure(list(self._followers(units.values())))
@@ -310,11 +313,22 @@ class Databases:
         """The faults of regions changed: what they do at once is done when this returns."""
         for servers in list(self._clusters.values()):
             servers.suffer()
+        self._turn()
+
+    def _turn(self) -> None:
+        """Which servers die slowly."""
+        self._dying.slow = [
+            server.send
+            for servers in list(self._clusters.values())
+            if self._regions.has(servers.cluster.region, RegionFault.SLOW)
+            for server in list(servers.servers.values())
+        ]
 
     def stop(self) -> None:
         """End everything and take the data away: the account that it belongs to ends as well."""
         self._workers.shutdown(wait=True, cancel_futures=True)
         self._lags.stop()
+        self._dying.end()
         for process in self._processes.values():
             process.remove()
         for servers in self._clusters.values():

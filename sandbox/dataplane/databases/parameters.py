@@ -21,7 +21,8 @@ SMALL: Mapping[str, str] = {
 }
 """Sizes for one machine that holds many servers, whatever the parameter group says of them. Aurora computes
 max_connections from the memory of the instance class. Without fsync a killed server loses nothing, a machine without
-power does; a sandbox does not outlive that anyway. The log that is kept is what a secondary may miss while it is cut off."""
+power does; a sandbox does not outlive that anyway.
+The log that is kept is what a secondary may miss while it is cut off."""
 
 TRANSLATED: Mapping[tuple[str, str], tuple[str, str]] = {
     ("rds.logical_replication", "1"): ("wal_level", "logical"),

@@ -190,6 +190,17 @@ class Server:
             self._wait_s = FIRST_WAIT_S
         return time.monotonic() >= self._not_before
 
+    def send(self, number: signal.Signals) -> None:
+        """Signal the server with all its processes."""
+        if self._child is None or not self._child.alive():
+            return
+        tree = [self._child.pid]
+        with contextlib.suppress(OSError):
+            tree += map(int, Path(f"/proc/{tree[0]}/task/{tree[0]}/children").read_text().split())
+        for pid in tree:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def signal(self, number: signal.Signals) -> None:
         if self._child is not None and self._child.alive():
             os.kill(self._child.pid, number)
@@ -204,7 +215,7 @@ class Server:
 
     def kill(self) -> None:
         """It is dead at once, and may start again as if it had never ended."""
-        self.signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         self._wait_s, self._not_before = FIRST_WAIT_S, 0.0
 
     def stop(self) -> None:

@@ -1,0 +1,134 @@
+"""Regions of the emulator that are dead, cut off, or without a control plane, seen through boto3."""
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+
+from conftest import Sandbox
+from sandbox.lifecycle.emulator_client import FAULTS, TOKEN_HEADER
+from sandbox.regions import OWN_HEADER, RegionFault
+
+pytestmark = pytest.mark.engine
+
+HOME, AWAY = "eu-west-1", "eu-central-1"
+ONCE = Config(retries={"total_max_attempts": 1})
+
+Suffers = Callable[..., AbstractContextManager[None]]
+
+
+def told(sandbox: Sandbox, faults: list[list[str]]) -> None:
+    """As the data plane tells them."""
+    token = json.loads((sandbox.home / "secrets.json").read_text())["admin_token"]
+    request = urllib.request.Request(
+        sandbox.env["AWS_ENDPOINT_URL"] + FAULTS, data=json.dumps(faults).encode(), headers={TOKEN_HEADER: token}
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert json.load(answer)["faults"] == sorted(faults)
+
+
+@pytest.fixture(scope="module")
+def world(sandbox: Sandbox) -> Sandbox:
+    sandbox.reset()
+    return sandbox
+
+
+@pytest.fixture
+def suffers(world: Sandbox) -> Iterator[Suffers]:
+    @contextmanager
+    def during(fault: RegionFault, *regions: str) -> Iterator[None]:
+        told(world, [[fault, region] for region in regions])
+        try:
+            yield
+        finally:
+            told(world, [])
+
+    yield during
+    told(world, [])
+
+
+def client(world: Sandbox, service: str, region: str) -> Any:
+    """One that does not ask twice."""
+    session: Any = boto3.Session(
+        region_name=region,
+        aws_access_key_id=world.env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=world.env["AWS_SECRET_ACCESS_KEY"],
+    )
+    return session.client(service, endpoint_url=world.env["AWS_ENDPOINT_URL"], config=ONCE)
+
+
+def test_a_dead_region_answers_nothing_and_the_others_do(world: Sandbox, suffers: Suffers) -> None:
+    with suffers(RegionFault.DEAD, HOME):
+        with pytest.raises(HTTPClientError):
+            client(world, "sqs", HOME).list_queues()
+        assert "QueueUrls" not in client(world, "sqs", AWAY).list_queues()
+        assert "Roles" in client(world, "iam", HOME).list_roles()
+        assert "HostedZones" in client(world, "route53", HOME).list_hosted_zones()
+    assert "QueueUrls" not in client(world, "sqs", HOME).list_queues()
+
+
+def test_a_bucket_is_dead_with_its_region_whoever_asks(world: Sandbox, suffers: Suffers) -> None:
+    s3 = client(world, "s3", HOME)
+    s3.create_bucket(Bucket="dead-home", CreateBucketConfiguration={"LocationConstraint": HOME})
+    with suffers(RegionFault.DEAD, HOME), pytest.raises(HTTPClientError):
+        client(world, "s3", AWAY).list_objects_v2(Bucket="dead-home")
+    assert s3.list_objects_v2(Bucket="dead-home")["KeyCount"] == 0
+
+
+def test_the_sandboxs_own_calls_pass_a_dead_region(world: Sandbox, suffers: Suffers) -> None:
+    own = client(world, "sqs", HOME)
+    own.meta.events.register("before-sign", lambda request, **_: request.headers.add_header(OWN_HEADER, "1"))
+    with suffers(RegionFault.DEAD, HOME):
+        assert own.list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_without_its_control_plane_a_region_reads_and_writes_and_changes_nothing(
+    world: Sandbox, suffers: Suffers
+) -> None:
+    s3, sqs, kms = (client(world, service, HOME) for service in ("s3", "sqs", "kms"))
+    s3.create_bucket(Bucket="still-there", CreateBucketConfiguration={"LocationConstraint": HOME})
+    queue, key = sqs.create_queue(QueueName="still-there")["QueueUrl"], kms.create_key()["KeyMetadata"]["KeyId"]
+    with suffers(RegionFault.CONTROL_PLANE_DEAD, HOME):
+        s3.put_object(Bucket="still-there", Key="one", Body=b"1")
+        sqs.send_message(QueueUrl=queue, MessageBody="one")
+        kms.encrypt(KeyId=key, Plaintext=b"one")
+        for refused in (
+            lambda: client(world, "eks", HOME).list_clusters(),
+            lambda: client(world, "rds", HOME).describe_db_clusters(),
+            lambda: client(world, "ec2", HOME).describe_vpcs(),
+            lambda: s3.put_bucket_versioning(Bucket="still-there", VersioningConfiguration={"Status": "Enabled"}),
+            lambda: kms.create_key(),
+        ):
+            with pytest.raises(ClientError) as error:
+                refused()
+            assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        assert client(world, "eks", AWAY).list_clusters()["clusters"] == []
+
+
+def test_what_replicates_out_of_a_cut_region_arrives_once_it_is_mended(world: Sandbox, suffers: Suffers) -> None:
+    home, away = (client(world, "dynamodb", region) for region in (HOME, AWAY))
+    home.create_table(
+        TableName="late",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+    home.update_table(TableName="late", ReplicaUpdates=[{"Create": {"RegionName": AWAY}}])
+
+    def has(key: str) -> bool:
+        return "Item" in away.get_item(TableName="late", Key={"id": {"S": key}})
+
+    home.put_item(TableName="late", Item={"id": {"S": "before"}})
+    assert any(has("before") for _ in range(1000))
+    with suffers(RegionFault.CUT, HOME):
+        home.put_item(TableName="late", Item={"id": {"S": "during"}})
+        away.put_item(TableName="late", Item={"id": {"S": "of-away"}})
+        assert not any(has("during") for _ in range(200))
+    assert any(has("during") for _ in range(1000))
