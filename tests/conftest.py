@@ -110,3 +110,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield Sandbox.start(home)
     finally:
         run_sandbox(home, "stop", check=False)
+
+
+@pytest.fixture(scope="module")
+def bare_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """An empty one without a data plane, for a module that does what that would do: two would do it in turns."""
+    home = tmp_path_factory.mktemp("bare-sandbox")
+    try:
+        yield Sandbox.start(home, {"PAYMENT_CELL_SANDBOX_DATAPLANE": "off"})
+    finally:
+        run_sandbox(home, "stop", check=False)

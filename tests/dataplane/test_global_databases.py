@@ -160,12 +160,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(bare_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, sandbox.env[name])
-        sandbox.reset()
-        made = World(sandbox, tmp_path_factory.mktemp("databases"))
+            patch.setenv(name, bare_sandbox.env[name])
+        made = World(bare_sandbox, tmp_path_factory.mktemp("databases"))
         made.sql(HOME, "CREATE TABLE notes (text text NOT NULL)")
         yield made
         made.databases.stop()

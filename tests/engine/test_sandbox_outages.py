@@ -34,9 +34,8 @@ def told(sandbox: Sandbox, faults: list[list[str]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def world(sandbox: Sandbox) -> Sandbox:
-    sandbox.reset()
-    return sandbox
+def world(bare_sandbox: Sandbox) -> Sandbox:
+    return bare_sandbox
 
 
 @pytest.fixture

@@ -9,14 +9,15 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.Upd
 import copy
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from moto.dynamodb import models, responses
+from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models.table import Table
 
-from sandbox.aws.extensions import dynamodb_replicas
+from sandbox.aws.extensions import dynamodb_replicas, dynamodb_strong
 
 MAX_ITEMS = 100
 
@@ -37,18 +38,21 @@ class DynamoDBBackend(models.DynamoDBBackend):  # type: ignore[misc]
         return super().get_table(table_name)
 
     def put_item(self, table_name: str, item_attrs: Attributes, *args: Any, **kwargs: Any) -> Any:
-        done = super().put_item(table_name, item_attrs, *args, **kwargs)
-        self._wrote(table_name, item_attrs)
+        with dynamodb_strong.writing(self.get_table(table_name)):
+            done = super().put_item(table_name, item_attrs, *args, **kwargs)
+            self._wrote(table_name, item_attrs)
         return done
 
     def update_item(self, table_name: str, key: Attributes, *args: Any, **kwargs: Any) -> Any:
-        done = super().update_item(table_name, key, *args, **kwargs)
-        self._wrote(table_name, key)
+        with dynamodb_strong.writing(self.get_table(table_name)):
+            done = super().update_item(table_name, key, *args, **kwargs)
+            self._wrote(table_name, key)
         return done
 
     def delete_item(self, table_name: str, key: Attributes, *args: Any, **kwargs: Any) -> Any:
-        done = super().delete_item(table_name, key, *args, **kwargs)
-        self._wrote(table_name, key)
+        with dynamodb_strong.writing(self.get_table(table_name)):
+            done = super().delete_item(table_name, key, *args, **kwargs)
+            self._wrote(table_name, key)
         return done
 
     def _wrote(self, table_name: str, key: Attributes) -> None:
@@ -57,6 +61,9 @@ class DynamoDBBackend(models.DynamoDBBackend):  # type: ignore[misc]
             dynamodb_replicas.wrote(self.get_table(table_name), key)
 
     def transact_write_items(self, transact_items: list[dict[str, Any]]) -> None:
+        dynamodb_strong.refuse_transactions(
+            self.tables.get(str(write["TableName"])) for item in transact_items for write in item.values()
+        )
         self._in_transaction.open = True
         try:
             self._transact(transact_items)
@@ -67,8 +74,10 @@ class DynamoDBBackend(models.DynamoDBBackend):  # type: ignore[misc]
                 self._wrote(write["TableName"], write["Item" if kind == "Put" else "Key"])
 
     def update_time_to_live(self, table_name: str, ttl_spec: dict[str, Any]) -> None:
-        super().update_time_to_live(table_name, ttl_spec)
         table = self.get_table(table_name)
+        if dynamodb_strong.is_strong(table):
+            raise MockValidationException("TTL is not supported on global tables with strong consistency.")
+        super().update_time_to_live(table_name, ttl_spec)
         for one in dynamodb_replicas.others(table):
             one.ttl = table.ttl
 
@@ -174,14 +183,38 @@ def _described(self: Any, base_key: str = "TableDescription") -> dict[str, Any]:
 
 
 def _updated_table(self: Any) -> Any:
-    if changes := self.body.get("ReplicaUpdates"):
-        dynamodb_replicas.update(self.dynamodb_backend.get_table(self.body["TableName"]), changes)
+    if self.body.get("ReplicaUpdates") or self.body.get("GlobalTableWitnessUpdates"):
+        dynamodb_replicas.update(self.dynamodb_backend.get_table(self.body["TableName"]), self.body)
     return _update_table(self)
+
+
+def _reading(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A strongly consistent read needs a majority; another asks its own replica only."""
+
+    def checked(self: Any) -> Any:
+        for name, wanted in (self.body.get("RequestItems") or {self.body.get("TableName"): self.body}).items():
+            if wanted.get("ConsistentRead"):
+                dynamodb_strong.check_reach(self.dynamodb_backend.get_table(name))
+        return read(self)
+
+    return checked
+
+
+_get_transaction = responses.DynamoHandler.transact_get_items
+
+
+def _got_transaction(self: Any) -> Any:
+    names = (item["Get"]["TableName"] for item in self.body["TransactItems"])
+    dynamodb_strong.refuse_transactions(self.dynamodb_backend.tables.get(name) for name in names)
+    return _get_transaction(self)
 
 
 def install() -> None:
     Table.query, Table.describe = _queried, _described
     responses.DynamoHandler.update_table = _updated_table
+    responses.DynamoHandler.transact_get_items = _got_transaction
+    for name in ("get_item", "batch_get_item", "query", "scan"):
+        setattr(responses.DynamoHandler, name, _reading(getattr(responses.DynamoHandler, name)))
     # Still moto's module, in which its backend base class looks for the paths.
     DynamoDBBackend.__module__ = models.__name__
     models.dynamodb_backends.backend = DynamoDBBackend

@@ -1,5 +1,5 @@
-"""DynamoDB global tables, eventually consistent: each replica takes writes, which arrive at the others a little later;
-of two about one item the later wins.
+"""DynamoDB global tables: each replica takes writes, which arrive at the others a little later; of two about one item
+the later wins. With strong consistency (`dynamodb_strong.py`) they arrive at once.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/globaltables-bestpractices.html
@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ReplicationGr
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from moto.dynamodb.exceptions import MockValidationException, ResourceInUseException, ResourceNotFoundException
@@ -17,6 +17,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
+from sandbox.aws.extensions import dynamodb_strong
 from sandbox.aws.outages import REGIONS
 from sandbox.aws.underway import Underway
 
@@ -41,9 +42,13 @@ class Due:
     table: str
     key: Attributes
     item: Attributes | None
+    places: frozenset[str] = frozenset()
+    """Of a strongly consistent table: two of them have what was written, whatever happens to its source."""
 
 
 _way: Underway[Due] = Underway(DELAY_S, lambda one: REGIONS.apart(one.source, one.region))
+_missed: Underway[Due] = Underway(0.0, lambda one: not dynamodb_strong.sees_enough(one.region, one.places))
+"""Writes to strongly consistent tables that a replica could not be reached for: it has them once it reaches another."""
 
 
 def others(table: Table) -> list[Table]:
@@ -53,15 +58,24 @@ def others(table: Table) -> list[Table]:
     return [one for one in found if one is not None]
 
 
-def update(table: Table, changes: Sequence[Mapping[str, Any]]) -> None:
-    """`ReplicaUpdates` of UpdateTable."""
+def update(table: Table, body: Mapping[str, Any]) -> None:
+    """`ReplicaUpdates` of UpdateTable, and what belongs to strong consistency."""
+    strong = dynamodb_strong.asked_for(table, body)
+    if strong:
+        dynamodb_strong.check_update(table, body, own_ttl=table.ttl.get("TimeToLiveStatus") == "ENABLED")
+    _change(table, body.get("ReplicaUpdates") or (), strong)
+    if strong:
+        dynamodb_strong.mark([table, *others(table)], body)
+
+
+def _change(table: Table, changes: Sequence[Mapping[str, Any]], strong: bool) -> None:
     backends = dynamodb_backends[table.account_id]
     for change in changes:
         ((kind, wanted),) = change.items()
         region = wanted["RegionName"]
         at = next((one for one in others(table) if one.region_name == region), None)
         if kind == "Create":
-            _create(table, wanted, backends[region])
+            _create(table, wanted, backends[region], strong)
         elif at is None:
             raise ResourceNotFoundException(f"Replica in region {region} does not exist")
         elif kind == "Update":
@@ -72,10 +86,10 @@ def update(table: Table, changes: Sequence[Mapping[str, Any]]) -> None:
                 one.replicas = [name for name in one.replicas if name != region]
 
 
-def _create(table: Table, wanted: Mapping[str, Any], backend: Any) -> None:
+def _create(table: Table, wanted: Mapping[str, Any], backend: Any, strong: bool) -> None:
     if backend.region_name == table.region_name or table.name in backend.tables:
         raise ResourceInUseException(f"Table already exists: {table.name}")
-    if (table.stream_specification or {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
+    if not strong and (table.stream_specification or {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
         raise MockValidationException("A global table needs a stream of new and old images.")
     own = (table.sse_specification or {}).get("KMSMasterKeyId")
     if own and not wanted.get("KMSMasterKeyId"):
@@ -117,7 +131,8 @@ def described(table: Table) -> dict[str, Any]:
         }
         for one in others(table)
     ]
-    return {"Replicas": found, "GlobalTableVersion": VERSION} if found else {}
+    strong = dynamodb_strong.described(table)
+    return {"Replicas": found, "GlobalTableVersion": VERSION, **strong} if found else {}
 
 
 def wrote(table: Table, key: Attributes) -> None:
@@ -132,12 +147,19 @@ def _send(table: Table, key: Attributes, item: Attributes | None, to: Sequence[T
     _written(table)[str(names)] = now
     for one in to:
         where = {"account": one.account_id, "source": table.region_name, "region": one.region_name, "table": one.name}
-        _way.send(Due(written=now, key=names, item=item, **where))
+        due = Due(written=now, key=names, item=item, **where)
+        if not dynamodb_strong.is_strong(table):
+            _way.send(due)
+        elif REGIONS.apart(table.region_name, one.region_name):
+            _missed.send(replace(due, places=dynamodb_strong.places(table)))
+        else:
+            _keep(due)
 
 
 def arrive() -> None:
     """Put what has arrived where it belongs."""
     _way.arrive(_keep)
+    _missed.arrive(_keep)
 
 
 def _keep(one: Due) -> None:
