@@ -2,7 +2,7 @@
 
 Next to the AWS API it answers below /_sandbox/: `status`, `token-review`, the authentication webhook of the emulated
 clusters' API servers, `databases` and `db-token`, which RDS Proxy asks, and with the admin token `reset`,
-`used-actions`, `faults` and `pod-identity`.
+`used-actions`, `faults`, `dns` and `pod-identity`.
 """
 
 import gc
@@ -35,6 +35,7 @@ from waitress.task import WSGITask
 
 from sandbox.aws import extensions, outages, shortcuts
 from sandbox.aws.access_log import AccessLog
+from sandbox.aws.dns.exchange import exchange
 from sandbox.aws.errors import Unavailable, error_response
 from sandbox.aws.extensions import db_tokens
 from sandbox.aws.iam import pods, refusals, requests
@@ -155,6 +156,8 @@ class Emulator:
             return lambda: ("200 OK", {"roles": USED.report()})
         if (method, path) == ("POST", emulator_client.FAULTS):
             return lambda: _faults(environ)
+        if (method, path) == ("POST", emulator_client.DNS):
+            return lambda: ("200 OK", exchange(json.loads(requests.body_of(environ))))
         if (method, path) == ("POST", POD_IDENTITY):
             return lambda: _pod_credentials(environ)
         return None

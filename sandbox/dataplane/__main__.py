@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.dataplane import control, report
+from sandbox.dataplane.dns import Dns
 from sandbox.dataplane.faults import FAULTS
 from sandbox.dataplane.guests import NoSuchFault
 from sandbox.dataplane.node import Node
@@ -82,9 +83,9 @@ def answers(node: Node) -> control.Answers:
     }
 
 
-def _keep_hosts(node: Node, path: Path) -> None:
+def _keep_hosts(node: Node, dns: Dns, path: Path) -> None:
     while True:
-        report.write_hosts(node, path)
+        report.write_hosts(node, dns, path)
         time.sleep(HOSTS_EVERY_S)
 
 
@@ -100,7 +101,9 @@ def main(home: Home, port: int) -> None:
         signal.signal(number, lambda *_: node.stop())
     node.suffer()  # of nothing: the emulator may know of faults from a data plane that ended
     control.serve(home.dataplane, answers(node))
-    threading.Thread(target=_keep_hosts, args=(node, home.dataplane / HOSTS), name="hosts", daemon=True).start()
+    token = home.secrets()["admin_token"]
+    dns = Dns(port, token, lambda: list(node.clusters.values()), lambda: report.hosts(node), tell)
+    threading.Thread(target=_keep_hosts, args=(node, dns, home.dataplane / HOSTS), name="hosts", daemon=True).start()
     tell(f"running pods at 127.{node.network.octet}.0.0/16")
     node.run()
     tell("ended")

@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.dataplane import images
 from sandbox.dataplane.deployments import NOT_RUN, runs
+from sandbox.dataplane.dns import Dns
 from sandbox.dataplane.node import Node
 from sandbox.dataplane.policy import End, OutsideEnd
 from sandbox.lifecycle.home import write_private
@@ -113,8 +114,8 @@ def hosts(node: Node) -> dict[str, str]:
     return found
 
 
-def write_hosts(node: Node, path: Path) -> None:
-    """Bring the file up to date."""
-    text = json.dumps(hosts(node), indent=2, sort_keys=True) + "\n"
+def write_hosts(node: Node, dns: Dns, path: Path) -> None:
+    """Bring the file up to date; with the names that lead to gateways from outside, as clients know them."""
+    text = json.dumps({**hosts(node), **dns.hosts()}, indent=2, sort_keys=True) + "\n"
     if not path.exists() or path.read_text() != text:
         write_private(path, text)

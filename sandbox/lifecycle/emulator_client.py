@@ -8,6 +8,7 @@ STATUS = "/_sandbox/status"
 RESET = "/_sandbox/reset"
 
 FAULTS = "/_sandbox/faults"
+DNS = "/_sandbox/dns"
 
 TOKEN_HEADER = "X-Sandbox-Token"
 """Carries the admin token; a page in a browser can reach loopback, but does not know it."""
@@ -29,6 +30,11 @@ def reset(port: int, token: str, timeout_s: float) -> None:
 def faults(port: int, token: str, regions: Any, timeout_s: float) -> None:
     """Tell what is wrong with which regions. Errors as for `reset`."""
     _request("POST", port, FAULTS, {TOKEN_HEADER: token}, timeout_s, json.dumps(regions))
+
+
+def dns(port: int, token: str, told: Any, timeout_s: float) -> dict[str, Any]:
+    """Tell what health checks see, and hear which there are. Errors as for `reset`."""
+    return _request("POST", port, DNS, {TOKEN_HEADER: token}, timeout_s, json.dumps(told))
 
 
 def _request(

@@ -19,7 +19,8 @@ def test_a_fault_is_switched_on_and_off_by_its_name(fault: RegionFault) -> None:
     regions = Regions()
     assert regions.named(f"{fault}:{HOME}", on=True)
     assert regions.names() == [f"{fault}:{HOME}"]
-    assert regions.has(HOME, fault) and not regions.has(AWAY, fault)
+    assert regions.has(HOME, fault)
+    assert not regions.has(AWAY, fault)
     assert regions.named(f"{fault}:{HOME}", on=False)
     assert regions.names() == []
 
@@ -98,8 +99,10 @@ def test_what_a_customer_keeps_needs_no_control_plane(service: str, operation: s
 
 
 def test_what_is_in_no_region_is_global() -> None:
-    assert is_global("sts", "us-east-1") and not is_global("sts", HOME)
-    assert is_global("iam", HOME) and not is_global("sqs", "us-east-1")
+    assert is_global("sts", "us-east-1")
+    assert not is_global("sts", HOME)
+    assert is_global("iam", HOME)
+    assert not is_global("sqs", "us-east-1")
 
 
 def pod(region: str) -> Any:

@@ -1,10 +1,11 @@
 """Route 53 record changes as strict as AWS: no second record of a name and type, deletion of exactly one; health checks
-of CloudWatch alarms.
+of CloudWatch alarms, their status, and what a name resolves to (`sandbox/aws/dns`).
 
 https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html
 https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -12,6 +13,8 @@ from moto.route53 import models, urls
 from moto.route53.exceptions import ResourceRecordAlreadyExists
 from moto.route53.responses import Route53 as MotoResponse
 
+from sandbox.aws.dns.answers import resolve
+from sandbox.aws.dns.health import HEALTH
 from sandbox.aws.extensions.wiring import replace_backend, replace_response
 
 
@@ -53,6 +56,9 @@ def _health_check_config(check: Any) -> dict[str, Any]:
     return config
 
 
+CHECKER, CHECKER_ADDRESS = "us-east-1", "127.0.0.1"
+
+
 class Route53(MotoResponse):  # type: ignore[misc]
     def create_health_check(self) -> ActionResult:
         answer = super().create_health_check()
@@ -68,6 +74,32 @@ class Route53(MotoResponse):  # type: ignore[misc]
         self._keep(answer, {name: self._get_param(name) for name in ALARM_MEMBERS})
         return answer
 
+    def get_health_check_status(self) -> ActionResult:
+        """One checker's word: here is one. Calculated checks and those of alarms say what they are."""
+        name = self._get_param("HealthCheckId")
+        self.backend.get_health_check(name)
+        seen = HEALTH.observed(name)
+        well = HEALTH.healthy(self.current_account, name)
+        text = seen.text if seen else f"{'Success' if well else 'Failure'}: by its configuration"
+        report = {"Status": text, "CheckedTime": seen.at if seen else datetime.now(UTC)}
+        observation = {"Region": CHECKER, "IPAddress": CHECKER_ADDRESS, "StatusReport": report}
+        return ActionResult({"HealthCheckObservations": [observation]})
+
+    def test_dns_answer(self) -> ActionResult:
+        zone = self.backend.get_hosted_zone(self._get_param("HostedZoneId"))
+        name, kind = self._get_param("RecordName"), self._get_param("RecordType")
+        found = resolve(name, kind)
+        return ActionResult(
+            {
+                "Nameserver": (zone.delegation_set.name_servers or [""])[0] if zone.delegation_set else "",
+                "RecordName": name,
+                "RecordType": kind,
+                "RecordData": list(found.values),
+                "ResponseCode": "NOERROR" if found.values else "NXDOMAIN",
+                "Protocol": "UDP",
+            }
+        )
+
     @staticmethod
     def _keep(answer: ActionResult, given: dict[str, Any]) -> None:
         check = answer._result["HealthCheck"]
@@ -79,3 +111,4 @@ def install() -> None:
     replace_backend(models.route53_backends, models, Route53Backend)
     models.HealthCheck.health_check_config = property(_health_check_config)
     replace_response(urls, MotoResponse, Route53)
+    urls.url_paths[r"{0}/(?P<api_version>[\d_-]+)/testdnsanswer$"] = Route53.dispatch
