@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 from eks import CLUSTER, Eks, eks, make_cluster, make_namespace, wait  # noqa: F401
 
 from conftest import DEFAULT_REGION, PRODUCTION_ACCOUNT, Sandbox
@@ -463,6 +464,22 @@ def test_a_scorer_is_stopped_slowed_and_killed_on_demand(space: Space) -> None:
     assert space.processes("scorer")[0]["pid"] is None
     sandbox.command("fault", "scorer-dead", "off")
     wait(lambda: space.fetch("scorer")[0] == 200, WITHIN_S, "it came back")
+
+
+def test_a_dead_region_has_no_processes_and_answers_nothing_until_it_is_back(space: Space) -> None:
+    sandbox = space.eks.sandbox
+    fault = f"region-dead:{DEFAULT_REGION}"
+    assert fault in sandbox.command("fault", fault, "on").stderr
+    try:
+        wait(lambda: all(one["pid"] is None for one in space.processes("")), WITHIN_S, "all processes end")
+        wait(lambda: space.fetch("front")[0] == 0, WITHIN_S, "nobody answers")
+        with pytest.raises(ConnectionClosedError):
+            sandbox.client("sqs").list_queues()
+        assert "QueueUrls" not in sandbox.client("sqs", region="eu-central-1").list_queues()
+    finally:
+        sandbox.command("fault", fault, "off")
+    wait(lambda: space.fetch("front", "/next")[0] == 200, WITHIN_S, "it is back")
+    assert "QueueUrls" not in sandbox.client("sqs").list_queues()
 
 
 def test_an_unknown_fault_is_refused(space: Space) -> None:

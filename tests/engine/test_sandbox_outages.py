@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
-from conftest import Sandbox
+from conftest import PRODUCTION_ACCOUNT, Sandbox
 from sandbox.lifecycle.emulator_client import FAULTS, TOKEN_HEADER
 from sandbox.regions import OWN_HEADER, RegionFault
 
@@ -108,6 +108,35 @@ def test_without_its_control_plane_a_region_reads_and_writes_and_changes_nothing
                 refused()
             assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
         assert client(world, "eks", AWAY).list_clusters()["clusters"] == []
+
+
+def test_pods_of_a_cut_region_reach_its_own_api_only(world: Sandbox, suffers: Suffers) -> None:
+    iam, sts = client(world, "iam", HOME), client(world, "sts", HOME)
+    trust = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": "*"}
+    allow = {"Effect": "Allow", "Action": "sqs:ListQueues", "Resource": "*"}
+    document, policy = ({"Version": "2012-10-17", "Statement": [one]} for one in (trust, allow))
+    role = iam.create_role(RoleName="pod", AssumeRolePolicyDocument=json.dumps(document))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="pod", PolicyName="pod", PolicyDocument=json.dumps(policy))
+    arn = f"arn:aws:eks:{HOME}:{PRODUCTION_ACCOUNT}:cluster/cell"
+    tags = [{"Key": "eks-cluster-arn", "Value": arn}]
+    keys = sts.assume_role(RoleArn=role, RoleSessionName="pod", Tags=tags)["Credentials"]
+
+    def lists(region: str) -> int:
+        session: Any = boto3.Session(
+            region_name=region,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+        answer = session.client("sqs", endpoint_url=world.env["AWS_ENDPOINT_URL"], config=ONCE).list_queues()
+        return int(answer["ResponseMetadata"]["HTTPStatusCode"])
+
+    assert [lists(region) for region in (HOME, AWAY)] == [200, 200]
+    with suffers(RegionFault.CUT, HOME):
+        assert lists(HOME) == 200
+        with pytest.raises(HTTPClientError):
+            lists(AWAY)
+        assert client(world, "sqs", HOME).list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_what_replicates_out_of_a_cut_region_arrives_once_it_is_mended(world: Sandbox, suffers: Suffers) -> None:
