@@ -102,7 +102,7 @@ def main(home: Home, port: int) -> None:
     node.suffer()  # of nothing: the emulator may know of faults from a data plane that ended
     control.serve(home.dataplane, answers(node))
     token = home.secrets()["admin_token"]
-    dns = Dns(port, token, lambda: list(node.clusters.values()), lambda: report.hosts(node), tell)
+    dns = Dns(port, token, lambda: list(node.clusters.values()), tell)
     threading.Thread(target=_keep_hosts, args=(node, dns, home.dataplane / HOSTS), name="hosts", daemon=True).start()
     tell(f"running pods at 127.{node.network.octet}.0.0/16")
     node.run()

@@ -7,6 +7,7 @@ TargetGroupBindings of the clusters.
 import threading
 import time
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from sandbox.dataplane.cluster import Cluster
@@ -26,17 +27,13 @@ Hosts = Mapping[str, str]
 
 
 class Dns:
-    """clusters: those that run. hosts: where the operator reaches Services, as `<cluster>/<host>`."""
+    """clusters: those that run. `services`: where the operator reaches Services, as `<cluster>/<host>`."""
 
     def __init__(
-        self,
-        port: int,
-        token: str,
-        clusters: Callable[[], list[Cluster]],
-        hosts: Callable[[], Hosts],
-        tell: Callable[[str], None],
+        self, port: int, token: str, clusters: Callable[[], list[Cluster]], tell: Callable[[str], None]
     ) -> None:
-        self._port, self._token, self._clusters, self._hosts, self._tell = port, token, clusters, hosts, tell
+        self._port, self._token, self._clusters, self._tell = port, token, clusters, tell
+        self.services: Hosts = {}
         self._groups: dict[str, str] = {}
         """Target group -> `<cluster>/<host>`."""
         self._groups_due = 0.0
@@ -71,8 +68,7 @@ class Dns:
         if time.monotonic() >= self._groups_due:
             self._groups_due = time.monotonic() + BINDINGS_EVERY_S
             self._groups = {group: host for cluster in self._clusters() for group, host in bindings(cluster).items()}
-        hosts = self._hosts()
-        gateways, serving = behind(heard["balancers"], self._groups, hosts)
+        gateways, serving = behind(heard["balancers"], self._groups, self.services)
         known = {one["name"] for one in heard["balancers"]}
         self._gateways = {**{name: at for name, at in self._gateways.items() if name in known}, **gateways}
         self._serving, self._names = serving, heard["names"]
@@ -82,7 +78,9 @@ class Dns:
         if check["balancer"]:
             host, _, port = self._gateways.get(check["balancer"], "").rpartition(":")
             return (host, int(port)) if host else None
-        return (check["address"], check["port"]) if check["address"] else None
+        # A check of the sandbox asks nobody outside of this machine.
+        here = check["address"] and ip_address(check["address"]).is_loopback
+        return (check["address"], check["port"]) if here else None
 
     def _say(self, message: str) -> None:
         if message != self._told:

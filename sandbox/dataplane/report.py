@@ -116,6 +116,7 @@ def hosts(node: Node) -> dict[str, str]:
 
 def write_hosts(node: Node, dns: Dns, path: Path) -> None:
     """Bring the file up to date; with the names that lead to gateways from outside, as clients know them."""
-    text = json.dumps({**hosts(node), **dns.hosts()}, indent=2, sort_keys=True) + "\n"
+    dns.services = hosts(node)
+    text = json.dumps({**dns.services, **dns.hosts()}, indent=2, sort_keys=True) + "\n"
     if not path.exists() or path.read_text() != text:
         write_private(path, text)

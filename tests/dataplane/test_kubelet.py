@@ -17,7 +17,8 @@ from botocore.exceptions import ConnectionClosedError
 from eks import CLUSTER, Eks, eks, make_cluster, make_namespace, wait  # noqa: F401
 
 from conftest import DEFAULT_REGION, PRODUCTION_ACCOUNT, Sandbox
-from sandbox.kubernetes.client import Manifest
+from sandbox.kubernetes.client import Client, Manifest
+from sandbox.kubernetes.errors import ApiError
 from sandbox.lifecycle import processes
 from sandbox.lifecycle.home import Home
 
@@ -154,6 +155,7 @@ def policy(name: str, caller: str | None) -> Manifest:
     }
 
 
+TYPES = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 PLURAL = {
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
@@ -480,6 +482,111 @@ def test_a_dead_region_has_no_processes_and_answers_nothing_until_it_is_back(spa
         sandbox.command("fault", fault, "off")
     wait(lambda: space.fetch("front", "/next")[0] == 200, WITHIN_S, "it is back")
     assert "QueueUrls" not in sandbox.client("sqs").list_queues()
+
+
+DOMAIN = "pods.example.com"
+BINDINGS = "/apis/elbv2.k8s.aws/v1beta1/namespaces/{}/targetgroupbindings"
+
+
+def binding_type() -> Manifest:
+    """What the load balancer controller brings; whatever is in it is kept."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "targetgroupbindings.elbv2.k8s.aws"},
+        "spec": {
+            "group": "elbv2.k8s.aws",
+            "scope": "Namespaced",
+            "names": {"plural": "targetgroupbindings", "kind": "TargetGroupBinding"},
+            "versions": [{"name": "v1beta1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+
+
+def balancer(space: Space, service: str) -> dict[str, Any]:
+    """A load balancer, and a binding of its target group to the Service."""
+    ec2, elb = (space.eks.sandbox.client(one) for one in ("ec2", "elbv2"))
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.7.{n}.0/24", AvailabilityZone=f"{DEFAULT_REGION}{zone}")["Subnet"]
+        for n, zone in enumerate("ab")
+    ]
+    wanted = {"Name": "edge", "Subnets": [one["SubnetId"] for one in subnets], "Type": "application"}
+    (made,) = elb.create_load_balancer(**wanted)["LoadBalancers"]
+    group = {"Name": "edge", "Protocol": "HTTP", "Port": 8080, "VpcId": vpc, "TargetType": "ip"}
+    arn = elb.create_target_group(**group)["TargetGroups"][0]["TargetGroupArn"]
+    forward = [{"Type": "forward", "TargetGroupArn": arn}]
+    elb.create_listener(LoadBalancerArn=made["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=forward)
+    client = space.eks.client
+    client.apply(f"{TYPES}/{binding_type()['metadata']['name']}", binding_type(), "tests", force=True)
+    bound = {
+        "apiVersion": "elbv2.k8s.aws/v1beta1",
+        "kind": "TargetGroupBinding",
+        "metadata": {"name": service},
+        "spec": {"serviceRef": {"name": service, "port": 8080}, "targetGroupARN": arn},
+    }
+    wait(lambda: created(client, BINDINGS.format(space.name), bound), WITHIN_S, "the type")
+    return dict(made)
+
+
+def created(client: Client, path: str, manifest: Manifest) -> bool:
+    """Whether the server has the type by now."""
+    try:
+        client.request("POST", path, body=manifest)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return False
+    return True
+
+
+def test_a_clients_name_leads_to_the_gateway_behind_its_load_balancer_while_that_answers(space: Space) -> None:
+    sandbox = space.eks.sandbox
+    route53, edge = sandbox.client("route53"), balancer(space, "front")
+    zone = route53.create_hosted_zone(Name=DOMAIN, CallerReference="pods")["HostedZone"]["Id"].rpartition("/")[2]
+    alias = {"DNSName": edge["DNSName"], "HostedZoneId": edge["CanonicalHostedZoneId"], "EvaluateTargetHealth": False}
+    config = {"Type": "HTTP", "FullyQualifiedDomainName": f"home.{DOMAIN}", "Port": 80, "ResourcePath": "/"}
+    quick = {"RequestInterval": 10, "FailureThreshold": 1}
+    check = route53.create_health_check(CallerReference="pods", HealthCheckConfig={**config, **quick})["HealthCheck"]
+    spare = [{"Value": "192.0.2.1"}]
+    records = [
+        {"Name": f"home.{DOMAIN}", "AliasTarget": alias},
+        {
+            "Name": DOMAIN,
+            "AliasTarget": alias,
+            "SetIdentifier": "home",
+            "Failover": "PRIMARY",
+            "HealthCheckId": check["Id"],
+        },
+        {"Name": DOMAIN, "TTL": 60, "ResourceRecords": spare, "SetIdentifier": "spare", "Failover": "SECONDARY"},
+    ]
+    changes = [{"Action": "CREATE", "ResourceRecordSet": {"Type": "A", **record}} for record in records]
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+    def known() -> dict[str, str]:
+        return dict(json.loads((sandbox.home / "dataplane" / "hosts.json").read_text()))
+
+    def status() -> str:
+        (seen,) = route53.get_health_check_status(HealthCheckId=check["Id"])["HealthCheckObservations"]
+        return str(seen["StatusReport"]["Status"])
+
+    def answer() -> list[str]:
+        found = route53.test_dns_answer(HostedZoneId=zone, RecordName=DOMAIN, RecordType="A")
+        return list(found["RecordData"])
+
+    front = f"{space.eks.name}/front.{space.name}.svc.cluster.local"
+    wait(lambda: known().get(DOMAIN) == known().get(front), WITHIN_S, "the name leads to front")
+    assert known()[edge["DNSName"].lower()] == known()[front]
+    wait(lambda: status() == "Success: HTTP Status Code 200", WITHIN_S, "the check succeeds")
+    sandbox.command("fault", f"region-dead:{DEFAULT_REGION}", "on")
+    try:
+        wait(lambda: answer() == ["192.0.2.1"], WITHIN_S, "the check fails")
+        assert status().startswith("Failure")
+        wait(lambda: DOMAIN not in known(), WITHIN_S, "the name leads elsewhere")
+    finally:
+        sandbox.command("fault", f"region-dead:{DEFAULT_REGION}", "off")
+    wait(lambda: answer() != ["192.0.2.1"], WITHIN_S, "it is back")
 
 
 def test_an_unknown_fault_is_refused(space: Space) -> None:

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
+from test_sandbox_replication import Buckets
 
 from conftest import PRODUCTION_ACCOUNT, Sandbox
 from sandbox.lifecycle.emulator_client import FAULTS, TOKEN_HEADER
@@ -137,6 +138,17 @@ def test_pods_of_a_cut_region_reach_its_own_api_only(world: Sandbox, suffers: Su
         with pytest.raises(HTTPClientError):
             lists(AWAY)
         assert client(world, "sqs", HOME).list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_versions_wait_for_a_cut_to_be_mended(world: Sandbox, suffers: Suffers) -> None:
+    buckets = Buckets(world)
+    buckets.rule()
+    with suffers(RegionFault.CUT, AWAY):
+        put = buckets.put("archive/cut")
+        assert buckets.status("archive/cut", bool) == "PENDING"
+        for _ in range(200):
+            assert buckets.absent("archive/cut")
+    buckets.arrived("archive/cut", put["VersionId"])
 
 
 def test_what_replicates_out_of_a_cut_region_arrives_once_it_is_mended(world: Sandbox, suffers: Suffers) -> None:

@@ -115,8 +115,12 @@ class ClusterServers:
         writer = source.writer if source else None
         self._source = writer.name if writer else ""
         if source is not None:
-            if writer is None or (self.apart(source) and head.follows != writer.name):
-                return  # an old writer that is out of reach is what it was
+            if writer is None:
+                return
+            if self.apart(source) and head.follows != writer.name:
+                if not head.follows:
+                    self._write(head, parsed)  # an old writer that is out of reach is what it was
+                return
             self.socket.unlink(missing_ok=True)
             self._follow(head, writer, parsed, self._relayed(writer, source.cluster.region))
         else:
@@ -145,7 +149,7 @@ class ClusterServers:
         """End the writer, because another region's takes over: `after` first gets all that it has not; None for a
         failover that may lose it. Raises `ServerError` where `after` does not catch up, or there is nobody to ask."""
         head = self.head
-        if after and head and head.exists and not head.follows and not head.alive:
+        if after and head and head.exists and not (head.follows or head.alive or head.handed_over):
             raise ServerError(f"{head.name} does not run")
         if before := self.writer:
             if after:

@@ -20,6 +20,9 @@ NAMESPACE, METRIC = "AWS/RDS", "AuroraGlobalDBReplicationLag"
 EVERY_S = 3.0
 """Seconds between two measurements; on AWS a metric has a value a minute. A failback waits for a small one."""
 
+SAME_EVERY_S = 20.0
+"""Seconds after which a value that did not change is published again: each is kept by the emulator."""
+
 WRITTEN = "SELECT pg_current_wal_lsn() - '0/0';"
 ARRIVED = """
     SELECT pg_last_wal_replay_lsn() - '0/0',
@@ -70,6 +73,8 @@ class Lags:
         self._work: Future[None] | None = None
         self._due = 0.0
         self._lags: dict[tuple[str, str], Lag] = {}
+        self._published: dict[str, tuple[float, float]] = {}
+        """Secondary -> value, and when it was published."""
         self.last: Mapping[str, float] = {}
         """Secondary -> seconds."""
 
@@ -109,6 +114,10 @@ class Lags:
 
     def _publish(self, one: Follower, seconds: float) -> None:
         cluster = one.secondary.cluster
+        before, at = self._published.get(cluster.resource_id, (-1.0, 0.0))
+        if seconds == before and time.monotonic() - at < SAME_EVERY_S:
+            return
+        self._published[cluster.resource_id] = (seconds, time.monotonic())
         own = [{"Name": "DBClusterIdentifier", "Value": cluster.name}]
         source = {"Name": "SourceRegion", "Value": one.primary.cluster.region}
         data = [

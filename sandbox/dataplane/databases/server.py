@@ -82,7 +82,7 @@ class Server:
     def clone(self, source: "Server") -> None:
         """A copy of the running `source`, which follows it from then on. What a writer had that was not handed over is
         kept beside it."""
-        if self.exists and not self.follows and not self._handed_over.exists():
+        if self.exists and not self.follows and not self.handed_over:
             self.data.rename(next(path for n in itertools.count(1) if not (path := self._kept(n)).exists()))
         shutil.rmtree(self.data, ignore_errors=True)
         self._handed_over.unlink(missing_ok=True)
@@ -104,6 +104,11 @@ class Server:
         """End: another server has all of it."""
         self.stop()
         self._handed_over.touch()
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether another server has all of it: it wrote nothing since."""
+        return self._handed_over.exists()
 
     @property
     def socket(self) -> Path:
@@ -157,6 +162,7 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it takes connections. Raises `ServerError` when it ends instead."""
+        self._handed_over.unlink(missing_ok=True)
         self._child = Child(
             self._programs.user.command(sys.executable, self._programs.folder / "postgres", "-D", self.data), self._log
         )
