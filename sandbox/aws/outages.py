@@ -41,7 +41,8 @@ def suffer(environ: dict[str, Any], who: Credential, home: str) -> None:
     the pod that asks; empty for whoever stands outside of all regions. The data plane itself goes on."""
     if not REGIONS.faults or _OWN in environ or is_global(who.service, who.region):
         return
-    for region in {who.region, _bucket_region(environ) if who.service == "s3" else who.region}:
+    bucket = _bucket_region(environ) if who.service == "s3" else ""
+    for region in {who.region, bucket or who.region}:
         if REGIONS.has(region, RegionFault.DEAD) or (home and REGIONS.apart(home, region)):
             raise NoAnswer
         if REGIONS.has(region, RegionFault.CONTROL_PLANE_DEAD) and not _is_data(environ, who):

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
+from test_sandbox_pipes import FIFO, READ, STREAM, Flow, allow, number, ordered
 from test_sandbox_replication import Buckets
 
 from conftest import PRODUCTION_ACCOUNT, Sandbox
@@ -63,6 +64,11 @@ def client(world: Sandbox, service: str, region: str) -> Any:
     return session.client(service, endpoint_url=world.env["AWS_ENDPOINT_URL"], config=ONCE)
 
 
+def as_the_sandbox(request: Any, **_: Any) -> None:
+    """Handler of boto3: the call is one of the sandbox's own."""
+    request.headers.add_header(OWN_HEADER, "1")
+
+
 def test_a_dead_region_answers_nothing_and_the_others_do(world: Sandbox, suffers: Suffers) -> None:
     with suffers(RegionFault.DEAD, HOME):
         with pytest.raises(HTTPClientError):
@@ -83,9 +89,25 @@ def test_a_bucket_is_dead_with_its_region_whoever_asks(world: Sandbox, suffers: 
 
 def test_the_sandboxs_own_calls_pass_a_dead_region(world: Sandbox, suffers: Suffers) -> None:
     own = client(world, "sqs", HOME)
-    own.meta.events.register("before-sign", lambda request, **_: request.headers.add_header(OWN_HEADER, "1"))
+    own.meta.events.register("before-sign", as_the_sandbox)
     with suffers(RegionFault.DEAD, HOME):
         assert own.list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_a_pipe_of_a_dead_region_moves_nothing_until_it_is_back(world: Sandbox, suffers: Suffers) -> None:
+    flow = Flow(sandbox=world)
+    kinesis, sqs = (client(world, service, HOME) for service in ("kinesis", "sqs"))
+    kinesis.create_stream(StreamName="events", ShardCount=1)
+    url, arn = ordered(flow)
+    flow.pipe("ledger", flow.role("ledger", allow(*READ, on=STREAM), allow("sqs:SendMessage", on=arn)), arn, **FIFO)
+    flow.put("a", 1)
+    assert len(flow.received(url, 1)) == 1
+    for one in (kinesis, sqs):
+        one.meta.events.register("before-sign", as_the_sandbox)
+    with suffers(RegionFault.DEAD, HOME):
+        kinesis.put_record(StreamName="events", PartitionKey="a", Data=b'{"number": 2}')
+        assert not sqs.receive_message(QueueUrl=url, WaitTimeSeconds=3).get("Messages")
+    assert [number(one) for one in flow.received(url, 1)] == [2]
 
 
 def test_without_its_control_plane_a_region_reads_and_writes_and_changes_nothing(

@@ -24,6 +24,8 @@ from sandbox.aws.iam.needs import put_event
 from sandbox.aws.iam.sessions import Principal, service_session
 from sandbox.aws.iam.used import USED
 from sandbox.aws.iam.verdict import Need, judge_service
+from sandbox.aws.outages import REGIONS
+from sandbox.regions import RegionFault
 
 SERVICE = "pipes.amazonaws.com"
 
@@ -64,14 +66,14 @@ class Reader:
 
 
 def run_forever(stopped: threading.Event) -> None:
-    """Serve all pipes of all accounts."""
+    """Serve all pipes of all accounts. In a region that is dead nothing moves."""
     seen = 0
     while not stopped.is_set():
         seen = ARRIVALS.wait(seen, IDLE_S)
         stopped.wait(COLLECT_S)
         for _, _, backend in list(pipes_backends.iter_backends()):
             for pipe in list(backend.pipes.values()):
-                if pipe.moves():
+                if pipe.moves() and not REGIONS.has(pipe.region_name, RegionFault.DEAD):
                     move(pipe)
 
 
