@@ -70,6 +70,15 @@ class World:
         (arn,) = [one["DBClusterArn"] for one in self.world()["GlobalClusterMembers"] if one["IsWriter"]]
         return str(arn.split(":")[3])
 
+    def synchronisation(self) -> dict[str, str]:
+        """Region -> what AWS says of its part."""
+        members = self.world()["GlobalClusterMembers"]
+        return {one["DBClusterArn"].split(":")[3]: one["SynchronizationStatus"] for one in members}
+
+    def snapshots(self, region: str) -> list[str]:
+        found = self.clients[region].describe_db_cluster_snapshots(SnapshotType="automated")["DBClusterSnapshots"]
+        return [one["DBClusterSnapshotIdentifier"] for one in found]
+
     def arn(self, region: str) -> str:
         return str(self.cluster(region)["DBClusterArn"])
 
@@ -199,8 +208,10 @@ def test_nothing_passes_a_cut_and_the_lag_grows_until_it_is_mended(world: World)
         world.until(lambda: world.lag() > 2)
         grown = world.lag()
         world.until(lambda: world.lag() > grown)
+        assert world.synchronisation() == {HOME: "connected", AWAY: "pending-resync"}
         assert "beyond the cut" not in world.notes(AWAY)
     world.until(lambda: "beyond the cut" in world.notes(AWAY) and world.lag() == 0)
+    assert world.synchronisation() == {HOME: "connected", AWAY: "connected"}
 
 
 def test_aws_says_whom_a_secondary_follows(world: World) -> None:
@@ -309,10 +320,13 @@ def test_the_writer_of_a_region_that_died_comes_back_as_a_secondary_and_its_volu
             fail_over(world, after)
             world.until(lambda: world.writer == after and world.states() == {before: "stopped", after: "writer"})
             world.sql(after, "INSERT INTO notes VALUES ('of the new writer')")
+            world.until(lambda: world.synchronisation()[before] == "pending-resync")
     world.until(lambda: world.states() == {before: "reader", after: "writer"})
     world.until(lambda: "of the new writer" in world.notes(before))
     assert "never arrived" not in world.notes(before)
     assert world.kept(before) == kept + 1
+    world.until(lambda: world.synchronisation()[before] == "connected")
+    assert world.snapshots(before)[-1].startswith(f"rds:unplanned-global-failover-{NAMES[before]}-")
 
 
 def test_a_failover_does_not_reach_a_writer_that_is_cut_off_until_the_network_is_back(world: World) -> None:

@@ -60,26 +60,26 @@ def test_the_emulator_understands_what_it_is_told() -> None:
     assert heard.faults == told.faults
 
 
-def arrived(position: int, committed: float = 0.0, *, streams: bool = True) -> Arrived:
-    return Arrived(position=position, committed=committed, streams=streams)
+def arrived(written: int | None, position: int, committed: float = 0.0, *, streams: bool = True) -> Arrived:
+    return Arrived(written=written, position=position, committed=committed, streams=streams)
 
 
 def test_who_has_everything_has_no_lag_however_old_it_is() -> None:
-    assert Lag(0.0).seconds(1000.0, 7, arrived(7, committed=1.0)) == 0
+    assert Lag(0.0).seconds(1000.0, arrived(7, 7, committed=1.0)) == 0
 
 
 def test_what_is_lacking_is_as_old_as_the_newest_that_arrived() -> None:
     lag = Lag(0.0)
-    lag.seconds(10.0, 7, arrived(7))
-    assert lag.seconds(15.0, 9, arrived(8, committed=12.0)) == 3
-    assert lag.seconds(15.0, 9, arrived(7, committed=2.0)) == 5
+    lag.seconds(10.0, arrived(7, 7))
+    assert lag.seconds(15.0, arrived(9, 8, committed=12.0)) == 3
+    assert lag.seconds(15.0, arrived(9, 7, committed=2.0)) == 5
 
 
 @pytest.mark.parametrize(("written", "streams"), [(7, False), (None, True), (None, False)])
 def test_without_a_stream_or_a_writer_the_lag_grows(written: int | None, streams: bool) -> None:
     lag = Lag(0.0)
-    lag.seconds(10.0, 7, arrived(7))
-    assert [lag.seconds(now, written, arrived(7, streams=streams)) for now in (11.0, 15.0)] == [1, 5]
+    lag.seconds(10.0, arrived(7, 7))
+    assert [lag.seconds(now, arrived(written, 7, streams=streams)) for now in (11.0, 15.0)] == [1, 5]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What Aurora and RDS Proxy ask IAM: whether a presigned token lets a user in. And where databases are.
 
-Below /_sandbox/: `databases` lists (account, region) pairs with clusters, and is told how the move of a global
-database's writer ended; `db-token` checks the token that a client gave as its password. Neither answers with anything
+Below /_sandbox/: `databases` lists (account, region) pairs with clusters, and is told what became of global databases
+(`global_databases.told`); `db-token` checks the token that a client gave as its password. Neither answers with anything
 secret.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
@@ -180,8 +180,7 @@ def answer(path: str, body: bytes) -> Mapping[str, Any]:
     if path == PLACES:
         global_databases.heard()
         if body:
-            ended = json.loads(body)
-            global_databases.end_named(ended["account"], ended["globalCluster"], moved=ended["moved"])
+            global_databases.told(json.loads(body))
         return {"places": places()}
     try:
         return {"allowed": True, "role": check(json.loads(body))}

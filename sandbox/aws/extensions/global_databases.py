@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-datab
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_SwitchoverGlobalCluster.html
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_FailoverGlobalCluster.html
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_FailoverState.html
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_GlobalClusterMember.html
 """
 
 import time
@@ -27,6 +28,9 @@ SECONDARIES_MAX = 10
 INHERITED = ("master_username", "database_name")
 """What a secondary has of the writer: CreateDBCluster takes neither for one
 (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-attaching.html)."""
+
+UNPLANNED = "rds:unplanned-global-failover"
+"""Of the name of the snapshot of an old primary's volume."""
 
 LISTENING_S = 60.0
 """Seconds after which a data plane that asked for nothing is taken to be gone."""
@@ -127,8 +131,31 @@ def end(group: Any, *, moved: bool) -> None:
     group.failover_state, group.status = None, "available"
 
 
-def end_named(account: str, name: str, *, moved: bool) -> None:
-    """`end`, from the data plane."""
-    for group in groups(account):
-        if group.global_cluster_identifier == name:
-            end(group, moved=moved)
+def told(word: Mapping[str, Any]) -> None:
+    """What the data plane did or saw. `moved`: how the move of the `globalCluster` ended. `connected`: whether the
+    secondary `cluster` of the `region` gets what the writer writes. `kept`: it was a writer, failed over while it was
+    away, and is a secondary now; its volume was kept."""
+    account = word["account"]
+    if "moved" in word:
+        for group in groups(account):
+            if group.global_cluster_identifier == word["globalCluster"]:
+                end(group, moved=word["moved"])
+        return
+    backend = rds_backends[account][word["region"]]
+    cluster = backend.clusters.get(word["cluster"])
+    if cluster is None:
+        return
+    if "connected" in word:
+        cluster.connected = word["connected"]
+    if "kept" in word:
+        name = f"{UNPLANNED}-{cluster.db_cluster_identifier}-{time.strftime('%Y-%m-%d-%H-%M-%S', time.gmtime())}"
+        backend.create_db_cluster_snapshot(cluster.db_cluster_identifier, name, "automated")
+
+
+def with_synchronisation(group: Any, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Members as GlobalClusterMember has them."""
+    by_arn = {member.db_cluster_arn: member for member in group.members}
+    for one in members:
+        connected = one["IsWriter"] or getattr(by_arn[one["DBClusterArn"]], "connected", True)
+        one["SynchronizationStatus"] = "connected" if connected else "pending-resync"
+    return members

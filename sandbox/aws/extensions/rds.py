@@ -310,8 +310,13 @@ class RDSResponse(responses.RDSResponse):  # type: ignore[misc]
 
 models_default_storage = models.DBCluster.default_allocated_storage
 
+_members = models.GlobalCluster.global_cluster_members.fget
+
 
 def install() -> None:
+    models.GlobalCluster.global_cluster_members = property(
+        lambda group: global_databases.with_synchronisation(group, _members(group))
+    )
     models.DBCluster = DBCluster
     models.DBInstanceClustered = DBInstanceClustered
     # Still moto's module, in which its backend base class looks for the paths.

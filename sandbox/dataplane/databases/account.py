@@ -118,8 +118,20 @@ class Account:
 
     def ended(self, account: str, global_database: str, *, moved: bool) -> None:
         """Tell that the writer of a global database has moved, or that it could not."""
-        body = json.dumps({"account": account, "globalCluster": global_database, "moved": moved}).encode()
-        with urllib.request.urlopen(f"{self._url}{PLACES}", data=body, timeout=TIMEOUT_S):
+        self._say({"account": account, "globalCluster": global_database, "moved": moved})
+
+    def connected(self, cluster: Cluster, connected: bool) -> None:
+        """Tell whether a secondary gets what the writer of its global database writes."""
+        self._say(
+            {"account": cluster.account, "region": cluster.region, "cluster": cluster.name, "connected": connected}
+        )
+
+    def kept(self, cluster: Cluster) -> None:
+        """Tell that the volume of a former writer is kept, which is a secondary now."""
+        self._say({"account": cluster.account, "region": cluster.region, "cluster": cluster.name, "kept": True})
+
+    def _say(self, word: Mapping[str, Any]) -> None:
+        with urllib.request.urlopen(f"{self._url}{PLACES}", data=json.dumps(word).encode(), timeout=TIMEOUT_S):
             pass
 
     def client(self, service: str, account: str, region: str) -> Any:

@@ -54,6 +54,7 @@ class ClusterServers:
         """Of a secondary of a global database: the server of another region that its head follows."""
         self._source_region = ""
         self._relay: Relay | None = None
+        self._kept = False
 
     @property
     def folder(self) -> Path:
@@ -145,6 +146,11 @@ class ClusterServers:
         self.suffer()
         return self._relay.folder
 
+    def took_kept(self) -> bool:
+        """Whether a former writer's volume was kept since this was asked last."""
+        kept, self._kept = self._kept, False
+        return kept
+
     def give_way(self, after: Server | None) -> None:
         """End the writer, because another region's takes over: `after` first gets all that it has not; None for a
         failover that may lose it. Raises `ServerError` where `after` does not catch up, or there is nobody to ask."""
@@ -208,7 +214,7 @@ class ClusterServers:
         """`way`: the folder at which the writer is reached."""
         if not server.exists or server.follows != writer.name:
             server.stop()
-            server.clone(writer)
+            self._kept = server.clone(writer) or self._kept
         self._run(server, parsed, way)
 
     def _run(self, server: Server, parsed: Settings, source: Path | None) -> None:

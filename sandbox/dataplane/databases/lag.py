@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.dataplane.databases.account import Account
 from sandbox.dataplane.databases.cluster import ClusterServers
 from sandbox.dataplane.databases.server import Server, ServerError
 
@@ -34,8 +34,10 @@ ARRIVED = """
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrived:
     """What a secondary has: the position in the log that it has applied, when the newest transaction of it was
-    committed (seconds since 1970), and whether a stream is open that more could come over."""
+    committed (seconds since 1970), and whether a stream is open that more could come over. `written`: how far the
+    writer's log went before that was asked; None where it does not answer."""
 
+    written: int | None
     position: int
     committed: float
     streams: bool
@@ -48,9 +50,8 @@ class Lag:
     def __init__(self, now: float) -> None:
         self._whole_at = now
 
-    def seconds(self, now: float, written: int | None, arrived: Arrived) -> float:
-        """written: how far the writer's log goes, asked before `arrived` was; None where it does not answer."""
-        if arrived.streams and written is not None and arrived.position >= written:
+    def seconds(self, now: float, arrived: Arrived) -> float:
+        if arrived.streams and arrived.written is not None and arrived.position >= arrived.written:
             self._whole_at = now
             return 0.0
         return max(0.0, now - max(self._whole_at, arrived.committed))
@@ -67,14 +68,16 @@ class Follower:
 class Lags:
     """`measure` returns at once; servers are asked in a thread."""
 
-    def __init__(self, client: Callable[[str, str, str], Any], say: Callable[[str, str], None]) -> None:
-        self._client, self._say = client, say
+    def __init__(self, account: Account, say: Callable[[str, str], None]) -> None:
+        self._account, self._say = account, say
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lags")
         self._work: Future[None] | None = None
         self._due = 0.0
         self._lags: dict[tuple[str, str], Lag] = {}
         self._published: dict[str, tuple[float, float]] = {}
         """Secondary -> value, and when it was published."""
+        self._connected: dict[str, bool] = {}
+        """Secondary -> what the account was told last."""
         self.last: Mapping[str, float] = {}
         """Secondary -> seconds."""
 
@@ -92,25 +95,34 @@ class Lags:
         for one in followers:
             name = one.secondary.cluster.name
             try:
-                seconds = self._seconds(one)
-                if seconds is not None:
-                    found[name] = seconds
-                    self._publish(one, seconds)
+                arrived = self._arrived(one)
+                self._tell(one, arrived is not None and arrived.streams)
+                if arrived is not None:
+                    found[name] = self._seconds(one, arrived)
+                    self._publish(one, found[name])
             except (ServerError, OSError, BotoCoreError, ClientError) as reason:
                 self._say(f"lag {name}", f"databases: lag of {name}: {reason}")
         self.last = found
 
-    def _seconds(self, one: Follower) -> float | None:
+    def _arrived(self, one: Follower) -> Arrived | None:
         """None where the secondary itself does not answer: then nobody measures."""
-        head, writer = one.secondary.head, one.primary.writer
+        head = one.secondary.head
         if head is None or not head.alive or not head.follows:
             return None
-        written = _written(writer)
+        written = _written(one.primary.writer)
         position, committed, streams = head.sql(ARRIVED).strip().split("|")
-        arrived = Arrived(position=int(position or 0), committed=float(committed), streams=streams != "0")
-        # Another writer has another log.
-        lag = self._lags.setdefault((head.name, head.follows), Lag(time.time()))
-        return lag.seconds(time.time(), written, arrived)
+        return Arrived(written=written, position=int(position or 0), committed=float(committed), streams=streams != "0")
+
+    def _seconds(self, one: Follower, arrived: Arrived) -> float:
+        """Another writer has another log."""
+        leads = (one.secondary.cluster.resource_id, one.primary.cluster.resource_id)
+        return self._lags.setdefault(leads, Lag(time.time())).seconds(time.time(), arrived)
+
+    def _tell(self, one: Follower, connected: bool) -> None:
+        cluster = one.secondary.cluster
+        if self._connected.get(cluster.resource_id) is not connected:
+            self._account.connected(cluster, connected)
+            self._connected[cluster.resource_id] = connected
 
     def _publish(self, one: Follower, seconds: float) -> None:
         cluster = one.secondary.cluster
@@ -124,7 +136,7 @@ class Lags:
             {"MetricName": METRIC, "Dimensions": dimensions, "Value": seconds * 1000, "Unit": "Milliseconds"}
             for dimensions in (own, [*own, source])
         ]
-        client = self._client("cloudwatch", cluster.account, cluster.region)
+        client = self._account.client("cloudwatch", cluster.account, cluster.region)
         client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
 

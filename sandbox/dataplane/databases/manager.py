@@ -74,7 +74,7 @@ class Databases:
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="databases")
         self._told: dict[str, str] = {}
         self._measured = time.monotonic()
-        self._lags = Lags(self._account.client, self._say)
+        self._lags = Lags(self._account, self._say)
 
     # ---- following the account
 
@@ -135,7 +135,10 @@ class Databases:
             self._account.ended(first.account, membership.name, moved=True)
         for other in others:
             if primary.writer:
-                self._converge(self._clusters[other.resource_id], other, primary)
+                servers = self._clusters[other.resource_id]
+                self._converge(servers, other, primary)
+                if servers.took_kept():
+                    self._account.kept(other)
 
     def _gave_way(self, primary: ClusterServers, others: list[Cluster], data_loss: bool) -> bool:
         """Whether nobody else of a global database writes any more: after a switchover with nothing lost, after a

@@ -79,10 +79,11 @@ class Server:
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
         )  # fmt: skip
 
-    def clone(self, source: "Server") -> None:
+    def clone(self, source: "Server") -> bool:
         """A copy of the running `source`, which follows it from then on. What a writer had that was not handed over is
-        kept beside it."""
-        if self.exists and not self.follows and not self.handed_over:
+        kept beside it: whether that was so."""
+        kept = self.exists and not self.follows and not self.handed_over
+        if kept:
             self.data.rename(next(path for n in itertools.count(1) if not (path := self._kept(n)).exists()))
         shutil.rmtree(self.data, ignore_errors=True)
         self._handed_over.unlink(missing_ok=True)
@@ -92,6 +93,7 @@ class Server:
         )  # fmt: skip
         self._write(self.data / "standby.signal", b"")
         (self.folder / "source").write_text(source.name)
+        return kept
 
     def _kept(self, number: int) -> Path:
         return self.data.with_name(f"{self.data.name}.before-{number}")
