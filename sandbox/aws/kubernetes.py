@@ -7,11 +7,13 @@ from urllib.parse import unquote
 
 from moto.eks.models import eks_backends
 
+from sandbox.aws.outages import REGIONS, NoAnswer
 from sandbox.kubernetes import binaries
 from sandbox.kubernetes.apiserver import Clusters, Endpoint
 from sandbox.kubernetes.aws_types import Part
 from sandbox.kubernetes.webhook import AccessEntry, Caller, TokenReviewer, callers
 from sandbox.lifecycle.home import Home
+from sandbox.regions import RegionFault
 
 
 class Kubernetes:
@@ -45,8 +47,11 @@ class Kubernetes:
         return self._find_caller(access_key_id)
 
     def review_token(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """WSGI: a TokenReview posted to .../token-review/<account>/<region>/<cluster>."""
+        """WSGI: a TokenReview posted to .../token-review/<account>/<region>/<cluster>. Nobody is let into a cluster of
+        a region that is dead, but the data plane, which needs no token."""
         account, region, cluster = (unquote(part) for part in environ["PATH_INFO"].split("/")[-3:])
+        if REGIONS.has(region, RegionFault.DEAD):
+            raise NoAnswer
         length = int(environ.get("CONTENT_LENGTH") or 0)
         answer = self._reviewer.review(account, region, cluster, json.loads(environ["wsgi.input"].read(length)))
         data = json.dumps(answer).encode()

@@ -468,6 +468,16 @@ def test_a_scorer_is_stopped_slowed_and_killed_on_demand(space: Space) -> None:
     wait(lambda: space.fetch("scorer")[0] == 200, WITHIN_S, "it came back")
 
 
+def lets_in(space: Space) -> bool:
+    try:
+        space.pods("front")
+    except ApiError as error:
+        if error.status != 401:
+            raise
+        return False
+    return True
+
+
 def test_a_dead_region_has_no_processes_and_answers_nothing_until_it_is_back(space: Space) -> None:
     sandbox = space.eks.sandbox
     fault = f"region-dead:{DEFAULT_REGION}"
@@ -478,9 +488,11 @@ def test_a_dead_region_has_no_processes_and_answers_nothing_until_it_is_back(spa
         with pytest.raises(ConnectionClosedError):
             sandbox.client("sqs").list_queues()
         assert "QueueUrls" not in sandbox.client("sqs", region="eu-central-1").list_queues()
+        wait(lambda: not lets_in(space), WITHIN_S, "the API server lets nobody in")
     finally:
         sandbox.command("fault", fault, "off")
     wait(lambda: space.fetch("front", "/next")[0] == 200, WITHIN_S, "it is back")
+    wait(lambda: lets_in(space), WITHIN_S, "the API server knows its users again")
     assert "QueueUrls" not in sandbox.client("sqs").list_queues()
 
 
