@@ -310,6 +310,16 @@ def test_a_switchover_from_a_dead_region_is_cancelled(world: World) -> None:
     world.until(lambda: world.states() == {home: "writer", away: "reader"})
 
 
+def test_a_failover_to_a_dead_region_is_cancelled_and_the_writer_goes_on(world: World) -> None:
+    home, away = world.writer, next(region for region in NAMES if region != world.writer)
+    with world.fault(RegionFault.DEAD, away):
+        world.until(lambda: world.states()[away] == "stopped")
+        fail_over(world, away)
+        world.until(lambda: world.world()["Status"] == "available")
+        assert (world.writer, world.states()[home]) == (home, "writer")
+    world.until(lambda: world.states() == {home: "writer", away: "reader"})
+
+
 def test_the_writer_of_a_region_that_died_comes_back_as_a_secondary_and_its_volume_is_kept(world: World) -> None:
     before, after = world.writer, next(region for region in NAMES if region != world.writer)
     kept = world.kept(before)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from test_sandbox_outages import client, told
 
 from conftest import Sandbox
@@ -196,6 +197,16 @@ def test_only_checks_that_a_record_uses_are_asked_and_where_their_name_leads(zon
         "interval": 10,
         "threshold": 3,
     }
+
+
+def test_routing_that_is_not_here_is_refused_and_harms_no_other_name(zone: Zone) -> None:
+    name = f"latency.{DOMAIN}"
+    zone.alias(name, HOME, SetIdentifier="home", Region=HOME)
+    with pytest.raises(ClientError, match="NotEmulated"):
+        zone.answer(name)
+    names = zone.tell()["names"]
+    assert name not in names
+    assert f"asked.{DOMAIN}" in names
 
 
 def test_a_name_that_nobody_has_leads_nowhere(zone: Zone) -> None:

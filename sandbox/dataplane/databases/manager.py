@@ -127,7 +127,11 @@ class Databases:
         first, *others = members
         membership = first.membership
         primary = self._clusters[first.resource_id]
-        if membership and membership.moving and not self._gave_way(primary, others, membership.data_loss):
+        if (
+            membership
+            and membership.moving
+            and (primary.dead or not self._gave_way(primary, others, membership.data_loss))
+        ):
             self._account.ended(first.account, membership.name, moved=False)
             return
         self._converge(primary, first, None)
