@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.dataplane.databases.account import Account
 from sandbox.dataplane.databases.cluster import ClusterServers
+from sandbox.dataplane.databases.questions import Questions
 from sandbox.dataplane.databases.server import Server, ServerError
 
 NAMESPACE, METRIC = "AWS/RDS", "AuroraGlobalDBReplicationLag"
@@ -23,11 +24,11 @@ EVERY_S = 3.0
 SAME_EVERY_S = 20.0
 """Seconds after which a value that did not change is published again: each is kept by the emulator."""
 
-WRITTEN = "SELECT pg_current_wal_lsn() - '0/0';"
+WRITTEN = "SELECT (pg_current_wal_lsn() - '0/0')::bigint"
 ARRIVED = """
-    SELECT pg_last_wal_replay_lsn() - '0/0',
-           coalesce(extract(epoch FROM pg_last_xact_replay_timestamp()), 0),
-           (SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming');
+    SELECT (pg_last_wal_replay_lsn() - '0/0')::bigint,
+           extract(epoch FROM pg_last_xact_replay_timestamp())::float8,
+           (SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming')
 """
 
 
@@ -70,6 +71,7 @@ class Lags:
 
     def __init__(self, account: Account, say: Callable[[str, str], None]) -> None:
         self._account, self._say = account, say
+        self._questions = Questions()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lags")
         self._work: Future[None] | None = None
         self._due = 0.0
@@ -89,17 +91,21 @@ class Lags:
 
     def stop(self) -> None:
         self._worker.shutdown(wait=True, cancel_futures=True)
+        self._questions.close()
 
     def _measure(self, followers: Sequence[Follower]) -> None:
         found = {}
+        # Whom one follows again after another has a new start.
+        self._lags = {_pair(one): self._lags.get(_pair(one)) or Lag(time.time()) for one in followers}
         for one in followers:
             name = one.secondary.cluster.name
             try:
                 arrived = self._arrived(one)
                 self._tell(one, arrived is not None and arrived.streams)
                 if arrived is not None:
-                    found[name] = self._seconds(one, arrived)
+                    found[name] = self._lags[_pair(one)].seconds(time.time(), arrived)
                     self._publish(one, found[name])
+                self._say(f"lag {name}", "")
             except (ServerError, OSError, BotoCoreError, ClientError) as reason:
                 self._say(f"lag {name}", f"databases: lag of {name}: {reason}")
         self.last = found
@@ -109,14 +115,17 @@ class Lags:
         head = one.secondary.head
         if head is None or not head.alive or not head.follows:
             return None
-        written = _written(one.primary.writer)
-        position, committed, streams = head.sql(ARRIVED).strip().split("|")
-        return Arrived(written=written, position=int(position or 0), committed=float(committed), streams=streams != "0")
+        written = self._written(one.primary.writer)
+        position, committed, streams = self._questions.ask(head, ARRIVED)
+        return Arrived(
+            written=written, position=int(position or 0), committed=float(committed or 0), streams=bool(streams)
+        )
 
-    def _seconds(self, one: Follower, arrived: Arrived) -> float:
-        """Another writer has another log."""
-        leads = (one.secondary.cluster.resource_id, one.primary.cluster.resource_id)
-        return self._lags.setdefault(leads, Lag(time.time())).seconds(time.time(), arrived)
+    def _written(self, writer: Server | None) -> int | None:
+        try:
+            return int(self._questions.ask(writer, WRITTEN)[0] or 0) if writer else None
+        except ServerError:
+            return None
 
     def _tell(self, one: Follower, connected: bool) -> None:
         cluster = one.secondary.cluster
@@ -140,8 +149,5 @@ class Lags:
         client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
 
-def _written(writer: Server | None) -> int | None:
-    try:
-        return int(writer.sql(WRITTEN)) if writer else None
-    except (ServerError, ValueError):
-        return None
+def _pair(one: Follower) -> tuple[str, str]:
+    return one.secondary.cluster.resource_id, one.primary.cluster.resource_id
