@@ -11,9 +11,12 @@ from sandbox.dataplane.node_proxy import Address, Listener
 from sandbox.dataplane.outside import Outside
 from sandbox.dataplane.policy import End, OutsideEnd, PodEnd
 from sandbox.kubernetes.client import Manifest
+from sandbox.regions import Regions
 
 OPERATOR = "operator"
 """Client that is no pod: whoever sits at the terminal, behind every policy."""
+
+_DATABASE = re.compile(r"\.(?P<region>[a-z0-9-]+)\.rds\.amazonaws\.com$")
 
 POD_ADDRESSES, PAIR_ADDRESSES = (0, 63), (64, 254)
 """Third bytes of the sandbox's block: 16,256 pods, 48,514 pairs."""
@@ -74,6 +77,7 @@ class Network:
     """Addresses of one sandbox. `outside`: per cluster (AWS differs by VPC) and host."""
 
     octet: int
+    regions: Regions = field(default_factory=Regions)
     outside: dict[tuple[ClusterKey | None, str], Outside] = field(default_factory=dict)
     expected: set[str] = field(default_factory=set)
     """Outside hosts that somebody's configuration names: they get an address before they are there."""
@@ -119,6 +123,8 @@ class Network:
             cluster, client = clusters.get(pair.cluster), by_name.get((pair.cluster, pair.client))
             if cluster is None or (client is None and pair.client != OPERATOR):
                 continue
+            if client is not None and self._cut(pair):
+                continue
             for port, name, ends in self._ends(pair, cluster, pods):
                 found = [
                     end.address
@@ -131,6 +137,11 @@ class Network:
                     listeners.append(Listener((address, port), unique))
                     endpoints[unique] = found
         return listeners, endpoints
+
+    def _cut(self, pair: Pair) -> bool:
+        """Whether the server is a database of a region that the pod's is cut off from."""
+        found = _DATABASE.search(pair.server) if self.regions.faults else None
+        return found is not None and self.regions.apart(pair.cluster.region, found["region"])
 
     def connections(
         self, clusters: Mapping[ClusterKey, Cluster], pods: Sequence[PodPlace], counts: Mapping[Address, int]

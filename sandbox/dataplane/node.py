@@ -56,7 +56,8 @@ class Node:
         shutil.rmtree(self._folder / "pods", ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._claim = Claim(zlib.crc32(str(home.path).encode()))
-        self.network = Network(octet=self._claim.octet)
+        self.regions = Regions()
+        self.network = Network(octet=self._claim.octet, regions=self.regions)
         self._agent = Agent((f"127.{self._claim.octet}.{AGENT_IP}", 0), self._url, tell)
         self._traces = Collector(self._folder / FOLDER, f"127.{self._claim.octet}.{AGENT_IP}")
         self._shipper = LogShipper(self._agent, self._url, tell)
@@ -66,7 +67,6 @@ class Node:
         self.deployments: dict[ClusterKey, Deployments] = {}
         self.pods: dict[PodKey, PodRun] = {}
         self._tokens: dict[PodKey, str] = {}
-        self.regions = Regions()
         self.faults = Faults(self.regions)
         self._probers = ThreadPoolExecutor(max_workers=PROBERS, thread_name_prefix="probe")
         self._wanted: list[ClusterKey] = []

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from sandbox.aws.planes import is_data, is_global
+from sandbox.dataplane import outside
+from sandbox.dataplane.cluster import ClusterKey
 from sandbox.dataplane.databases.lag import Arrived, Lag
 from sandbox.dataplane.faults import Faults
+from sandbox.dataplane.network import OPERATOR, Network, PodPlace
 from sandbox.regions import RegionFault, Regions
 
 HOME, AWAY, THIRD = "eu-west-1", "eu-central-1", "eu-west-3"
@@ -123,3 +126,24 @@ def test_all_programs_of_a_dead_region_are_killed_and_kept_from_starting() -> No
     regions.switch(RegionFault.DEAD, HOME, on=False)
     faults.apply([dead, alive])
     assert not dead.containers[0].held
+
+
+def test_pods_of_a_cut_region_reach_the_databases_of_their_own_only() -> None:
+    key = ClusterKey("123456789012", HOME, "cell", "https://127.0.0.1:1")
+    pod = PodPlace(cluster=key, name="payments/one", address="127.64.0.1", labels={}, named_ports={}, ready=True)
+    network, (own, other) = Network(octet=64), (f"s00.cluster-x.{region}.rds.amazonaws.com" for region in (HOME, AWAY))
+    for host in (own, other):
+        network.outside[None, host] = outside.database(("127.60.0.1", 5432), ["10.0.0.0/24"])
+        for client in (pod.name, OPERATOR):
+            network.address(key, client, host)
+    cluster: Any = SimpleNamespace(key=key, policies=list, namespace_labels=lambda _: {})
+
+    def reached() -> set[tuple[str, str]]:
+        listeners, _ = network.plan({key: cluster}, [pod])
+        listening = {listener.address[0] for listener in listeners}
+        pairs = [(client, host) for client in (pod.name, OPERATOR) for host in (own, other)]
+        return {pair for pair in pairs if network.address(key, *pair) in listening}
+
+    assert len(reached()) == 4
+    network.regions.switch(RegionFault.CUT, HOME, on=True)
+    assert reached() == {(pod.name, own), (OPERATOR, own), (OPERATOR, other)}
