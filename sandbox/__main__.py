@@ -56,6 +56,9 @@ def _run(options: argparse.Namespace, home: Home) -> None:
             commands.require_running(home)
             active = control.ask(home, "fault", name=options.name, on=options.state == "on")
             commands.say(f"{options.name} is {options.state}; at fault: {', '.join(active) or 'none'}")
+        case "resolve":
+            commands.require_running(home)
+            print(control.ask(home, "resolve", name=options.name))
         case "sql":
             commands.require_running(home)
             _sql(control.ask(home, "sql", stack=options.stack, shard=options.shard), options.command_text)
@@ -108,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         "{region-dead,network-cut,database-dead,control-plane-dead,slow-death}:REGION, replication-lag:REGION:SECONDS",
     )
     fault.add_argument("state", choices=("on", "off"))
+    resolve = subparsers.add_parser("resolve", help="where a clients' name leads now, as Route 53 answers")
+    resolve.add_argument("name", help="of a record, or of a load balancer")
     sql = subparsers.add_parser("sql", help="psql in the database of a shard")
     sql.add_argument("stack")
     sql.add_argument("shard")

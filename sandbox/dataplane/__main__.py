@@ -47,7 +47,7 @@ def own_environment(home: Home, port: int) -> None:
     )
 
 
-def answers(node: Node) -> control.Answers:
+def answers(node: Node, dns: Dns) -> control.Answers:
     def fault(request: Mapping[str, Any]) -> list[str]:
         name, on = request["name"], request["on"]
         if name in FAULTS:
@@ -79,6 +79,7 @@ def answers(node: Node) -> control.Answers:
         "connections": connections,
         "fault": fault,
         "sql": sql,
+        "resolve": lambda request: dns.leads(request["name"]),
         "clear": clear,
     }
 
@@ -100,9 +101,9 @@ def main(home: Home, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: node.stop())
     node.suffer()  # of nothing: the emulator may know of faults from a data plane that ended
-    control.serve(home.dataplane, answers(node))
     token = home.secrets()["admin_token"]
     dns = Dns(port, token, lambda: list(node.clusters.values()), tell)
+    control.serve(home.dataplane, answers(node, dns))
     threading.Thread(target=_keep_hosts, args=(node, dns, home.dataplane / HOSTS), name="hosts", daemon=True).start()
     tell(f"running pods at 127.{node.network.octet}.0.0/16")
     node.run()

@@ -51,6 +51,13 @@ class Dns:
         found = {**self._gateways, **named}
         return {**found, **{f"{name}:443": address for name, address in found.items()}}
 
+    def leads(self, name: str) -> str:
+        """Address and port of the gateway that a name leads to now. Raises LookupError for one that leads to none."""
+        found = self.hosts().get(name.lower().rstrip("."))
+        if found is None:
+            raise LookupError(f"{name}: leads to no load balancer of which a gateway is known")
+        return found
+
     def _run(self) -> None:
         while True:
             try:

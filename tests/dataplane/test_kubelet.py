@@ -590,12 +590,14 @@ def test_a_clients_name_leads_to_the_gateway_behind_its_load_balancer_while_that
     front = f"{space.eks.name}/front.{space.name}.svc.cluster.local"
     wait(lambda: known().get(DOMAIN) == known().get(front), WITHIN_S, "the name leads to front")
     assert known()[edge["DNSName"].lower()] == known()[front]
+    assert sandbox.command("resolve", DOMAIN).stdout.strip() == known()[front]
     wait(lambda: status() == "Success: HTTP Status Code 200", WITHIN_S, "the check succeeds")
     sandbox.command("fault", f"region-dead:{DEFAULT_REGION}", "on")
     try:
         wait(lambda: answer() == ["192.0.2.1"], WITHIN_S, "the check fails")
         assert status().startswith("Failure")
         wait(lambda: DOMAIN not in known(), WITHIN_S, "the name leads elsewhere")
+        assert DOMAIN in sandbox.command("resolve", DOMAIN, check=False).stderr
     finally:
         sandbox.command("fault", f"region-dead:{DEFAULT_REGION}", "off")
     wait(lambda: answer() != ["192.0.2.1"], WITHIN_S, "it is back")
