@@ -52,7 +52,6 @@ class Answer:
 
     values: Sequence[str] = ()
     balancer: Balancer | None = None
-    kind: str = "A"
 
 
 Owned = tuple[str, Any]
@@ -102,8 +101,8 @@ def resolve(name: str, kind: str = "A", depth: int = DEPTH) -> Answer:
         for _, alias in _chosen([one for one in named if one[1].type == "CNAME"]):
             return resolve(alias.records[0], kind, depth - 1)
     if len(chosen) == 1 and chosen[0][1].alias_target:
-        return resolve(chosen[0][1].alias_target["DNSName"], kind, depth - 1) if depth else Answer(kind=kind)
-    return Answer(values=[value for _, record in chosen for value in record.records or ()], kind=kind)
+        return resolve(chosen[0][1].alias_target["DNSName"], kind, depth - 1) if depth else Answer()
+    return Answer(values=[value for _, record in chosen for value in record.records or ()])
 
 
 def _chosen(named: Sequence[Owned]) -> Sequence[Owned]:
