@@ -44,6 +44,11 @@ FENCE_S: Final = 11.0
 rates. Crystals differ by less than a thousandth; the rest is for a process that is late to look at its clock."""
 
 
+OUTBOX_H: Final = 72
+"""Hours an event stays in the outbox after it was relayed: longer than the stream keeps it (24 h), so that a weekend's
+loss downstream, or what a lost region's stream took with it, can be sent again from here."""
+
+
 class WriterState(StrEnum):
     """Whether the writer named in the record may write."""
 
@@ -92,6 +97,11 @@ class Writer:
 def epoch_table(primary: str) -> str:
     """Name of the pair's epoch store in each of its regions: programs know it before the pair exists."""
     return f"{primary}-epoch"
+
+
+def regenerated_key(epoch: int, shard: str) -> str:
+    """Key of the item that says that a shard's work in flight was marked to be sent again."""
+    return f"{REGENERATED}{epoch}#{shard}"
 
 
 def writer_of(item: Mapping[str, Mapping[str, str]] | None, primary: str) -> Writer:

@@ -30,6 +30,7 @@ from contracts.shard_map import parse as parse_map
 from operations.probe.load import server_timing
 from workloads import logs
 from workloads.database import Databases, Login, Place, parse_shards
+from workloads.lease import Lease
 from workloads.mounted import Mounted
 from workloads.payments.api import REFUSALS, Api
 from workloads.payments.banks import Banks, Said
@@ -97,6 +98,18 @@ class Bank:
         return JSONResponse(found or {}, status_code=200 if found else 404)
 
 
+class Switch(Lease):
+    """A lease that a test takes away."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.answers = True
+
+    @property
+    def held(self) -> bool:
+        return self.answers
+
+
 @dataclass
 class World:
     """A cell of one shard."""
@@ -108,6 +121,7 @@ class World:
     keys: SubjectKeys
     dynamodb: Any
     database: Server
+    lease: Switch
 
     async def post(self, body: dict[str, Any] | None = None, key: str = "key-1", **headers: str) -> httpx.Response:
         return await self.client.post("/v1/payments", json=body or payment(), headers=headed(key, **headers))
@@ -224,7 +238,7 @@ async def _world(running: Server, folder: Path) -> AsyncIterator[World]:
     key_arn = kms.create_key()["KeyMetadata"]["Arn"]
     secret = manager.create_secret(Name="keys", SecretString=json.dumps({"current": SECRET, "previous": None}))
     keys = SubjectKeys(dynamodb, kms, table="keys", key_arn=key_arn)
-    bank = Bank()
+    bank, lease = Bank(), Switch()
     parts = Parts(
         cell="eu-west-1",
         region="eu-west-1",
@@ -232,12 +246,13 @@ async def _world(running: Server, folder: Path) -> AsyncIterator[World]:
         markets=Mounted(folder / "markets.json", parse_markets),
         connection=databases.connection,
         banks=Banks(httpx.AsyncClient(transport=httpx.ASGITransport(app=bank.app()))),
+        lease=lease,
     )
     service = Service(parts, keys)
     callers, at_a_time = Callers(manager, secret["ARN"]), Concurrency(account_limits(AT_A_TIME))
     api = Api(service, callers, fail_modes(MODES), at_a_time, trace.get_tracer("test"))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=api.app()), base_url="http://api")
-    yield World(client, bank, service, Settler(service, databases.shards), keys, dynamodb, running)
+    yield World(client, bank, service, Settler(service, databases.shards), keys, dynamodb, running, lease)
     await client.aclose()
     await parts.banks.close()
     await databases.close()
@@ -968,5 +983,69 @@ def test_migrating_twice_changes_nothing_and_another_shards_database_is_refused(
         assert len(await w.chain()) == 1
         with pytest.raises(ValueError, match="it is s00"):
             await migrate(place, login, "s01", 3)
+
+    world(body)
+
+
+def test_a_cell_that_does_not_write_refuses_every_write_and_still_reads(world: Run) -> None:
+    async def body(w: World) -> None:
+        made = (await w.post()).json()["id"]
+        held = await w.held("review", key="key-2")
+        w.lease.answers = False
+        answers = [
+            await w.post(key="key-3"),
+            await w.refund(made, {}, "key-4"),
+            await w.confirm(held, "key-5"),
+            await w.review("dec_1", True),
+        ]
+        assert {answer.status_code for answer in answers} == {503}
+        assert {answer.json()["error"]["reason"] for answer in answers} == {"not_the_writer"}
+        assert {answer.headers["retry-after"] for answer in answers} == {"5"}
+        assert w.bank.effects == [made]
+        assert (await w.get(made))["status"] == "succeeded"
+
+    world(body)
+
+
+def test_a_payment_whose_lease_ended_at_the_bank_is_not_acknowledged_and_its_key_has_the_answer(world: Run) -> None:
+    async def body(w: World) -> None:
+        async def fenced() -> None:
+            w.lease.answers = False
+
+        w.bank.answer = fenced
+        answer = await w.post()
+        assert (answer.status_code, answer.json()["error"]["reason"]) == (503, "not_the_writer")
+        (row,) = await w.rows("SELECT status FROM payments")
+        assert row["status"] == "submitting"
+        w.bank.answer, w.lease.answers = None, True
+        await w.later()
+        again = await w.post()
+        assert (again.status_code, again.json()["status"]) == (201, "succeeded")
+        assert len(w.bank.effects) == 1
+        assert len(await w.chain()) == 1
+
+    world(body)
+
+
+def test_the_settler_of_a_cell_that_does_not_write_leaves_everything_as_it_is(world: Run) -> None:
+    async def body(w: World) -> None:
+        async def fenced() -> None:
+            w.lease.answers = False
+
+        w.bank.answer = fenced
+        await w.post()
+        await w.later()
+        (row,) = await w.rows("SELECT status, asked_at FROM payments")
+        assert (row["status"], row["asked_at"]) == ("submitting", None)
+
+    world(body)
+
+
+def test_who_asks_whether_the_cell_writes_needs_no_key(world: Run) -> None:
+    async def body(w: World) -> None:
+        assert (await w.client.get("/writer")).status_code == 200
+        w.lease.answers = False
+        answer = await w.client.get("/writer")
+        assert (answer.status_code, answer.json()) == (503, {"cell": "eu-west-1", "epoch": 0, "writes": False})
 
     world(body)

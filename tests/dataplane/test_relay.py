@@ -29,6 +29,7 @@ from outbox import HOST, Chains, Server, insert
 from contracts import archive
 from contracts.events import Envelope, Registry, parse, verify_chain
 from workloads.database import Place, iam_login, open_pool
+from workloads.lease import EpochStore, Lease
 from workloads.logs import Log
 from workloads.relay import health
 from workloads.relay.archiver import Archiver, Places, last_archived
@@ -36,6 +37,7 @@ from workloads.relay.consumer import DUPLICATES, HANDLED, REFUSED, Consumer
 from workloads.relay.inspection import Inspector, Reason
 from workloads.relay.ledger import Ledger
 from workloads.relay.outbox import Outbox
+from workloads.relay.regeneration import Regenerations
 from workloads.relay.relay import QUARANTINED, Quarantine, ShardRelay
 from workloads.relay.stream import Stream, put_once
 
@@ -138,13 +140,21 @@ async def pool_of(server: Server, database: str) -> asyncpg.Pool:
 
 @asynccontextmanager
 async def relay_of(
-    server: Server, cloud: Cloud, database: str, kinesis: Any = None, s3: Any = None
+    server: Server,
+    cloud: Cloud,
+    database: str,
+    kinesis: Any = None,
+    s3: Any = None,
+    writer: Lease | None = None,
+    again: Regenerations | None = None,
 ) -> AsyncIterator[ShardRelay]:
     """A relay as its program makes it, under its own database user."""
     pool = await pool_of(server, database)
     stream = Stream(kinesis or cloud.client("kinesis"), STREAM)
     quarantine = Quarantine(client=s3 or cloud.client("s3"), bucket=BUCKET)
-    yield ShardRelay("s00", "test", Outbox(pool), stream, quarantine, Inspector(Registry.load()), LOG)
+    yield ShardRelay(
+        "s00", "test", Outbox(pool), stream, quarantine, Inspector(Registry.load()), writer or Lease(None), again, LOG
+    )
     await pool.close()
 
 
@@ -348,7 +358,10 @@ def test_the_relay_leaves_nothing_in_its_session(server: Server, cloud: Cloud) -
             before = await session.fetch("SELECT name, setting FROM pg_settings WHERE source = 'session'")
         quarantine = Quarantine(client=cloud.client("s3"), bucket=BUCKET)
         stream, inspector = Stream(cloud.client("kinesis"), STREAM), Inspector(Registry.load())
-        relay, outbox = ShardRelay("s00", "x", Outbox(pool), stream, quarantine, inspector, LOG), Outbox(pool)
+        relay, outbox = (
+            ShardRelay("s00", "x", Outbox(pool), stream, quarantine, inspector, Lease(None), None, LOG),
+            Outbox(pool),
+        )
         await outbox.lease("x", 5)
         await relay.turn(asyncio.Event())
         await outbox.release("x")

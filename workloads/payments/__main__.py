@@ -20,6 +20,7 @@ from starlette.routing import Route
 from contracts import shard_map
 from workloads import logs, telemetry
 from workloads.database import Databases, iam_login, parse_shards
+from workloads.lease import lease_from_environment
 from workloads.mounted import Mounted
 from workloads.payments.api import Api, metrics
 from workloads.payments.banks import Banks
@@ -110,7 +111,9 @@ def _parts(arguments: argparse.Namespace) -> tuple[Databases, Parts]:
         markets=Mounted(arguments.markets, parse_markets),
         connection=databases.connection,
         banks=Banks(),
+        lease=lease_from_environment(),
     )
+    parts.lease.start()
     return databases, parts
 
 

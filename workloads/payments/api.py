@@ -3,6 +3,7 @@
 POST /v1/payments                   GET /v1/payments/{id}         GET /healthz
 POST /v1/payments/{id}/refunds      GET /v1/payments              GET /metrics
 POST /v1/payments/{id}/confirm      POST /internal/verdicts       GET /internal/waiting
+                                                                  GET /writer
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -48,6 +49,8 @@ VERDICTS, WAITING = "/internal/verdicts", "/internal/waiting"
 """What people decided on held payments, and those that wait for it. Network policies let the gateway and the scorer
 reach the API, and the gateway has no route for these (components/gateway_config.py, PATHS): so it is the scorer that
 calls."""
+WRITER = "/writer"
+"""Whether this cell writes: health checks of the clients' name look at it, without a key."""
 OPERATOR = Caller(account="-", livemode=True, caller_class="operator")
 
 log = Log("payments")
@@ -70,15 +73,17 @@ class Api:
 
     def app(self) -> Starlette:
         """The ASGI application."""
+        written = self._written
         return Starlette(
             routes=[
-                Route("/v1/payments", self._route("create", self._create), methods=["POST"]),
+                Route("/v1/payments", self._route("create", written(self._create)), methods=["POST"]),
                 Route("/v1/payments", self._route("list", self._list), methods=["GET"]),
                 Route("/v1/payments/{id}", self._route("get", self._get), methods=["GET"]),
-                Route("/v1/payments/{id}/refunds", self._route("refund", self._refund), methods=["POST"]),
-                Route("/v1/payments/{id}/confirm", self._route("confirm", self._confirm), methods=["POST"]),
-                Route(VERDICTS, self._route("verdict", self._verdict, OPERATOR), methods=["POST"]),
+                Route("/v1/payments/{id}/refunds", self._route("refund", written(self._refund)), methods=["POST"]),
+                Route("/v1/payments/{id}/confirm", self._route("confirm", written(self._confirm)), methods=["POST"]),
+                Route(VERDICTS, self._route("verdict", written(self._verdict), OPERATOR), methods=["POST"]),
                 Route(WAITING, self._route("waiting", self._waiting, OPERATOR), methods=["GET"]),
+                Route(WRITER, self._writer, methods=["GET"]),
                 Route("/healthz", healthy, methods=["GET"]),
                 Route("/metrics", metrics, methods=["GET"]),
             ]
@@ -131,6 +136,25 @@ class Api:
             )
 
         return handle
+
+    def _written(self, handler: Handler) -> Handler:
+        """A handler that writes. Its answer is given only where the cell still writes when all is committed: else
+        nobody may count on it, and the key has the real answer where the pair writes then."""
+
+        async def handle(request: Request, caller: Caller) -> Answer:
+            self._service.require_writer()
+            answer = await handler(request, caller)
+            self._service.require_writer()
+            return answer
+
+        return handle
+
+    async def _writer(self, _request: Request) -> Response:
+        """Not the readiness probe: a pod of a cell that stands by is ready."""
+        parts = self._service.parts
+        held = parts.lease.held
+        body = {"cell": parts.cell, "epoch": parts.lease.epoch, "writes": held}
+        return JSONResponse(body, status_code=200 if held else 503, headers={"cache-control": "no-store"})
 
     async def _create(self, request: Request, caller: Caller) -> Answer:
         key = _key(request)

@@ -16,6 +16,7 @@ from contracts.identifiers import new_id
 from contracts.personal import KeyGone, KeyStore
 from contracts.shard_map import ShardMap, ShardState
 from workloads import telemetry
+from workloads.lease import Lease
 from workloads.logs import Log
 from workloads.mounted import Mounted
 from workloads.payments import parties
@@ -26,7 +27,7 @@ from workloads.payments.facts import note
 from workloads.payments.fraud import FAILED_OPEN_MODE, Fraud
 from workloads.payments.markets import Market
 from workloads.payments.requests import Confirmation, NewPayment, NewRefund
-from workloads.payments.store import PAYMENT, REFUND, Claim, Kind, StaleMap, Store
+from workloads.payments.store import NOT_THE_WRITER, PAYMENT, REFUND, Claim, Kind, StaleMap, Store
 from workloads.payments.verdicts import HELD, By, Verdict, waiting_body
 from workloads.telemetry import Counter
 
@@ -54,6 +55,8 @@ class Parts:
     connection: Callable[[str], Any]
     """`workloads.database.Databases.connection`."""
     banks: Banks
+    lease: Lease
+    """Whether this cell is the one of its pair that writes."""
 
 
 class Finisher:
@@ -65,7 +68,8 @@ class Finisher:
     def shard(self, shard: str) -> Store:
         """A shard by its id, at the version of the map that is mounted."""
         version = self.parts.shard_map.get().version
-        return Store(shard, version, self.parts.connection, region=self.parts.region, cell=self.parts.cell)
+        parts = self.parts
+        return Store(shard, version, parts.connection, lease=parts.lease, region=parts.region, cell=parts.cell)
 
     async def settle(
         self, store: Store, kind: Kind, row_id: str, status: Status, reason: str | None
@@ -90,6 +94,11 @@ class Service(Finisher):
     def __init__(self, parts: Parts, keys: KeyStore) -> None:
         super().__init__(parts)
         self._keys = keys
+
+    def require_writer(self) -> None:
+        """Raises Refused where the cell does not write."""
+        if not self.parts.lease.held:
+            raise NOT_THE_WRITER
 
     def store(self, account: str, *, writes: bool) -> Store:
         """The account's shard. Raises Refused where it takes no writes now."""
@@ -280,6 +289,8 @@ class Service(Finisher):
             return Said(outcome=Outcome.NOT_SENT, reason="no_such_bank")
         if monotonic() - began > SEND_WITHIN_S:
             return Said(outcome=Outcome.UNKNOWN, reason="too_late")
+        # The row stays open, for the settler of the cell that writes then.
+        self.require_writer()
         return await self.parts.banks.send(kind.table, market, row["bank"], content)
 
     async def _finish(

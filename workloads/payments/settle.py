@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 from contracts import idempotency
+from contracts.epoch import OUTBOX_H
 from workloads import telemetry
 from workloads.logs import Log
 from workloads.payments.answers import Answer, Status
@@ -30,10 +31,6 @@ EVERY_S = 1.0
 GIVEN_UP_S = SEND_WITHIN_S + MAX_TIMEOUT_S + 5.0
 """Seconds after which no call of the API can still be under way: a bank that has not seen the id will not see it, and a
 row that is `submitting` has nobody any more."""
-
-OUTBOX_H = 72
-"""Hours an event stays in the outbox after it was relayed: longer than the stream keeps it (24 h), so that a weekend's
-loss downstream can be sent again from here."""
 
 BATCH, AT_A_TIME = 100, 20
 """Rows taken in a round, and banks asked at a time, for each shard."""
@@ -87,7 +84,10 @@ class Settler:
             log.error("round failed", error, shard=shard)
 
     async def round(self, shard: str) -> None:
-        """Asks for each open row of a shard whose turn it is, ends what was held too long, then purges."""
+        """Asks for each open row of a shard whose turn it is, ends what was held too long, then purges. Nothing of it
+        where another cell writes: its settler does."""
+        if not self._finisher.parts.lease.held:
+            return
         for kind in (PAYMENT, REFUND):
             async with self._finisher.parts.connection(shard) as connection, connection.transaction():
                 rows = [row_of(row) for row in await connection.fetch(TAKE.format(table=kind.table))]

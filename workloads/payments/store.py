@@ -21,6 +21,7 @@ from contracts import events, idempotency
 from contracts.fraud import rescored_id
 from contracts.shard_map import canonical
 from workloads import telemetry
+from workloads.lease import Lease
 from workloads.payments import statements
 from workloads.payments.answers import FINAL, OPEN, Answer, Refused, Status, payment_answer, refund_answer
 from workloads.payments.verdicts import HELD, Verdict
@@ -85,6 +86,12 @@ class StaleMap(Refused):
         super().__init__(503, "stale_map", f"shard {shard} has moved on; try again", retry_after_s=1)
 
 
+NOT_THE_WRITER = Refused(
+    503, "not_the_writer", "this cell does not write now; try again in a moment with the same key", retry_after_s=5
+)
+"""Whatever was kept, or was not, is found under the key where the cell's pair writes."""
+
+
 class Store:
     """One shard as seen with one version of the map."""
 
@@ -94,11 +101,12 @@ class Store:
         version: int,
         connection: Callable[[str], AbstractAsyncContextManager[Any]],
         *,
+        lease: Lease,
         region: str,
         cell: str,
     ) -> None:
         self.shard, self._version, self._connection = shard, version, connection
-        self._region, self._cell = region, cell
+        self._lease, self._region, self._cell = lease, region, cell
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Any]:
@@ -107,11 +115,19 @@ class Store:
         async with self._connection(self.shard) as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Any]:
+        """A transaction that is committed only where the cell still writes. Raises Refused."""
+        async with self._transaction() as connection:
+            yield connection
+            if not self._lease.held:
+                raise NOT_THE_WRITER
+
     async def begin_payment(self, claim: Claim, row: Mapping[str, Any]) -> dict[str, Any] | Answer:
         """The new row, or the answer that the key has already. Raises Refused for a key in use or misused."""
         values = [row[name] for name in ("amount", "currency", "market", "bank", "livemode", "instrument")]
         documents = [canonical(row["parties"]), canonical(row["fraud"]), _text(row["token"])]
-        async with self._transaction() as connection:
+        async with self._writing() as connection:
             found = await connection.fetchrow(
                 statements.BEGIN_PAYMENT, *self._stamp, *_claimed(claim), row["id"], *values, *documents
             )
@@ -124,7 +140,7 @@ class Store:
         self, claim: Claim, refund: str, payment: str, livemode: bool, amount: int | None, reason: str | None
     ) -> dict[str, Any] | Answer:
         """The new row with its amount reserved, or the answer that the key has already."""
-        async with self._transaction() as connection:
+        async with self._writing() as connection:
             # The row first: two refunds of one payment would both see the same rest in one statement's snapshot.
             await connection.fetchval("SELECT 1 FROM payments WHERE id = $1 FOR NO KEY UPDATE", payment)
             found = await connection.fetchrow(
@@ -178,7 +194,7 @@ class Store:
 
     async def release(self, kind: Kind, row_id: str) -> None:
         """Row and key away: nothing was sent, so nothing happened."""
-        async with self._transaction() as connection:
+        async with self._writing() as connection:
             statement = statements.RELEASE_PAYMENT if kind is PAYMENT else statements.RELEASE_REFUND
             await connection.execute(statement, *self._stamp, row_id)
 
@@ -187,7 +203,7 @@ class Store:
 
         Raises StaleMap; then nothing is written and the row stays open.
         """
-        async with self._transaction() as connection:
+        async with self._writing() as connection:
             row = row_of(await connection.fetchrow(kind.lock, row_id))
             if row["status"] not in OPEN or row["status"] == status:
                 return row, False
@@ -203,7 +219,7 @@ class Store:
         The row, and whether it is this call that moved it; the answer where `claim` has one already. Raises Refused
         where the payment does not wait for such a verdict and a key was claimed, StaleMap as `finish` does.
         """
-        async with self._transaction() as connection:
+        async with self._writing() as connection:
             if claim is not None:
                 found = await connection.fetchrow(statements.CLAIM_KEY, *self._stamp, *_claimed(claim))
                 if not found["claimed"]:
@@ -233,7 +249,7 @@ class Store:
 
     async def hold(self, row: Mapping[str, Any]) -> None:
         """The bank was certainly not asked: whoever gave the verdict asks again."""
-        async with self._transaction() as connection:
+        async with self._writing() as connection:
             again = (row["id"], row["fraud"]["decision"], HELD)
             await connection.execute(statements.HOLD_AGAIN, *self._stamp, *again)
 
@@ -289,7 +305,7 @@ class Store:
 
     async def answer_failed(self, claim: Claim, answer: Answer) -> None:
         """Keeps the answer of a request that broke down, so that it is repeated; the row stays open for the settler."""
-        async with self._transaction() as connection:
+        async with self._writing() as connection:
             await connection.execute(
                 statements.ANSWER_FAILED,
                 *self._stamp,

@@ -20,6 +20,7 @@ from contracts.events import Registry
 from contracts.identifiers import new_id
 from workloads import logs, telemetry
 from workloads.database import Place, iam_login, open_pool, parse_shards
+from workloads.lease import Lease, lease_from_environment
 from workloads.mounted import Mounted
 from workloads.relay import health
 from workloads.relay.archiver import Archiver, Places
@@ -27,6 +28,7 @@ from workloads.relay.consumer import WAIT_S, Consumer
 from workloads.relay.inspection import Inspector
 from workloads.relay.ledger import Ledger
 from workloads.relay.outbox import Outbox
+from workloads.relay.regeneration import Regenerations
 from workloads.relay.relay import Quarantine, ShardRelay
 from workloads.relay.stream import AWS_CALLS, Stream
 
@@ -45,25 +47,32 @@ LOOK_S = 1.0
 
 async def relay(stop: asyncio.Event, arguments: argparse.Namespace, log: logs.Log) -> None:
     """One task a shard, begun anew when the places of the shards change."""
-    shards = Mounted(arguments.shards, parse_shards)
+    shards, writer = Mounted(arguments.shards, parse_shards), lease_from_environment()
+    writer.start()
     while not stop.is_set():
         places, ended = shards.get(), asyncio.Event()
-        work = asyncio.gather(*await _relays(places, ended, log))
+        work = asyncio.gather(*await _relays(places, ended, writer, log))
         while not (stop.is_set() or work.done() or shards.get() != places):
             await _wait(stop, LOOK_S)
         ended.set()
         await work
 
 
-async def _relays(places: Mapping[str, Place], ended: asyncio.Event, log: logs.Log) -> list[Coroutine[Any, Any, None]]:
+async def _relays(
+    places: Mapping[str, Place], ended: asyncio.Event, writer: Lease, log: logs.Log
+) -> list[Coroutine[Any, Any, None]]:
     """All share the clients, which are safe between threads."""
     stream = Stream(_client("kinesis"), os.environ["EVENT_STREAM"])
     quarantine = Quarantine(client=_client("s3"), bucket=os.environ["ARCHIVE_BUCKET"])
+    table = os.environ.get("EPOCH_TABLE")
+    regenerations = Regenerations(client=_client("dynamodb"), table=table) if table else None
     owner, registry = new_id("rly"), Registry.load()
 
     async def one(shard: str, place: Place) -> None:
         async with await open_pool(place, iam_login(place, USER), POOL_SIZE) as pool:
-            await ShardRelay(shard, owner, Outbox(pool), stream, quarantine, Inspector(registry), log).run(ended)
+            inspector = Inspector(registry)
+            leading = ShardRelay(shard, owner, Outbox(pool), stream, quarantine, inspector, writer, regenerations, log)
+            await leading.run(ended)
 
     return [one(shard, place) for shard, place in places.items()]
 

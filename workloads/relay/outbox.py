@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
@@ -37,6 +38,21 @@ LEASE = """
      WHERE held.owner = excluded.owner OR held.expires_at < now()
     RETURNING owner
 """
+
+AGAIN = """
+    WITH batch AS (
+        SELECT position, created_at FROM outbox
+         WHERE $1::bigint IS NULL OR position < $1::bigint ORDER BY position DESC LIMIT $3
+    ), again AS (
+        UPDATE outbox SET relayed_at = NULL FROM batch
+         WHERE outbox.position = batch.position AND outbox.relayed_at IS NOT NULL
+           AND (SELECT max(created_at) FROM batch) >= $2::timestamptz
+    )
+    SELECT count(*) AS rows, min(position) AS first, max(created_at) >= $2::timestamptz AS due FROM batch
+"""
+"""One batch, the newest first: short locks, and no search for where the time began, which has no index. A batch goes
+whole, so that within an account nothing is left out between two that are sent again. It ends at a batch that is older
+as a whole: a younger event below it would have been written while more transactions than a batch has rows were open."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +99,12 @@ class Outbox:
         accounts, sequences = [row.account for row in rows], [str(row.sequence) for row in rows]
         found = await self._pool.fetch(BEFORE, accounts, sequences)
         return {(one["account_id"], one["sequence"]): one["envelope"] for one in found}
+
+    async def again(self, since: datetime, below: int | None, limit: int) -> tuple[int, int | None]:
+        """Lets the last `limit` events below a position wait anew, unless all are older than `since`. How many those
+        are, and the position below which to go on; None at the end."""
+        found = await self._pool.fetchrow(AGAIN, below, since, limit)
+        return (found["rows"], found["first"]) if found["due"] else (0, None)
 
     async def relayed(self, positions: Collection[int]) -> None:
         """Notes that the stream, or the quarantine, has them."""

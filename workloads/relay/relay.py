@@ -2,6 +2,8 @@
 
 One process at a time holds a shard's lease. Order does not hang on it: whoever sends an event has seen the account's
 event before it acknowledged, by itself or by a row that says so, so however many send, the first copies are in order.
+Only the cell of a pair that holds the writer's lease (`workloads/lease.py`) leads its shards; after a region was lost it
+marks what may have been lost with the other stream to be sent again, all of it before it sends anything.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -20,10 +23,12 @@ from opentelemetry import trace
 
 from contracts.archive import QUARANTINE
 from workloads import telemetry
+from workloads.lease import Lease
 from workloads.logs import Log
 from workloads.relay.inspection import Inspector
 from workloads.relay.lag import LagReport
 from workloads.relay.outbox import Outbox, Row
+from workloads.relay.regeneration import Regenerations
 from workloads.relay.stream import Stream, put_aside
 from workloads.relay.waves import Waves
 
@@ -83,8 +88,14 @@ class ShardRelay:
         stream: Stream,
         quarantine: Quarantine,
         inspector: Inspector,
+        writer: Lease,
+        regenerations: Regenerations | None,
         log: Log,
     ) -> None:
+        """`regenerations`: None for a cell without a pair."""
+        self._writer, self._regenerations = writer, regenerations
+        self._regenerated = -1
+        """The last epoch in which it is known that the shard's events were marked."""
         self._shard, self._owner, self._log = shard, owner, log
         self._outbox, self._stream, self._quarantine, self._inspector = outbox, stream, quarantine, inspector
         self._leased_at = float("-inf")
@@ -95,7 +106,8 @@ class ShardRelay:
         pause = POLL_S[0]
         while not stop.is_set():
             try:
-                handled = await self.turn(stop) if await self._leads() else 0
+                leads = await self._leads() and await self._regenerate(stop)
+                handled = await self.turn(stop) if leads else 0
                 pause = POLL_S[0] if handled else min(pause * 2, POLL_S[1])
                 if handled >= BATCH_ROWS:
                     continue
@@ -118,7 +130,10 @@ class ShardRelay:
         return len(rows)
 
     async def _leads(self) -> bool:
-        """Whether this process may send: asks the database once in a while."""
+        """Whether this process may send: asks the database once in a while, where the cell writes."""
+        if not self._writer.held:
+            await self._stand_by()
+            return False
         if time.monotonic() - self._leased_at > RENEW_S:
             held = await self._outbox.lease(self._owner, LEASE_S)
             LEADS.set(float(held), shard=self._shard)
@@ -126,6 +141,38 @@ class ShardRelay:
             if not held:
                 LAG.set(0, shard=self._shard)
             return held
+        return True
+
+    async def _stand_by(self) -> None:
+        """Another cell sends. Nothing is late here, and that is said: silence is an alarm."""
+        self._lag.tell(0)
+        if self._leased_at > float("-inf"):
+            self._leased_at = float("-inf")
+            LEADS.set(0, shard=self._shard)
+            LAG.set(0, shard=self._shard)
+            with contextlib.suppress(*TROUBLE):
+                await self._outbox.release(self._owner)
+
+    async def _regenerate(self, stop: asyncio.Event) -> bool:
+        """Whether nothing, or nothing any more, has to be marked to be sent again in this epoch. Killed in between it
+        begins anew: nothing was sent yet."""
+        writer = self._writer.writer
+        if self._regenerations is None or writer is None or writer.regenerate_since is None:
+            return True
+        if self._regenerated == writer.epoch:
+            return True
+        if not await asyncio.to_thread(self._regenerations.done, writer.epoch, self._shard):
+            since, events, below = datetime.fromisoformat(writer.regenerate_since), 0, None
+            while True:
+                if stop.is_set() or not await self._leads():
+                    return False
+                rows, below = await self._outbox.again(since, below, BATCH_ROWS)
+                events += rows
+                if below is None:
+                    break
+            await asyncio.to_thread(self._regenerations.note, writer.epoch, self._shard, events)
+            self._log.info("relay: sent again", shard=self._shard, epoch=writer.epoch, events=events)
+        self._regenerated = writer.epoch
         return True
 
     async def _sound(self, rows: list[Row]) -> list[Row]:
