@@ -10,7 +10,7 @@ import pulumi
 
 from components import trace_agent
 from components.base import type_token
-from components.payments import CA_FILE, FILES, FOLDERS, SHARDS
+from components.payments import CA_FILE, FILES, FOLDERS, SHARDS, epoch_environment
 from components.reachability import Party
 from components.workload import Probe, Workload, WorkloadArgs
 
@@ -39,6 +39,10 @@ class EventPathArgs:
     """Has `aws` and `database`, and `telemetry` where spans are sent."""
     otlp_endpoint: str | None = None
     """http://host:port that takes the relay's spans; None: they go nowhere."""
+    epoch_table: str | None = None
+    """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
+    epoch_primary: str = ""
+    """Stack of the pair's primary; with `epoch_table`."""
     relays: int = 2
     """Pods of the relay: one leads a shard, the others stand by."""
     archive_after_s: float = 5.0
@@ -61,7 +65,12 @@ def workloads(args: EventPathArgs) -> dict[str, WorkloadArgs]:
         namespace=PAYMENTS,
         replicas=args.relays,
         arguments=["relay", f"--shards={FOLDERS[SHARDS]}/{FILES[SHARDS]}"],
-        environment={**log, "DATABASE_CA_FILE": CA_FILE, **trace_agent.environment(args.otlp_endpoint)},
+        environment={
+            **log,
+            "DATABASE_CA_FILE": CA_FILE,
+            **trace_agent.environment(args.otlp_endpoint),
+            **epoch_environment(args.epoch_table, args.epoch_primary),
+        },
         needs=("aws", "database", *trace_agent.needs(args.otlp_endpoint)),
         config_maps={SHARDS: FOLDERS[SHARDS]},
     )

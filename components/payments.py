@@ -75,6 +75,10 @@ class PaymentsArgs:
     api_keys_secret_arn: pulumi.Input[str]
     otlp_endpoint: str | None = None
     """http://host:port that takes spans; None: they go nowhere."""
+    epoch_table: str | None = None
+    """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
+    epoch_primary: str = ""
+    """Stack of the pair's primary; with `epoch_table`."""
     replicas: int = 3
     maximum: int = 12
     """Pods of the API at most; each keeps up to 20 connections to a shard's proxy."""
@@ -109,6 +113,7 @@ def _payments(args: PaymentsArgs) -> WorkloadArgs:
         environment={
             **_environment(args),
             **environment(args.otlp_endpoint),
+            **epoch_environment(args.epoch_table, args.epoch_primary),
             "ACCOUNT_CONCURRENCY": json.dumps(dict(args.account_concurrency), sort_keys=True),
             "API_KEYS_SECRET_ARN": args.api_keys_secret_arn,
             "FRAUD_FAIL_MODE": json.dumps(dict(args.fraud_fail_mode), sort_keys=True),
@@ -128,8 +133,12 @@ def _settler(args: PaymentsArgs) -> WorkloadArgs:
         memory="256Mi",
         priority="payment-standard",
         probe=Probe(path="/healthz", port=HEALTH_PORT),
-        needs=("database", *args.egress, *needs(args.otlp_endpoint)),
-        environment={**_environment(args), **environment(args.otlp_endpoint)},
+        needs=(*(("aws",) if args.epoch_table else ()), "database", *args.egress, *needs(args.otlp_endpoint)),
+        environment={
+            **_environment(args),
+            **environment(args.otlp_endpoint),
+            **epoch_environment(args.epoch_table, args.epoch_primary),
+        },
     )
 
 
@@ -160,6 +169,11 @@ def _common(args: PaymentsArgs, program: str, mounted: Sequence[str]) -> dict[st
 
 def _environment(args: PaymentsArgs) -> dict[str, pulumi.Input[str]]:
     return {"CELL": args.cell, "AWS_REGION": args.region, "DATABASE_CA_FILE": CA_FILE}
+
+
+def epoch_environment(table: str | None, primary: str) -> dict[str, pulumi.Input[str]]:
+    """What a program that writes needs for the writer's lease (`workloads/lease.py`)."""
+    return {"EPOCH_TABLE": table, "EPOCH_PRIMARY": primary} if table is not None else {}
 
 
 class Payments(pulumi.ComponentResource):

@@ -27,6 +27,7 @@ from moto_server import moto_server
 from outbox import HOST, Chains, Server, insert
 
 from contracts import archive
+from contracts.epoch import Writer
 from contracts.events import Envelope, Registry, parse, verify_chain
 from workloads.database import Place, iam_login, open_pool
 from workloads.lease import EpochStore, Lease
@@ -736,3 +737,84 @@ def test_a_consumer_ends_after_what_it_received(cloud: Cloud) -> None:
 
     Consumer(queue.sqs, queue.url, "ends", Once(), LOG).run(stop)
     assert ledger.totals == {ACCOUNTS[0]: {"EUR": 1250}}
+
+
+class Pair:
+    """An epoch store with a record, read by the cell that took over."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.dynamodb = cloud.client("dynamodb")
+        self.dynamodb.create_table(
+            TableName="epoch",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.lease = Lease(EpochStore(client=self.dynamodb, table="epoch", cell="replica", primary="primary"))
+        self.regenerations = Regenerations(client=self.dynamodb, table="epoch")
+
+    def grant(self, epoch: int, cell: str, since: str | None = None) -> None:
+        self.dynamodb.put_item(TableName="epoch", Item=Writer(epoch=epoch, cell=cell, regenerate_since=since).to_item())
+        self.lease.ask()
+
+
+async def led_until(relay: ShardRelay, true: Callable[[], Awaitable[bool]]) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(relay.run(stop))
+    await until(true, 20)
+    stop.set()
+    await running
+
+
+def test_a_relay_sends_nothing_while_another_cell_writes(server: Server, cloud: Cloud) -> None:
+    async def scenario() -> None:
+        connection, chains, pair = await server.shard("standby"), Chains(), Pair(cloud)
+        await insert(connection, chains.next(ACCOUNTS[0]))
+        pair.grant(0, "primary")
+        async with relay_of(server, cloud, "standby", writer=pair.lease, again=pair.regenerations) as relay:
+            stop = asyncio.Event()
+            running = asyncio.create_task(relay.run(stop))
+            await asyncio.sleep(0)
+            assert await waiting(connection) == 1
+            assert await connection.fetchval("SELECT count(*) FROM relay_lease") == 0
+            pair.grant(2, "replica")
+            await until(lambda: _none_waits(connection), 20)
+            stop.set()
+            await running
+
+    asyncio.run(scenario())
+    assert len(cloud.streamed()) == 1
+
+
+async def _none_waits(connection: asyncpg.Connection) -> bool:
+    return await waiting(connection) == 0
+
+
+def test_after_a_loss_what_was_sent_since_is_sent_again_in_order_and_once_an_epoch(
+    server: Server, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workloads.relay.relay.BATCH_ROWS", 8)
+
+    async def scenario() -> list[Envelope]:
+        connection, chains, pair = await server.shard("again"), Chains(), Pair(cloud)
+        sent = [chains.next(account) for _ in range(6) for account in ACCOUNTS]
+        for event in sent:
+            await insert(connection, event)
+        await connection.execute("UPDATE outbox SET relayed_at = now()")
+        await connection.execute("UPDATE outbox SET created_at = now() - interval '2 days' WHERE position <= 24")
+        since = await connection.fetchval("SELECT (now() - interval '1 hour')::text")
+        pair.grant(2, "replica", since.replace(" ", "T"))
+
+        async def noted() -> bool:
+            return pair.regenerations.done(2, "s00") and await waiting(connection) == 0
+
+        for _ in range(2):
+            async with relay_of(server, cloud, "again", writer=pair.lease, again=pair.regenerations) as relay:
+                await led_until(relay, noted)
+        return sent[24:]
+
+    expected = asyncio.run(scenario())
+    assert sorted(event.id for event in cloud.streamed()) == sorted(event.id for event in expected)
+    for account in ACCOUNTS:
+        found = [event.sequence for event in cloud.streamed() if event.account == account]
+        assert found == [4, 5, 6]

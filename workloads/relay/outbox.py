@@ -103,7 +103,7 @@ class Outbox:
     async def again(self, since: datetime, below: int | None, limit: int) -> tuple[int, int | None]:
         """Lets the last `limit` events below a position wait anew, unless all are older than `since`. How many those
         are, and the position below which to go on; None at the end."""
-        found = await self._pool.fetchrow(AGAIN, below, since, limit)
+        (found,) = await self._pool.fetch(AGAIN, below, since, limit)
         return (found["rows"], found["first"]) if found["due"] else (0, None)
 
     async def relayed(self, positions: Collection[int]) -> None:

@@ -2,8 +2,8 @@
 
 One process at a time holds a shard's lease. Order does not hang on it: whoever sends an event has seen the account's
 event before it acknowledged, by itself or by a row that says so, so however many send, the first copies are in order.
-Only the cell of a pair that holds the writer's lease (`workloads/lease.py`) leads its shards; after a region was lost it
-marks what may have been lost with the other stream to be sent again, all of it before it sends anything.
+Only the cell of a pair that holds the writer's lease (`workloads/lease.py`) leads its shards; after a region was lost
+it marks what may have been lost with the other stream to be sent again, all of it before it sends anything.
 """
 
 from __future__ import annotations
