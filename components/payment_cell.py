@@ -90,6 +90,8 @@ class PaymentCellArgs:
     key_deletion_days: int = 30
     has_recovery_region: bool = False
     """Decided at birth: shards become members of global clusters."""
+    epoch_table: str | None = None
+    """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
     public_access_cidrs: Sequence[str] = ()
     """Addresses that reach the cluster's API server over the internet. Empty: none."""
     viewers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
@@ -374,6 +376,7 @@ class PaymentCell(pulumi.ComponentResource):
             ordered_consumers=[consumer.name for consumer in args.consumers if consumer.ordered],
             decision_shards=None if args.stream_shards is None else ceil(args.stream_shards / EVENTS_A_DECISION),
             alarm_topic_arn=self.alarms.arn,
+            epoch_table=args.epoch_table,
             training_image=args.training_image,
             log_retention_days=args.log_retention_days,
             protected=args.protected,

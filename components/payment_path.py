@@ -9,6 +9,7 @@ import pulumi
 from components import api_keys, event_path, payments, scorer
 from components.api_keys import ApiKeys, ApiKeysArgs
 from components.base import type_token
+from components.epoch_roles import notes_regeneration, reads_writer
 from components.event_log import EventLog
 from components.event_path_roles import (
     EventPathRoleArgs,
@@ -45,6 +46,8 @@ class PaymentPathArgs:
     alarm_topic_arn: pulumi.Input[str]
     decision_shards: int | None = None
     """Of the decision stream. None: on demand."""
+    epoch_table: str | None = None
+    """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
     training_image: str | None = None
     """Trains the fraud model on a schedule. None: a person does."""
     log_retention_days: int = 365
@@ -127,19 +130,25 @@ class PaymentPath(pulumi.ComponentResource):
             archive_bucket=log.archive_bucket,
             archive_key_arn=args.keys[KeyUse.ARCHIVE],
         )
+        table, where = args.epoch_table, (args.region, args.account_id)
+        reads = reads_writer(table, *where) if table is not None else []
+        notes = notes_regeneration(table, *where) if table is not None else []
         found: dict[tuple[str, str], Sequence[Statement]] = {
             (payments.NAMESPACE, payments.PAYMENTS): [
                 database.connect_statement(payments.USER),
                 *api_keys.checks(self.api_keys.secret_arn, args.keys[KeyUse.SECRETS], args.region, args.account_id),
                 *seals(self.subject_keys.arn, args.keys[KeyUse.SUBJECTS]),
+                *reads,
             ],
-            **{
-                (payments.NAMESPACE, program): [database.connect_statement(payments.DATABASE_USERS[program])]
-                for program in (payments.SETTLER, payments.MIGRATOR)
-            },
+            (payments.NAMESPACE, payments.SETTLER): [database.connect_statement(payments.USER), *reads],
+            (payments.NAMESPACE, payments.MIGRATOR): [
+                database.connect_statement(payments.DATABASE_USERS[payments.MIGRATOR])
+            ],
             (event_path.PAYMENTS, event_path.RELAY): [
                 database.connect_statement(event_path.RELAY),
                 *relay_statements(path),
+                *reads,
+                *notes,
             ],
             (event_path.PAYMENTS, event_path.ARCHIVER): archiver_statements(path),
             (scorer.NAMESPACE, scorer.NAME): [

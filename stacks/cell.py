@@ -19,6 +19,7 @@ from components.registry import image_of
 from components.runner import RunnerSetup
 from components.sharded_database import DatabaseShard
 from components.vocabulary import Environment
+from contracts.epoch import epoch_table
 from stacks.fleet import load_fleet
 from stacks.models import AccountSettings, CellSettings
 from stacks.plan import CellPlan, NodeGroupSpec, ShardSpec
@@ -73,6 +74,7 @@ def cell_args(plan: CellPlan, account: AccountSettings, logs: AccountLogs) -> Pa
         shard_map=plan.shard_map,
         master_password_version=plan.master_password_version,
         has_recovery_region=plan.recovery_region is not None,
+        epoch_table=epoch_table(primary) if (primary := plan.pair_primary) is not None else None,
         backup_days=kept.backup_days,
         backup_retention=BackupRetention(
             daily_days=vault.daily_days, weekly_days=vault.weekly_days, monthly_days=vault.monthly_days

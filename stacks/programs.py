@@ -23,6 +23,7 @@ from components.vocabulary import Environment, KeyUse, Program
 from components.workload import WorkloadArgs
 from contracts.cell_map import CellMap
 from contracts.deadlines import Deadlines
+from contracts.epoch import epoch_table
 from stacks.fleet import Fleet
 from stacks.market_files import Markets
 from stacks.models import WorkloadsSettings
@@ -97,6 +98,8 @@ def programs(
     served = groups_of(own, markets.all)
     told = markets_json(own, markets.all)
     modes = {caller.value: mode.value for caller, mode in settings.gateway.modes.items()}
+    primary = plan.pair_primary
+    table = epoch_table(primary) if primary is not None else None
     subjects = cell.require_output("keyArns").apply(lambda arns: arns[KeyUse.SUBJECTS.value])
     return Programs(
         gateway=GatewayArgs(
@@ -138,6 +141,8 @@ def programs(
             egress=sorted(served),
             parties={},
             otlp_endpoint=ENDPOINT,
+            epoch_table=table,
+            epoch_primary=primary or "",
             fraud_fail_mode=modes,
             subject_keys_table=cell.require_output("subjectKeysTable"),
             subjects_key_arn=subjects,
@@ -154,6 +159,8 @@ def programs(
             queue_urls={consumer.name: _queue(cell, consumer.name) for consumer in plan.consumers if consumer.ordered},
             parties={},
             otlp_endpoint=ENDPOINT,
+            epoch_table=table,
+            epoch_primary=primary or "",
             relays=min(2, replicas),
         ),
         egress=BankEgressArgs(
