@@ -151,8 +151,8 @@ def _migrator(args: PaymentsArgs) -> WorkloadArgs:
         memory="192Mi",
         priority="payment-standard",
         probe=Probe(path="/healthz", port=HEALTH_PORT),
-        needs=("database",),
-        environment=_environment(args),
+        needs=(*(("aws",) if args.epoch_table else ()), "database"),
+        environment={**_environment(args), **epoch_environment(args.epoch_table, args.epoch_primary)},
         start_s=MIGRATION_S,
     )
 

@@ -188,6 +188,13 @@ def test_a_body_is_scored_whole_or_refused(stand: Stand, client: httpx.Client) -
     assert len(stand.payments.requests) == seen
 
 
+def test_whether_the_cell_writes_is_asked_without_a_key_and_without_a_decision(client: httpx.Client) -> None:
+    answer = client.get("/writer")
+    assert answer.status_code == 201  # of the stub
+    assert not {name for name in answer.json() if name.startswith(("x-fraud", "x-account", "x-endpoint"))}
+    assert client.post("/writer").status_code in {401, 404}
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

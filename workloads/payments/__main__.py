@@ -96,8 +96,10 @@ async def settle(arguments: argparse.Namespace) -> None:
 async def migrate(arguments: argparse.Namespace) -> None:
     """The migrator until it is told to stop; healthy once every shard has its tables."""
     logs.start("migrator")
+    lease = lease_from_environment()
+    lease.start()
     migrator = Migrator(
-        Mounted(arguments.shards, parse_shards), Mounted(arguments.shard_map, shard_map.parse), iam_login
+        Mounted(arguments.shards, parse_shards), Mounted(arguments.shard_map, shard_map.parse), iam_login, lease
     )
     await _beside(migrator.run(), lambda: migrator.ready)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.shard_map import ShardMap
 from workloads.database import Login, Logins, Place, open_pool
+from workloads.lease import Lease
 from workloads.logs import Log
 from workloads.mounted import Mounted
 
@@ -24,22 +25,26 @@ log = Log("migrator")
 
 
 class Migrator:
-    """Brings shards to the schema of this version."""
+    """Brings shards to the schema of this version, where the cell writes. To a cell that stands by the schema comes by
+    replication, and its proxies have nobody to connect to: read/write endpoints of a secondary cluster refuse
+    (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-proxy-gdb.html)."""
 
-    def __init__(self, shards: Mounted[Mapping[str, Place]], shard_map: Mounted[ShardMap], login: Logins) -> None:
-        self._shards, self._shard_map, self._login = shards, shard_map, login
+    def __init__(
+        self, shards: Mounted[Mapping[str, Place]], shard_map: Mounted[ShardMap], login: Logins, lease: Lease
+    ) -> None:
+        self._shards, self._shard_map, self._login, self._lease = shards, shard_map, login, lease
         self._done: dict[str, Place] = {}
 
     @property
     def ready(self) -> bool:
-        """Whether every mounted shard has the schema."""
-        return dict(self._shards.get()) == self._done
+        """Whether every mounted shard has the schema, or another cell sees to that."""
+        return self._lease.denied or dict(self._shards.get()) == self._done
 
     async def run(self) -> None:
         """For ever. A shard that fails is logged and tried again."""
         while True:
             for shard, place in self._shards.get().items():
-                if self._done.get(shard) != place:
+                if self._lease.held and self._done.get(shard) != place:
                     await self._guarded(shard, place)
             self._done = {shard: self._done[shard] for shard in self._shards.get() if shard in self._done}
             await asyncio.sleep(EVERY_S)
