@@ -142,7 +142,8 @@ class PaymentPath(pulumi.ComponentResource):
             ],
             (payments.NAMESPACE, payments.SETTLER): [database.connect_statement(payments.USER), *reads],
             (payments.NAMESPACE, payments.MIGRATOR): [
-                database.connect_statement(payments.DATABASE_USERS[payments.MIGRATOR])
+                database.connect_statement(payments.DATABASE_USERS[payments.MIGRATOR]),
+                *reads,
             ],
             (event_path.PAYMENTS, event_path.RELAY): [
                 database.connect_statement(event_path.RELAY),

@@ -38,7 +38,7 @@ from workloads.payments.callers import Callers
 from workloads.payments.concurrency import Concurrency, account_limits
 from workloads.payments.fraud import fail_modes
 from workloads.payments.markets import parse_markets
-from workloads.payments.migrate import migrate
+from workloads.payments.migrate import Migrator, migrate
 from workloads.payments.service import Parts, Service
 from workloads.payments.settle import Settler
 from workloads.payments.store import Store
@@ -1049,3 +1049,33 @@ def test_who_asks_whether_the_cell_writes_needs_no_key(world: Run) -> None:
         assert (answer.status_code, answer.json()) == (503, {"cell": "eu-west-1", "epoch": 0, "writes": False})
 
     world(body)
+
+
+def test_the_migrator_of_a_cell_that_stands_by_writes_nothing_and_migrates_once_it_writes(
+    running: Server, tmp_path: Path
+) -> None:
+    running.make("standby")
+    place = {"host": "127.0.0.1", "port": running.port}
+    shards = {"shards": {"s00": place}, "database": "standby", "region": "eu-west-1"}
+    (tmp_path / "shards.json").write_text(json.dumps(shards))
+    (tmp_path / "map.json").write_text(shard_map(3))
+    mounted, mapped = Mounted(tmp_path / "shards.json", parse_shards), Mounted(tmp_path / "map.json", parse_map)
+
+    async def body() -> None:
+        lease = Switch()
+        lease.answers = False
+        migrator = Migrator(mounted, mapped, local_login, lease)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("workloads.payments.migrate.EVERY_S", 0.01)
+            task = asyncio.create_task(migrator.run())
+            await asyncio.sleep(0)
+            assert not migrator.ready
+            lease.answers = True
+            async with asyncio.timeout(20):
+                while not migrator.ready:
+                    await asyncio.sleep(0.01)
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(body())
+    assert running.run("standby", "SELECT shard FROM shard_epoch")[0]["shard"] == "s00"
