@@ -104,6 +104,9 @@ class Service:
     def get(self) -> Mapping[str, Any]:
         return {}
 
+    def require_writer(self) -> None:
+        """It always is."""
+
     async def create(self, _caller: Caller, _key: str, _body: Any, _wanted: Any, _fraud: Fraud) -> Answer:
         note(shard="s01")
         with telemetry.stage("bank"):

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Barrier
+from threading import Barrier, Lock
 from typing import Any
 
 import boto3
@@ -139,8 +139,14 @@ def test_two_programs_share_a_subjects_key(stores: Stores) -> None:
 def test_of_several_writers_one_wins_and_the_others_take_its_key(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    barrier, put = Barrier(4), stores.dynamodb.put_item
-    monkeypatch.setattr(stores.dynamodb, "put_item", lambda **request: (barrier.wait(10), put(**request))[1])
+    barrier, one_at_a_time, put = Barrier(4), Lock(), stores.dynamodb.put_item
+
+    def put_together(**request: Any) -> Any:
+        barrier.wait(10)
+        with one_at_a_time:  # A conditional put is atomic; the emulator in this process looks first and writes then.
+            return put(**request)
+
+    monkeypatch.setattr(stores.dynamodb, "put_item", put_together)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: stores.keys().current("person_a", Purpose.PAYMENT), range(4)))
     assert len({(one.id, one.key) for one in found}) == 1
