@@ -435,7 +435,7 @@ def test_the_kind_is_the_one_object_with_content(config: Any) -> None:
 
 
 def test_a_stack_without_a_kind_is_told_which_there_are(config: Any) -> None:  # noqa: ARG001
-    with pytest.raises(ValueError, match="0 of account, cell, replica, workloads, pair in its config; give exactly one"):
+    with pytest.raises(ValueError, match="0 of account, cell, replica, workloads, pair in its config; give exactly"):
         program.settings_of("elsewhere")
 
 
