@@ -21,7 +21,7 @@ from moto.core.utils import utcnow
 from moto.rds.models import rds_backends
 from moto.sts.models import sts_backends
 
-from sandbox.aws.extensions import global_databases
+from sandbox.aws.extensions import global_databases, point_in_time
 from sandbox.aws.iam.sessions import Principal, principal_of, service_session
 from sandbox.aws.iam.used import USED
 from sandbox.aws.iam.verdict import Need
@@ -180,8 +180,12 @@ def answer(path: str, body: bytes) -> Mapping[str, Any]:
     if path == PLACES:
         global_databases.heard()
         if body:
-            global_databases.told(json.loads(body))
-        return {"places": places()}
+            said = json.loads(body)
+            if "restorableFrom" in said:
+                point_in_time.told(said["account"], said["region"], said["cluster"], said["restorableFrom"])
+            else:
+                global_databases.told(said)
+        return {"places": places(), "origins": dict(point_in_time.origins())}
     try:
         return {"allowed": True, "role": check(json.loads(body))}
     except Refused as reason:

@@ -1,6 +1,7 @@
 """Aurora as a payment cell uses it: what moto does not keep, does not answer or does too leniently.
 
 * Clusters and instances keep storage type, insights, monitoring and certificate, and change log exports and IAM login.
+* Clusters are restored to a point in time as AWS does it (`point_in_time.py`).
 * Global clusters span regions: members leave, deletion protection holds, tags and changes are kept; who writes moves
   (`global_databases.py`).
 * Proxies can be modified and sign in to the database with IAM, parameter groups can be reset.
@@ -10,13 +11,14 @@ https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/Welcome.html
 
 import copy
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.rds import models, responses, urls
 from moto.rds.exceptions import InvalidDBClusterStateFault, InvalidParameterCombination, RDSClientError
 
-from sandbox.aws.extensions import global_databases
+from sandbox.aws.extensions import global_databases, point_in_time
 from sandbox.aws.extensions.global_databases import global_of, group_named, groups, member_named
 
 CERTIFICATE = "rds-ca-rsa2048-g1"
@@ -85,6 +87,10 @@ class DBCluster(Insights, models.DBCluster):  # type: ignore[misc]
     @property
     def certificate_details(self) -> dict[str, str]:
         return {"CAIdentifier": self.ca_certificate_identifier}
+
+    @property
+    def latest_restorable_time(self) -> datetime | None:
+        return point_in_time.latest(self)
 
     @property
     def replication_source_identifier(self) -> str | None:
@@ -162,6 +168,9 @@ class RDSBackend(models.RDSBackend):  # type: ignore[misc]
         if name:
             global_databases.joined(group_named(self.account_id, name), made)
         return made
+
+    def restore_db_cluster_to_point_in_time(self, **kwargs: Any) -> Any:
+        return point_in_time.restore(self, kwargs)
 
     def modify_db_cluster(self, kwargs: dict[str, Any]) -> Any:
         """moto takes the cluster away while it changes it; others describe it at that moment, so change it aside."""

@@ -42,6 +42,16 @@ class Membership:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """Of a cluster that was restored to a point in time."""
+
+    source: str
+    """Resource id of the cluster whose data it has."""
+    at: float
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
     account: str
     region: str
@@ -57,6 +67,7 @@ class Cluster:
     instances: Sequence[Instance]
     subnets: Sequence[str]
     """Address ranges (CIDR) that its instances may stand in."""
+    origin: Origin | None = None
 
     @property
     def writes(self) -> bool:
@@ -99,6 +110,7 @@ class Account:
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._ranges: dict[str, str] = {}
         self._places: Any = None
+        self._origins: Mapping[str, Origin] = {}
         self._read_at = 0.0
         self._last: tuple[list[Cluster], list[Proxy]] = ([], [])
 
@@ -106,7 +118,8 @@ class Account:
         """All clusters and proxies of all accounts and regions. Raises OSError or an error of botocore when it cannot
         tell. Names are asked for each time, the rest when one changes and every `FULL_READ_S` seconds."""
         with urllib.request.urlopen(f"{self._url}{PLACES}", timeout=TIMEOUT_S) as answer:
-            places = json.load(answer)["places"]
+            found = json.load(answer)
+        places, self._origins = found["places"], {key: Origin(**one) for key, one in found["origins"].items()}
         if places != self._places or time.monotonic() - self._read_at > FULL_READ_S:
             worlds = {account: self._memberships(account, region) for account, region, _ in places}
             clusters = [
@@ -132,6 +145,13 @@ class Account:
 
     def _say(self, word: Mapping[str, Any]) -> None:
         with urllib.request.urlopen(f"{self._url}{PLACES}", data=json.dumps(word).encode(), timeout=TIMEOUT_S):
+            pass
+
+    def restorable(self, cluster: Cluster, since: int | None) -> None:
+        """Tell from when on, seconds since 1970, a cluster can be restored; None: not at all."""
+        place = {"account": cluster.account, "region": cluster.region, "cluster": cluster.name}
+        body = json.dumps({**place, "restorableFrom": since}).encode()
+        with urllib.request.urlopen(f"{self._url}{PLACES}", data=body, timeout=TIMEOUT_S):
             pass
 
     def client(self, service: str, account: str, region: str) -> Any:
@@ -196,6 +216,7 @@ class Account:
                     for member in members
                 ],
                 subnets=self._group_ranges(account, region, found.get("DBSubnetGroup") or ""),
+                origin=self._origins.get(found["DbClusterResourceId"]),
             )
 
     @staticmethod

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.dataplane.databases.account import Cluster
+from sandbox.dataplane.databases.account import Cluster, Origin
 from sandbox.dataplane.databases.parameters import Settings, quoted, settings
 from sandbox.dataplane.databases.places import Addresses
+from sandbox.dataplane.databases.recovery import Recovery, unfinished
 from sandbox.dataplane.databases.relay import Loop, Relay
 from sandbox.dataplane.databases.server import Programs, Server, ServerError, quoted_name, roles
 from sandbox.kubernetes.pki import Authority
@@ -58,7 +59,15 @@ class ClusterServers:
 
     @property
     def folder(self) -> Path:
-        return self._machine.base / hashlib.sha256(self.cluster.resource_id.encode()).hexdigest()[:10]
+        return self._folder_of(self.cluster.resource_id)
+
+    def _folder_of(self, resource_id: str) -> Path:
+        return self._machine.base / hashlib.sha256(resource_id.encode()).hexdigest()[:10]
+
+    @property
+    def recovery(self) -> Recovery:
+        """What a point-in-time recovery from this cluster is made of."""
+        return Recovery(self.folder, self._machine.programs)
 
     @property
     def socket(self) -> Path:
@@ -102,6 +111,7 @@ class ClusterServers:
         self.cluster = cluster
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._machine.programs.user.own(self.folder)
+        self.recovery.prepare()
         wanted = {instance.name: instance for instance in cluster.instances}
         for name in [name for name in self.servers if name not in wanted]:
             self.servers.pop(name).remove()
@@ -124,6 +134,7 @@ class ClusterServers:
                 return
             self.socket.unlink(missing_ok=True)
             self._follow(head, writer, parsed, self._relayed(writer, source.cluster.region))
+            self.recovery.forget()
         else:
             for server in self.servers.values():
                 if server is not head and server.alive and not server.follows:
@@ -135,6 +146,8 @@ class ClusterServers:
             for server in self.servers.values():
                 if server is not head:
                     self._follow(server, head, parsed, head.folder)
+            if source is None:
+                self.recovery.keep(head)
 
     def _relayed(self, writer: Server, region: str) -> Path:
         """Where the head reaches a writer of another region."""
@@ -197,9 +210,14 @@ class ClusterServers:
         return server
 
     def _write(self, server: Server, parsed: Settings) -> None:
-        if not server.exists:
-            server.initialise()
-            (server.folder / "new").touch()
+        if not server.exists or unfinished(server):
+            if not server.may_start():
+                return
+            if origin := self.cluster.origin:
+                self._restore(server, parsed, origin)
+            else:
+                server.initialise()
+                (server.folder / "new").touch()
         self._run(server, parsed, None)
         if server.alive and server.follows:
             server.sql("SELECT pg_promote();")
@@ -210,6 +228,14 @@ class ClusterServers:
             self.socket.unlink(missing_ok=True)
             self.socket.symlink_to(server.socket)
 
+    def _restore(self, server: Server, parsed: Settings, origin: Origin) -> None:
+        source = Recovery(self._folder_of(origin.source), self._machine.programs)
+
+        def configure(more: Mapping[str, str]) -> None:
+            server.configure({**parsed.applied, **more}, self.cluster.master_user, None)
+
+        source.restore(server, origin.at, configure)
+
     def _follow(self, server: Server, writer: Server, parsed: Settings, way: Path) -> None:
         """`way`: the folder at which the writer is reached."""
         if not server.exists or server.follows != writer.name:
@@ -218,7 +244,7 @@ class ClusterServers:
         self._run(server, parsed, way)
 
     def _run(self, server: Server, parsed: Settings, source: Path | None) -> None:
-        changed = server.configure(parsed.applied, self.cluster.master_user, source)
+        changed = server.configure({**parsed.applied, **self.recovery.settings}, self.cluster.master_user, source)
         if not server.alive:
             if server.may_start():
                 server.start()

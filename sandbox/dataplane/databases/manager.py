@@ -73,6 +73,7 @@ class Databases:
         self._work: dict[str, Future[None]] = {}
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="databases")
         self._told: dict[str, str] = {}
+        self._restorable: dict[str, int | None] = {}
         self._measured = time.monotonic()
         self._lags = Lags(self._account, self._say)
 
@@ -172,8 +173,16 @@ class Databases:
             self._say(cluster.name, f"databases: {cluster.name}: {type(reason).__name__}: {reason}")
             raise
         else:
+            self._tell_restorable(servers)
             left = ", ".join(servers.not_applied)
             self._say(cluster.name, f"databases: {cluster.name}: not applied by PostgreSQL 17: {left}" if left else "")
+
+    def _tell_restorable(self, servers: ClusterServers) -> None:
+        """From when on the cluster can be restored, whenever that changes."""
+        key, since = servers.cluster.resource_id, servers.recovery.restorable_from
+        if self._restorable.get(key, 0) != since:
+            self._account.restorable(servers.cluster, since)
+            self._restorable[key] = since
 
     def _of(self, cluster: Cluster) -> list[Proxy]:
         place = (cluster.account, cluster.region, cluster.name)
@@ -302,7 +311,10 @@ class Databases:
         """Command and environment of a psql as master user on the writer; KeyError when no such writer runs."""
         for servers in self._named(f"{cell}-{shard}"):
             cluster, writer = servers.cluster, servers.writer
-            passwords = [proxy.secrets.get(cluster.master_user, "") for proxy in self._of(cluster)]
+            # A restored cluster has no proxy, and the password of its source.
+            origin = self._clusters.get(cluster.origin.source) if cluster.origin else None
+            proxies = self._of(cluster) or (self._of(origin.cluster) if origin else [])
+            passwords = [proxy.secrets.get(cluster.master_user, "") for proxy in proxies]
             if writer:
                 return [str(self._machine.programs.folder / "psql")], {
                     "PGHOST": cluster.host,
