@@ -147,6 +147,8 @@ class TagKey(StrEnum):
     ``break-glass`` is a role for emergencies."""
     BACKUP = "payment-cell:backup"
     """``vault``: the cell's backup plan selects the resource. Absent: it has another recovery source, or needs none."""
+    DRILL = "payment-cell:drill"
+    """``restore``: a restore drill made the resource and removes it; no state has it."""
 
 
 SYNTHETIC = "synthetic"

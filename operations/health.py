@@ -56,7 +56,7 @@ def live(session: Session, stack: str) -> dict[str, Any]:
     return {
         "alarms": alarms(clients, rows),
         "health": health(clients, rows),
-        "lastDrill": last_drill(clients, rows),
+        "lastDrill": newest(last_drill(clients, rows), last_rehearsal(clients, region, cell)),
         "lastAudit": last_audit(clients, region, stack if kind is Kind.ACCOUNT else cell),
     }
 
@@ -200,11 +200,32 @@ def audit_record(stack: str) -> str:
     return f"/payment-cell/{stack}/last-audit"
 
 
+def drill_record(stack: str) -> str:
+    """Parameter of a cell that says how its last drill ended: whoever drills writes it, no stack does."""
+    return f"/payment-cell/{stack}/last-drill"
+
+
+def last_rehearsal(clients: Clients, region: str, cell: str) -> str:
+    """The last `cell drill`, by its record; ``never`` where there was none."""
+    return _record(clients, region, drill_record(cell))
+
+
+def newest(restored: str, rehearsed: str) -> str:
+    """The later of AWS Backup's own restore test and a drill; what was not observed gives way to what was."""
+    known = [said for said in (restored, rehearsed) if not said.startswith((NEVER, "not observed"))]
+    # Both begin with the time, in one form.
+    return max(known) if known else restored
+
+
 def last_audit(clients: Clients, region: str, stack: str) -> str:
     """When the record was written and what it says; ``never`` where there is none."""
+    return _record(clients, region, audit_record(stack))
+
+
+def _record(clients: Clients, region: str, name: str) -> str:
     try:
         ssm = clients.get("ssm", region)
-        answer = ask(ssm.get_parameter, absent={"ParameterNotFound"}, Name=audit_record(stack))
+        answer = ask(ssm.get_parameter, absent={"ParameterNotFound"}, Name=name)
     except NotObserved as reason:
         return f"not observed: {reason}"
     if answer is None:

@@ -12,12 +12,24 @@ from operations.audit.live.reader import NOT_READ, shown_as
 from operations.audit.reconcile import Key, Said, Sight
 from operations.audit.result import Place, ResourceRef
 from operations.audit.state import Row, plain, resources, stack_of
-from operations.health import audit_record
+from operations.health import audit_record, drill_record
 from policies.control import Control, Status, answers
 from policies.resources import Stack
 
 KUBERNETES = "kubernetes:"
 PARAMETER = "aws:ssm/parameter:Parameter"
+
+DRILL = "payment-cell:drill"
+"""Tag of what a drill made."""
+
+DRILL_TYPES = frozenset(
+    {
+        "aws:ec2/securityGroup:SecurityGroup",
+        "aws:rds/cluster:Cluster",
+        "aws:rds/clusterInstance:ClusterInstance",
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    }
+)
 
 ROLE_TYPES = frozenset(
     {
@@ -154,7 +166,9 @@ def live_sight(
         unobserved={**unread, **unobserved},
         listed=frozenset(readers()) | (KINDS.keys() if clusters else frozenset()),
         made_by_aws=frozenset(by_urn[one.key] for one in found if one.made_by_aws),
-        expected=frozenset(by_urn[one.key] for one in found if _is_of_role(one, deploy_role) or _is_audit_record(one)),
+        expected=frozenset(
+            by_urn[one.key] for one in found if _is_of_role(one, deploy_role) or _is_record(one) or _is_of_drill(one)
+        ),
         inline=frozenset(by_urn[one.key] for one in found if part(one) in inside),
         evidence={by_urn[one.key]: one.evidence for one in found},
     )
@@ -166,9 +180,15 @@ def _is_of_role(one: Found, role: str) -> bool:
     return bool(name) and one.resource.type in ROLE_TYPES and name in (one.identity[0], one.resource.name)
 
 
-def _is_audit_record(one: Found) -> bool:
-    """Whether it is where an audit before this one wrote down how it ended."""
-    return one.resource.type == PARAMETER and bool(fullmatch(audit_record(r"[\w-]+"), one.resource.name))
+def _is_record(one: Found) -> bool:
+    """Whether it is where an audit before this one, or a drill, wrote down how it ended."""
+    names = (audit_record(r"[\w-]+"), drill_record(r"[\w-]+"))
+    return one.resource.type == PARAMETER and any(fullmatch(name, one.resource.name) for name in names)
+
+
+def _is_of_drill(one: Found) -> bool:
+    """Whether a drill made it, which removes it at its end and before the next one."""
+    return one.resource.type in DRILL_TYPES and one.resource.tag(DRILL) is not None
 
 
 def _state_key(state: StateOf, row: Row) -> Key:

@@ -131,7 +131,7 @@ def test_the_window_moves_on_when_much_was_written(stand: Stand, monkeypatch: py
     before = stand.earliest()
 
     def moved() -> bool:
-        stand.sql(SOURCE, "SELECT pg_logical_emit_message(true, 'test', repeat('x', 100)); SELECT pg_switch_wal()")
+        stand.sql(SOURCE, "SELECT pg_logical_emit_message(true, 'test', repeat('x', 5000000))")
         return stand.earliest() > before
 
     assert stand.backups() == 1

@@ -78,16 +78,16 @@ def _moment(source: Any, wanted: Mapping[str, Any]) -> datetime:
     earliest, newest = source.earliest_restorable_time, source.latest_restorable_time
     if earliest is None:
         raise RDSClientError("InvalidRestoreFault", f"{source.db_cluster_identifier} has no backup to restore from.")
-    at = newest if at is None else at
-    if at.tzinfo is not None:
-        at = at.astimezone(UTC).replace(tzinfo=None)
-    if not earliest <= at <= newest:
+    moment: datetime = newest if at is None else at
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    if not earliest <= moment <= newest:
         raise RDSClientError(
             "InvalidRestoreFault",
-            f"{source.db_cluster_identifier} cannot be restored to {at:%Y-%m-%dT%H:%M:%SZ}: only to a time from "
+            f"{source.db_cluster_identifier} cannot be restored to {moment:%Y-%m-%dT%H:%M:%SZ}: only to a time from "
             f"{earliest:%Y-%m-%dT%H:%M:%SZ} to {newest:%Y-%m-%dT%H:%M:%SZ}.",
         )
-    return at.replace(tzinfo=UTC)
+    return moment.replace(tzinfo=UTC)
 
 
 def origins() -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -51,6 +51,8 @@ class ClusterServers:
         self.servers: dict[str, Server] = {}
         self.not_applied: tuple[str, ...] = ()
         self._password = ""
+        self._restoring = False
+        """Its server runs, and is not what it will be: nobody is let to it."""
         self._source = ""
         """Of a secondary of a global database: the server of another region that its head follows."""
         self._source_region = ""
@@ -78,7 +80,7 @@ class ClusterServers:
     def writer(self) -> Server | None:
         """The running writer, once it is one: after a failover it has to be promoted first."""
         server = self.head
-        return server if server and server.alive and not server.follows else None
+        return server if server and server.alive and not server.follows and not self._restoring else None
 
     @property
     def head(self) -> Server | None:
@@ -234,7 +236,11 @@ class ClusterServers:
         def configure(more: Mapping[str, str]) -> None:
             server.configure({**parsed.applied, **more}, self.cluster.master_user, None)
 
-        source.restore(server, origin.at, configure)
+        self._restoring = True
+        try:
+            source.restore(server, origin.at, configure)
+        finally:
+            self._restoring = False
 
     def _follow(self, server: Server, writer: Server, parsed: Settings, way: Path) -> None:
         """`way`: the folder at which the writer is reached."""
@@ -279,11 +285,11 @@ class ClusterServers:
         if self.cluster.reader_host and (reads := next(iter(readers), writer)):
             yield self.cluster.reader_host, reads
         for instance in self.cluster.instances:
-            if (server := self.servers.get(instance.name)) and server.alive:
+            if (server := self.servers.get(instance.name)) and server.alive and not self._restoring:
                 yield instance.host, server
 
     def _state(self, server: Server) -> str:
-        if not server.alive:
+        if not server.alive or self._restoring:
             return "stopped"
         if server is self.writer:
             return "writer"
