@@ -76,8 +76,9 @@ class Recovery:
 
     @property
     def restorable_from(self) -> int | None:
-        """Seconds since 1970; None while there is no backup."""
-        return next((backup.restorable for backup in self.backups()), None)
+        """Seconds since 1970, of the past; None while there is no such backup."""
+        now = time.time()
+        return next((backup.restorable for backup in self.backups() if backup.restorable <= now), None)
 
     def keep(self, writer: Server) -> None:
         """A base backup where there is none, or where the WAL since the newest has grown too large."""
