@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from test_restore import SOURCE, Stand
+from restore_stand import SOURCE, Stand, alone
 
 from conftest import DEFAULT_REGION, ROOT, Sandbox
 from operations.drill.restore import RestoreDrill, RestorePlan
@@ -78,11 +78,8 @@ class Region:
 
 
 @pytest.fixture(scope="module")
-def region(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, sandbox.env[name])
-        sandbox.reset()
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
+    with alone(tmp_path_factory.mktemp("sandbox")) as sandbox:
         made = Region(sandbox, tmp_path_factory.mktemp("databases"))
         yield made
         made.close()
