@@ -78,10 +78,10 @@ def plan_restore(
     instance_class: str,
     *,
     at: datetime | None,
-    taken: Sequence[str],
+    number: int,
 ) -> RestorePlan:
-    """`cluster`: the shard as DescribeDBClusters shows it. `at`: None is its latest restorable time. `taken`: names of
-    clusters that there are. Raises CellError."""
+    """`cluster`: the shard as DescribeDBClusters shows it. `at`: None is its latest restorable time. `number`: never
+    the same, so that nobody takes a copy for the one before it. Raises CellError."""
     source = f"{cell}-{shard}"
     earliest, latest = cluster.get("EarliestRestorableTime"), cluster.get("LatestRestorableTime")
     if earliest is None or latest is None:
@@ -95,7 +95,6 @@ def plan_restore(
             "(backup retention; the newest minutes are not there yet)",
             ExitCode.CONFIGURATION,
         )
-    number = next(n for n in range(1, len(taken) + 2) if f"{source}-restore-{n}" not in taken)
     own = {tag["Key"]: tag["Value"] for tag in cluster.get("TagList") or () if tag["Key"] not in NOT_COPIED}
     return RestorePlan(
         cell=cell,
@@ -149,14 +148,8 @@ class RestoreDrill:
             raise CellError(f"{self.cell}-{shard}: has no instance to compare with", ExitCode.RESOURCE)
         writer = next((one for one in members if one["IsClusterWriter"]), members[0])["DBInstanceIdentifier"]
         instance = self._rds.describe_db_instances(DBInstanceIdentifier=writer)["DBInstances"][0]
-        return plan_restore(
-            self.cell, shard, source, str(instance["DBInstanceClass"]), at=at, taken=[*self._leftless(found)]
-        )
-
-    @staticmethod
-    def _leftless(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-        """Names that stay taken: those of earlier drills are removed before."""
-        return (name for name, one in found.items() if not _drilled(one))
+        number = int(time.time())
+        return plan_restore(self.cell, shard, source, str(instance["DBInstanceClass"]), at=at, number=number)
 
     def act(self, plan: RestorePlan) -> dict[str, Any]:
         """Does it, removes it, and answers with the report. Raises CellError where it could not be done."""

@@ -122,7 +122,7 @@ def test_the_copy_stands_apart_and_goes_when_the_check_fails(region: Region) -> 
     with pytest.raises(CellError, match="the check broke"):
         drill.act(drill.plan("s00"))
     assert seen["group"]["IpPermissions"] == seen["group"]["IpPermissionsEgress"] == []
-    assert seen["copy"]["DBClusterIdentifier"] == "cell-s00-restore-1"
+    assert seen["copy"]["DBClusterIdentifier"].startswith("cell-s00-restore-")
     assert region.stand.rds.describe_db_proxy_targets(DBProxyName=SOURCE)["Targets"][0]["RdsResourceId"] == SOURCE
     assert region.left() == []
     assert "failed: the check broke" in region.said()
@@ -139,7 +139,8 @@ def test_a_drill_removes_what_a_killed_one_left(region: Region) -> None:
     first.clear = lambda: None  # type: ignore[method-assign]
     with pytest.raises(Killed):
         first.act(first.plan("s00"))
-    assert sorted(region.left()) == ["cell-s00-restore-1", "cell-s00-restore-1"]
+    cluster, group = region.left()
+    assert cluster == group
     second = region.drill()
     plan: RestorePlan = second.plan("s00")
     assert second.act(plan)["same"]

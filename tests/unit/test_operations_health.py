@@ -14,7 +14,7 @@ from config_files import fleet
 from operations.declared import declared_stacks
 from operations.deploy import Session
 from operations.errors import CellError
-from operations.health import RESTORE_TESTS, TARGET_GROUP, health, last_audit, last_drill, live
+from operations.health import RESTORE_TESTS, TARGET_GROUP, health, last_audit, last_drill, last_rehearsal, live, newest
 from operations.preflight_aws import Clients
 from operations.project import Project
 from operations.upgrade.running import CLUSTER, INSTANCE, NODE_GROUP, SHARD
@@ -167,3 +167,20 @@ def test_an_account_that_cannot_be_entered_leaves_everything_unobserved(
     assert set(found) == {"alarms", "health", "lastDrill", "lastAudit"}
     assert set(found.values()) == {"not observed: credentials: none; log in"}
     assert entered.call_args.args[0].account_id == "123456789012"
+
+
+def test_the_later_of_a_restore_test_and_a_drill_is_the_last_drill() -> None:
+    drill = "2026-11-03 10:00 UTC: restore of s00: same"
+    test = "2026-11-02 12:05 UTC: restore COMPLETED"
+    assert newest(test, drill) == newest(drill, test) == drill
+    assert newest("not observed: ListRestoreJobs: NotEmulated", drill) == drill
+    assert newest(test, "never") == test
+    assert newest("never: the stack has no restore tests", "never") == "never: the stack has no restore tests"
+
+
+def test_the_record_of_a_drill_is_its_own() -> None:
+    ssm = answering(
+        get_parameter={"Parameter": {"LastModifiedDate": datetime(2026, 11, 3, 10, tzinfo=UTC), "Value": "x"}}
+    )
+    assert last_rehearsal(clients(ssm=ssm), REGION, "one") == "2026-11-03 10:00 UTC: x"
+    assert ssm.get_parameter.call_args.kwargs == {"Name": "/payment-cell/one/last-drill"}
