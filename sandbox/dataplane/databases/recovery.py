@@ -16,7 +16,7 @@ from pathlib import Path
 from sandbox.dataplane.databases.server import ADMIN, Programs, Server, ServerError
 
 WAL_MAX_BYTES = 128 * 1024 * 1024
-"""WAL after which a new base backup is taken: a cluster keeps at most twice this, and two backups of about 5 MB."""
+"""WAL after which a new base backup is taken: a cluster keeps at most twice this, and two backups of 8 MB or more."""
 
 BACKUPS_KEPT = 2
 
