@@ -96,6 +96,10 @@ class Edge(pulumi.ComponentResource):
 
     dns_name: pulumi.Output[str]
     """The load balancer's own name."""
+    zone_id: pulumi.Output[str]
+    """Zone of that name, which an alias names."""
+    listener_arn: pulumi.Output[str]
+    """Of the HTTPS listener: takes certificates of other names."""
     load_balancer_arn: pulumi.Output[str]
     target_group_arn: pulumi.Output[str]
     """What the gateway's target group binding names."""
@@ -119,7 +123,7 @@ class Edge(pulumi.ComponentResource):
         group = self._security_group()
         balancer = self._load_balancer(group)
         targets = self._target_group()
-        self._listeners(balancer, targets, certificate)
+        self.zone_id, self.listener_arn = balancer.zone_id, self._listeners(balancer, targets, certificate)
         self._records(balancer, zone_id)
         acl = WebAcl(name, self._web_acl(balancer), self._child)
         self.watched = {
@@ -258,8 +262,10 @@ class Edge(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _listeners(self, balancer: lb.LoadBalancer, targets: lb.TargetGroup, certificate: Certificate) -> None:
-        lb.Listener(
+    def _listeners(
+        self, balancer: lb.LoadBalancer, targets: lb.TargetGroup, certificate: Certificate
+    ) -> pulumi.Output[str]:
+        https = lb.Listener(
             f"{self._prefix}-https",
             region=self._args.region,
             load_balancer_arn=balancer.arn,
@@ -288,6 +294,8 @@ class Edge(pulumi.ComponentResource):
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )
+        listener_arn: pulumi.Output[str] = https.arn
+        return listener_arn
 
     def _records(self, balancer: lb.LoadBalancer, zone_id: pulumi.Input[str]) -> None:
         route53.Record(

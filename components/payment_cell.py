@@ -207,6 +207,8 @@ class PaymentCell(pulumi.ComponentResource):
             "domainName": self._args.domain_name,
             "nameServers": edge.name_servers,
             "loadBalancerDnsName": edge.dns_name,
+            "loadBalancerZoneId": edge.zone_id,
+            "listenerArn": edge.listener_arn,
             "targetGroupArn": edge.target_group_arn,
             **self.path.outputs(),
             "keyArns": {use.value: arn for use, arn in self.keys.arns.items()},

@@ -30,6 +30,10 @@ class Subject(StrEnum):
     """Whichever instance of a shard writes: the series follows a failover."""
     SHARD_READERS = "shard-readers"
     """The readers of a shard together."""
+    REPLICATED_SHARD = "replicated-shard"
+    """A shard's cluster where it is the secondary of a global database."""
+    ARCHIVE_REPLICATION = "archive-replication"
+    """A rule that replicates an archive."""
     PROXY = "database-proxy"
     SHARD_LOGIN = "shard-login"
     """The log of refused IAM logins of a shard."""
@@ -59,6 +63,8 @@ class From:
     """JMESPath in the resource's properties; a list gives several values."""
 
 
+_REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+
 DIMENSIONS: Mapping[Subject, Mapping[str, From | str]] = MappingProxyType(
     {
         Subject.LOAD_BALANCER: {
@@ -85,6 +91,14 @@ DIMENSIONS: Mapping[Subject, Mapping[str, From | str]] = MappingProxyType(
         Subject.SHARD_READERS: {
             "DBClusterIdentifier": From(resource_type="aws:rds/cluster:Cluster", path="clusterIdentifier"),
             "Role": "READER",
+        },
+        Subject.REPLICATED_SHARD: {
+            "DBClusterIdentifier": From(resource_type="aws:rds/cluster:Cluster", path="clusterIdentifier")
+        },
+        Subject.ARCHIVE_REPLICATION: {
+            "SourceBucket": From(resource_type=_REPLICATION, path="bucket"),
+            "DestinationBucket": From(resource_type="aws:s3/bucket:Bucket", path="bucket"),
+            "RuleId": From(resource_type=_REPLICATION, path="rules[].id"),
         },
         Subject.PROXY: {"ProxyName": From(resource_type="aws:rds/proxy:Proxy", path="name")},
         Subject.SHARD_LOGIN: {},
@@ -188,6 +202,13 @@ _TABLE: tuple[tuple[str, Subject, str, tuple[tuple[str, str, str], ...]], ...] =
         ),
     ),
     ("AWS/RDS", Subject.SHARD_READERS, _AURORA, (("AuroraReplicaLag", "Milliseconds", "Maximum"),)),
+    ("AWS/RDS", Subject.REPLICATED_SHARD, _AURORA, (("AuroraGlobalDBReplicationLag", "Milliseconds", "Maximum"),)),
+    (
+        "AWS/S3",
+        Subject.ARCHIVE_REPLICATION,
+        f"{_DOCS}/AmazonS3/latest/userguide/metrics-dimensions.html",
+        (("ReplicationLatency", "Seconds", "Maximum"),),
+    ),
     (
         "AWS/RDS",
         Subject.PROXY,
