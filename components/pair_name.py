@@ -1,5 +1,5 @@
-"""The name that clients of a pair call. It follows the epoch record: a health check asks each cell whether it writes, and
-Route 53 answers with the one that does. No control plane is on that way, and nothing is deployed to move it."""
+"""The name that clients of a pair call. It follows the epoch record: a health check asks each cell whether it writes,
+and Route 53 answers with the one that does. No control plane is on that way, and nothing is deployed to move it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -80,6 +80,8 @@ def _change(table: Table, changes: Sequence[Mapping[str, Any]], strong: bool) ->
             raise ResourceNotFoundException(f"Replica in region {region} does not exist")
         elif kind == "Update":
             at.sse_specification = _encryption(wanted) or at.sse_specification
+        elif at.deletion_protection_enabled:
+            raise MockValidationException(f"Resource cannot be deleted as it is currently protected: {at.table_arn}")
         else:
             backends[region].tables.pop(at.name)
             for one in (table, *others(table)):

@@ -1,4 +1,5 @@
-"""DynamoDB tables with indexes, encryption, streams, point-in-time recovery and TTL. Replicas are refused."""
+"""DynamoDB tables with indexes, encryption, streams, point-in-time recovery and TTL; strongly consistent replicas.
+Replicas of other tables are resources of their own (`dynamodb_replica.py`)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +7,13 @@ from typing import Any
 from sandbox.aws.provider.calls import changed, or_none, tagging, without_none
 from sandbox.aws.provider.model import Autoname, Context, Props, ResourceType
 from sandbox.aws.provider.shapes import tag_list, tag_map
+from sandbox.aws.table.dynamodb_replica import recovery, settle_protection, settle_recovery
 
 PAY_PER_REQUEST = "PAY_PER_REQUEST"
 
-ELSEWHERE = ("importTable", "restoreBackupArn", "restoreSourceName", "restoreSourceTableArn", "globalTableWitness")
+STRONG = "STRONG"
+
+ELSEWHERE = ("importTable", "restoreBackupArn", "restoreSourceName", "restoreSourceTableArn")
 """Arguments that make a table out of something else; refused rather than left out."""
 
 
@@ -63,9 +67,11 @@ def _stream(props: Props) -> dict[str, Any] | None:
 
 
 def _create(ctx: Context, props: Props) -> str:
-    for name in (*ELSEWHERE, "replicas"):
+    for name in ELSEWHERE:
         if props.get(name):
             raise ValueError(f"{name}: not emulated for a DynamoDB table")
+    if any(replica.get("consistencyMode") != STRONG for replica in props.get("replicas") or ()):
+        raise ValueError("replicas: only strongly consistent ones are emulated; use aws:dynamodb/tableReplica")
     locals_ = [_index(item, props["hashKey"], provisioned=False) for item in props.get("localSecondaryIndexes") or []]
     provisioned = props.get("billingMode") != PAY_PER_REQUEST
     request = {
@@ -104,17 +110,45 @@ def _active(ctx: Context, name: str) -> None:
 def _settle(ctx: Context, name: str, props: Props) -> None:
     _active(ctx, name)
     client = ctx.client("dynamodb")
-    wanted, live = props.get("pointInTimeRecovery") or {}, _recovery(client, name)
-    if bool(wanted.get("enabled")) != live["enabled"] or (
-        wanted.get("recoveryPeriodInDays") not in (None, live.get("recoveryPeriodInDays"))
-    ):
-        specification = {
-            "PointInTimeRecoveryEnabled": bool(wanted.get("enabled")),
-            "RecoveryPeriodInDays": wanted.get("recoveryPeriodInDays") if wanted.get("enabled") else None,
-        }
-        client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=without_none(specification))
+    wanted = props.get("pointInTimeRecovery") or {}
+    settle_recovery(ctx, name, enabled=bool(wanted.get("enabled")), days=wanted.get("recoveryPeriodInDays"))
     _settle_ttl(client, name, props.get("ttl") or {})
     _active(ctx, name)
+    _settle_replicas(ctx, name, props)
+
+
+def _settle_replicas(ctx: Context, name: str, props: Props) -> None:
+    """All places of a strongly consistent table come with one call; what each region has of its own follows."""
+    wanted = props.get("replicas") or []
+    if wanted and not _table(ctx, name).get("Replicas"):
+        creates = [
+            without_none({"RegionName": one["regionName"], "KMSMasterKeyId": one.get("kmsKeyArn")}) for one in wanted
+        ]
+        request = {"ReplicaUpdates": [{"Create": one} for one in creates], "MultiRegionConsistency": STRONG}
+        ctx.client("dynamodb").update_table(TableName=name, **request, **_witness(props, "Create"))
+        _active(ctx, name)
+    for one in wanted:
+        there = ctx.in_region(one["regionName"])
+        settle_recovery(there, name, enabled=bool(one.get("pointInTimeRecovery")))
+        settle_protection(there, name, enabled=bool(one.get("deletionProtectionEnabled")))
+        if one.get("propagateTags") and props.get("tags"):
+            arn = _table(there, name)["TableArn"]
+            there.client("dynamodb").tag_resource(ResourceArn=arn, Tags=tag_list(props["tags"]))
+
+
+def _witness(props: Props, kind: str) -> dict[str, Any]:
+    witness = (props.get("globalTableWitness") or {}).get("regionName")
+    return {"GlobalTableWitnessUpdates": [{kind: {"RegionName": witness}}]} if witness else {}
+
+
+def _delete(ctx: Context, name: str, last: Props) -> None:
+    """Replicas and witness first, in one call where the table is strongly consistent."""
+    regions = [one["regionName"] for one in last.get("replicas") or () if one.get("consistencyMode") == STRONG]
+    if regions:
+        deletes = [{"Delete": {"RegionName": region}} for region in regions]
+        ctx.client("dynamodb").update_table(TableName=name, ReplicaUpdates=deletes, **_witness(last, "Delete"))
+        _active(ctx, name)
+    ctx.client("dynamodb").delete_table(TableName=name)
 
 
 def _settle_ttl(client: Any, name: str, wanted: Props) -> None:
@@ -128,14 +162,6 @@ def _settle_ttl(client: Any, name: str, wanted: Props) -> None:
     if wanted.get("enabled"):
         on = {"Enabled": True, "AttributeName": wanted["attributeName"]}
         client.update_time_to_live(TableName=name, TimeToLiveSpecification=on)
-
-
-def _recovery(client: Any, name: str) -> dict[str, Any]:
-    answer = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    live = answer.get("PointInTimeRecoveryDescription") or {}
-    enabled = live.get("PointInTimeRecoveryStatus") == "ENABLED"
-    days = live.get("RecoveryPeriodInDays") if enabled else None
-    return {"enabled": enabled} | ({"recoveryPeriodInDays": days} if days else {})
 
 
 def _ttl(client: Any, name: str) -> dict[str, Any] | None:
@@ -191,7 +217,7 @@ def _shape(index: Mapping[str, Any]) -> tuple[str, str]:
     return repr(index["KeySchema"]), f"{projection['ProjectionType']} {attributes}"
 
 
-def _read(ctx: Context, name: str, _last: Props) -> Props | None:
+def _read(ctx: Context, name: str, last: Props) -> Props | None:
     client = ctx.client("dynamodb")
     answer = or_none(client.describe_table, TableName=name)
     if answer is None:
@@ -222,9 +248,35 @@ def _read(ctx: Context, name: str, _last: Props) -> Props | None:
         "streamLabel": live.get("LatestStreamLabel") or "",
         "tableClass": (live.get("TableClassSummary") or {}).get("TableClass", "STANDARD"),
         "deletionProtectionEnabled": bool(live.get("DeletionProtectionEnabled")),
-        "pointInTimeRecovery": _recovery(client, name),
+        "pointInTimeRecovery": recovery(client, name),
+        "replicas": [_replica_out(ctx, live, one, last) for one in live.get("Replicas") or ()] or None,
+        "globalTableWitness": _witness_out(live),
         "ttl": _ttl(client, name),
         "tags": tag_map(tags),
+    }
+
+
+def _witness_out(live: Mapping[str, Any]) -> dict[str, str] | None:
+    return next(({"regionName": one["RegionName"]} for one in live.get("GlobalTableWitnesses") or ()), None)
+
+
+def _replica_out(ctx: Context, live: Mapping[str, Any], one: Mapping[str, Any], last: Props) -> dict[str, Any]:
+    region = one["RegionName"]
+    there = ctx.in_region(region)
+    table = _table(there, live["TableName"])
+    kept: list[Props] = last.get("replicas") or []
+    before: Props = next((row for row in kept if row["regionName"] == region), {})
+    return {
+        "regionName": region,
+        "arn": table["TableArn"],
+        "consistencyMode": live.get("MultiRegionConsistency", "EVENTUAL"),
+        "kmsKeyArn": one.get("KMSMasterKeyId") or "",
+        "pointInTimeRecovery": recovery(there.client("dynamodb"), live["TableName"])["enabled"],
+        "deletionProtectionEnabled": bool(table.get("DeletionProtectionEnabled")),
+        # DynamoDB does not tell.
+        "propagateTags": bool(before.get("propagateTags")),
+        "streamArn": table.get("LatestStreamArn") or "",
+        "streamLabel": table.get("LatestStreamLabel") or "",
     }
 
 
@@ -269,9 +321,14 @@ TYPES = [
         settle=_settle,
         read=_read,
         update=_update,
-        delete=lambda ctx, name, _last: ctx.client("dynamodb").delete_table(TableName=name),
+        delete=_delete,
         tag=tagging("dynamodb"),
-        force_new=frozenset({"name", "hashKey", "rangeKey", "localSecondaryIndexes"}),
+        force_new=frozenset(
+            {
+                *("name", "hashKey", "rangeKey", "localSecondaryIndexes", "globalTableWitness"),
+                *("replicas.regionName", "replicas.consistencyMode", "replicas.kmsKeyArn"),
+            }
+        ),
         autoname=Autoname(max_length=255),
         defaults={"billingMode": "PROVISIONED", "tableClass": "STANDARD"},
         settles_gone=True,

@@ -1,4 +1,4 @@
-"""Listeners of load balancers with their default actions and attributes."""
+"""Listeners of load balancers with their default actions and attributes, and their further certificates."""
 
 from typing import Any
 
@@ -145,6 +145,26 @@ def _action(action: dict[str, Any], before: Props) -> dict[str, Any]:
     return action
 
 
+def _add_certificate(ctx: Context, props: Props) -> str:
+    listener, certificate = props["listenerArn"], props["certificateArn"]
+    ctx.client("elbv2").add_listener_certificates(ListenerArn=listener, Certificates=[{"CertificateArn": certificate}])
+    return f"{listener}_{certificate}"
+
+
+def _read_certificate(ctx: Context, id_: str, _last: Props) -> Props | None:
+    listener, certificate = id_.split("_", 1)
+    answer = or_none(ctx.client("elbv2").describe_listener_certificates, ListenerArn=listener)
+    found = [one["CertificateArn"] for one in (answer or {}).get("Certificates", ()) if not one.get("IsDefault")]
+    return {"listenerArn": listener, "certificateArn": certificate} if certificate in found else None
+
+
+def _remove_certificate(ctx: Context, id_: str, _last: Props) -> None:
+    listener, certificate = id_.split("_", 1)
+    ctx.client("elbv2").remove_listener_certificates(
+        ListenerArn=listener, Certificates=[{"CertificateArn": certificate}]
+    )
+
+
 TYPES = [
     ResourceType(
         token=TOKEN,
@@ -158,5 +178,13 @@ TYPES = [
         force_new=frozenset({"loadBalancerArn"}),
         ordered=frozenset({"defaultActions"}),
         delete_before_replace=True,
-    )
+    ),
+    ResourceType(
+        token="aws:lb/listenerCertificate:ListenerCertificate",
+        service="elbv2",
+        create=_add_certificate,
+        read=_read_certificate,
+        delete=_remove_certificate,
+        force_new=frozenset({"listenerArn", "certificateArn"}),
+    ),
 ]

@@ -17,6 +17,8 @@ LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 _NOT_NESTED = {"rules.blockedEncryptionTypes": ""}
 """S3 wraps this list in a structure of its own."""
 
+REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+
 NOT_LOCKED = "ObjectLockConfigurationNotFoundError"
 
 DEFAULT_TRANSITION_SIZE = "all_storage_classes_128K"
@@ -173,6 +175,24 @@ def _lifecycle_outputs(answer: Arguments) -> Props:
     return found
 
 
+def _replication_request(props: Props) -> Arguments:
+    return without_none(
+        {
+            "ReplicationConfiguration": {
+                "Role": props["role"],
+                "Rules": to_shape("s3", "ReplicationRules", props["rules"]),
+            },
+            "Token": props.get("token"),
+        }
+    )
+
+
+def _replication_outputs(answer: Arguments) -> Props:
+    found = answer["ReplicationConfiguration"]
+    rules = outputs(REPLICATION, {"Rules": found["Rules"]})["rules"]
+    return {"role": found["Role"], "rules": rules}
+
+
 def _unblock(client: Any, target: Arguments, last: Props) -> None:
     if not last.get("skipDestroy"):
         client.delete_public_access_block(**target)
@@ -248,5 +268,14 @@ TYPES = [
         found=lambda answer: {"rule": {"objectOwnership": answer["OwnershipControls"]["Rules"][0]["ObjectOwnership"]}},
         remove=lambda client, target, _last: client.delete_bucket_ownership_controls(**target),
         absent_code="OwnershipControlsNotFoundError",
+    ),
+    _setting(
+        "bucketReplicationConfig",
+        put="put_bucket_replication",
+        get="get_bucket_replication",
+        request=_replication_request,
+        found=_replication_outputs,
+        remove=lambda client, target, _last: client.delete_bucket_replication(**target),
+        absent_code="ReplicationConfigurationNotFoundError",
     ),
 ]
