@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.prompt import Confirm, Prompt
 
-from components.vocabulary import Environment
+from components.vocabulary import Environment, Strategy
 from operations import attestation, config, deploy, exceptions, policy
 from operations.audit.command import app as audit_app
 from operations.cost.ceiling import as_data
@@ -27,6 +27,8 @@ from operations.model import command as model
 from operations.output import Format, show, talk
 from operations.plan import cells_of, known_stack
 from operations.project import Project
+from operations.replicate import Wanted, plan_replicate, write_replicate
+from operations.replicate import shown as replicate_rows
 from operations.summary import in_rows, inventory, overview, stack_status
 from operations.trust import trust_policy
 from operations.upgrade.apply import plan_data, prepare, remarks, shown
@@ -302,6 +304,30 @@ def new(
     name = cell_name(region, environment)
     for path in new_cell_files(Project.find(), region, name, environment, account, domain, peak, copy_vault):
         console.print(f"wrote {path}", soft_wrap=True)
+
+
+@app.command()
+def replicate(
+    stack: Stack,
+    to: Annotated[str | None, typer.Option(help="Region of the replica. Left out: the recovery region.")] = None,
+    as_: Annotated[str | None, typer.Option("--as", help="Stack of the replica. Left out: STACK-replica.")] = None,
+    strategy: Annotated[Strategy, typer.Option(help="How much of it runs while it waits.")] = Strategy.WARM_STANDBY,
+    domain: Annotated[str | None, typer.Option(help="Name that clients call; it follows the writer.")] = None,
+    yes: Yes = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Give a cell a replica in its recovery region: write its files, bring it up, and join both to a pair."""
+    project = Project.find()
+    plan = plan_replicate(project, Wanted(primary=stack, region=to, name=as_, strategy=strategy, domain=domain))
+    for row in replicate_rows(plan):
+        console.print(f"{row['what']}: {row['value']}", markup=False, soft_wrap=True)
+    consent = _consent(yes)
+    if plan.missing and not consent("Write these files and bring up what they declare?"):
+        raise CellError("cancelled; nothing was written", ExitCode.CANCELLED)
+    write_replicate(project, plan)
+    session = _session()
+    _preflight(session, plan.replica, gate=True)
+    show([_row(outcome) for outcome in deploy.up(session, plan.pair, consent)], output)
 
 
 @app.command(

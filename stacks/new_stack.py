@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -79,10 +80,13 @@ def render_replica(
     *,
     domain: str,
     copy_vault_arn: str | None = None,
+    no_copy_reason: str | None = None,
     quotas: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
-    """A replica's stack file. `quotas`: name -> what AWS granted there."""
-    copies = f"    backups:\n      copyVaultArn: {copy_vault_arn}\n" if copy_vault_arn else ""
+    """A replica's stack file. `quotas`: name -> what AWS has to grant there first."""
+    copies = f"      copyVaultArn: {copy_vault_arn}\n" if copy_vault_arn else ""
+    copies += f"      noCopyReason: {json.dumps(no_copy_reason)}\n" if no_copy_reason else ""
+    asked = "    # Not granted by being here: ask AWS. `cell preflight` compares them with what the account has.\n"
     granted = "".join(f"      {quota}: {value}\n" for quota, value in sorted(quotas.items()))
     return (
         f"{SCHEMA_HEADER}"
@@ -93,7 +97,8 @@ def render_replica(
         f"    region: {region}\n"
         f"    strategy: {strategy}\n"
         f"    domain: {domain}\n"
-        f"{copies}" + (f"    quotas:\n{granted}" if granted else "")
+        + (f"    backups:\n{copies}" if copies else "")
+        + (f"{asked}    quotas:\n{granted}" if granted else "")
     )
 
 

@@ -95,7 +95,7 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
     consumers = _consumers(settings)
     shard_map, shards = _shards(settings, load, len(zones), ledger)
     groups = _node_groups(settings, load, len(zones), ledger)
-    standing = standby_of(settings)
+    standing, whole = standby_of(settings), (shards, groups)
     if standing is not None:
         shards, groups = warm(standing.strategy, shards, groups, ledger.note)
     stream_shards = _stream_shards(settings, load, consumers, ledger)
@@ -141,7 +141,8 @@ def derive(cell: str, settings: CellSettings) -> CellPlan:
         protected=settings.environment is not Environment.DEVELOPMENT and not settings.disarmed,
         object_lock_mode="COMPLIANCE" if settings.environment is Environment.PRODUCTION else "GOVERNANCE",
         derived=tuple(ledger.entries),
-        caps=caps(settings, load, network, shards, groups, consumers, stream_shards, len(zones)),
+        # A replica is to carry its primary's peak once it is whole.
+        caps=caps(settings, load, network, *whole, consumers, stream_shards, len(zones)),
     )
 
 

@@ -1,6 +1,7 @@
 """What joins a cell and its replica, on the engine: it comes up, stays, carries data from one region to the other, and
 goes. The cells are what it needs of them: a load balancer, an archive, tables and keys."""
 
+import re
 from typing import Any
 
 import pulumi
@@ -78,7 +79,9 @@ class Cell:
             protocol="HTTPS",
             ssl_policy="ELBSecurityPolicy-TLS13-1-2-2021-06",
             certificate_arn=Certificate(self.cell, own).arn,
-            default_actions=[{"type": "fixed-response", "fixed_response": {"content_type": "text/plain", "status_code": "503"}}],
+            default_actions=[
+                {"type": "fixed-response", "fixed_response": {"content_type": "text/plain", "status_code": "503"}}
+            ],
         )
         return balancer, listener
 
@@ -157,6 +160,8 @@ def test_a_pair_comes_up_stays_carries_data_and_goes(sandbox: Sandbox) -> None:
     sandbox.reset()
     with stack(sandbox, lambda: program(protected=True)) as made:
         made.up()
+        # The table learns of its replica, which is another resource.
+        assert changed(made.refresh_text()) == ["aws:dynamodb/table:Table"]
         made.assert_stable()
         outputs = made.outputs()
         the_record_is_strongly_consistent(sandbox)
@@ -167,6 +172,11 @@ def test_a_pair_comes_up_stays_carries_data_and_goes(sandbox: Sandbox) -> None:
         made.use(lambda: program(protected=False))
         made.up()
     assert sandbox.client("dynamodb", AWAY).list_tables()["TableNames"] == []
+
+
+def changed(text: str) -> list[str]:
+    """Types of what an operation changed."""
+    return re.findall(r"~ (aws:\S+): ", text)
 
 
 def the_record_is_strongly_consistent(sandbox: Sandbox) -> None:
@@ -212,7 +222,9 @@ def both_load_balancers_prove_the_name(sandbox: Sandbox, listeners: dict[str, st
 def the_name_is_a_failover_between_health_checks(sandbox: Sandbox) -> None:
     route = sandbox.client("route53")
     zones = {zone["Name"]: zone["Id"] for zone in route.list_hosted_zones()["HostedZones"]}
-    records: list[dict[str, Any]] = route.list_resource_record_sets(HostedZoneId=zones[f"{NAME}."])["ResourceRecordSets"]
+    records: list[dict[str, Any]] = route.list_resource_record_sets(HostedZoneId=zones[f"{NAME}."])[
+        "ResourceRecordSets"
+    ]
     chosen = {one["SetIdentifier"]: one for one in records if one["Type"] == "A"}
     assert {cell: one["Failover"] for cell, one in chosen.items()} == {"home": "PRIMARY", "away": "SECONDARY"}
     for cell, one in chosen.items():

@@ -16,7 +16,7 @@ from stacks.problems import Problem
 STACKS = Path(__file__).parents[2] / "stacks"
 PRIMARY, REPLICA, PAIR = "eu-west-1", "eu-west-1-replica", "eu-west-1-pair"
 VAULT = "arn:aws:backup:eu-central-1:111122223333:backup-vault:copies"
-GRANTED = {"eventbridge-invocations": 30_000, "elastic-ips": 20}
+GRANTED = {"eventbridge-invocations": 30_000, "elastic-ips": 20, "db-instances": 100}
 
 
 @pytest.fixture
