@@ -87,7 +87,7 @@ def test_a_preview_declares_the_same(folder: Path, declared: Registered) -> None
 
 def test_everything_of_a_pair_has_a_parent(declared: Registered) -> None:
     assert_children_of_components(
-        Registered([one for one in declared.resources if one.type != "pulumi:pulumi:StackReference"])
+        Registered(resources=[one for one in declared.resources if one.type != "pulumi:pulumi:StackReference"])
     )
 
 

@@ -1,8 +1,8 @@
-"""RDS, S3, KMS, Secrets Manager, IAM and Systems Manager."""
+"""RDS, S3, DynamoDB, KMS, Secrets Manager, IAM and Systems Manager."""
 
 import json
 
-from pulumi_aws import ecr, iam, kms, rds, s3, secretsmanager, ssm
+from pulumi_aws import dynamodb, ecr, iam, kms, rds, s3, secretsmanager, ssm
 
 from preconditions.ground import (
     ACCOUNT,
@@ -27,6 +27,8 @@ def declare(ground: Ground) -> None:
     instances(ground)
     proxies(ground)
     buckets(ground)
+    replication(ground)
+    replicas(ground)
     keys(ground)
     identity()
 
@@ -144,6 +146,51 @@ def buckets(ground: Ground) -> None:
         "s3-default-key-is-usable",
         bucket=private.bucket,
         rules=[{"apply_server_side_encryption_by_default": default}],
+    )
+
+
+def replication(ground: Ground) -> None:
+    """Of a bucket into another one; each program lacks one thing of what that needs."""
+    source, target = bucket("source"), bucket("target")
+    locked = bucket("locked-source", object_lock_enabled=True)
+    versioned = [
+        s3.BucketVersioning(name, bucket=one.bucket, versioning_configuration={"status": "Enabled"})
+        for name, one in (("source", source), ("target", target))
+    ]
+    full, bare = role("replicates", "s3.amazonaws.com"), role("may-not-replicate", "s3.amazonaws.com")
+    rights = ["s3:GetReplicationConfiguration", "s3:GetObjectVersionForReplication", "s3:ReplicateObject"]
+    allowed = iam.RolePolicy("replicates", role=full.name, policy=document(allow(rights)))
+
+    def replicated(name: str, **given: object) -> None:
+        settings = {"source": source, "target": target, "role": full, **given}
+        to = {"bucket": settings["target"].arn}
+        if key := settings.get("key"):
+            to["encryption_configuration"] = {"replica_kms_key_id": key}
+        s3.BucketReplicationConfig(
+            name,
+            bucket=settings["source"].bucket,
+            role=settings["role"].arn,
+            rules=[{"id": "all", "status": "Enabled", "destination": to}],
+            opts=after(*versioned, allowed),
+        )
+
+    replicated("s3-replicated-buckets-are-versioned", target=ground.bucket)
+    replicated("s3-replicas-are-locked-too", source=locked)
+    replicated("s3-replication-role-is-trusted", role=ground.stranger)
+    replicated("s3-replication-role-may-replicate", role=bare)
+    replicated("s3-replica-key-is-usable", key=FAR_KEY)
+
+
+def replicas(ground: Ground) -> None:
+    shape = {"billing_mode": "PAY_PER_REQUEST", "hash_key": "id", "attributes": [{"name": "id", "type": "S"}]}
+    still = dynamodb.Table("without-stream", **shape)
+    streaming = dynamodb.Table("with-stream", stream_enabled=True, stream_view_type="NEW_AND_OLD_IMAGES", **shape)
+    dynamodb.TableReplica("dynamodb-replicated-table-has-a-stream", region="eu-central-1", global_table_arn=still.arn)
+    dynamodb.TableReplica(
+        "dynamodb-replicas-key-is-usable",
+        region="eu-central-1",
+        global_table_arn=streaming.arn,
+        kms_key_arn=ground.key.arn,
     )
 
 
