@@ -14,6 +14,7 @@ from pulumi_aws import secretsmanager
 
 from components.base import type_token
 from components.iam import Statement, allow, via_service
+from components.secret_replicas import in_region
 from components.vocabulary import DataClass, tags
 
 SECRET_BYTES = 32
@@ -31,6 +32,8 @@ class ApiKeysArgs:
     jurisdiction: str
     key_arn: pulumi.Input[str]
     """Of the use `secrets`."""
+    replica_region: str | None = None
+    """Recovery region, which gets the secret too: what a caller has is valid in both."""
     protected: bool = True
     disposable: bool = False
     """The secret is gone with its stack, not 30 days later."""
@@ -48,6 +51,7 @@ class ApiKeys(pulumi.ComponentResource):
             region=args.region,
             description=f"{name}: makes and checks API keys",
             kms_key_id=args.key_arn,
+            replicas=in_region(args.replica_region),
             recovery_window_in_days=0 if args.disposable else 30,
             tags=tags(DataClass.CONFIDENTIAL, jurisdiction=args.jurisdiction),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protected),

@@ -50,7 +50,8 @@ class DatabaseProxyArgs:
     secrets_key_arn: pulumi.Input[str]
     instances: Sequence[pulumi.Resource]
     """A proxy takes a cluster as target only when it has an instance."""
-    secret_version: pulumi.Resource
+    secret_version: Sequence[pulumi.Resource]
+    """What gives the secret its value; empty where another region does."""
 
 
 class DatabaseProxy(pulumi.ComponentResource):
@@ -98,7 +99,7 @@ class DatabaseProxy(pulumi.ComponentResource):
                 }
             ],
             tags=tags(DataClass.PAYMENTS, jurisdiction=args.jurisdiction),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, args.secret_version]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, *args.secret_version]),
         )
 
     @staticmethod

@@ -29,6 +29,8 @@ class EndpointsArgs:
     services: frozenset[str] = frozenset(INTERFACES)
     shared_buckets: Sequence[str] = ()
     """Buckets of the account or organisation beside the cell's own that may be reached: the state's."""
+    primary: str | None = None
+    """Cell whose tables and secrets have replicas here under their names. None: the cell is no replica."""
     organization_id: str | None = None
     """AWS organisation whose principals and resources are trusted. None: those of the account only."""
 
@@ -112,7 +114,10 @@ class Endpoints(pulumi.ComponentResource):
 
 def _policy(cell: str, service: str, spec: EndpointSpec, args: EndpointsArgs) -> pulumi.Output[str]:
     if service == "s3":
-        shared = (f"arn:aws:s3:::{bucket}{objects}" for bucket in args.shared_buckets for objects in ("", "/*"))
+        buckets = (f"arn:aws:s3:::{bucket}{objects}" for bucket in args.shared_buckets for objects in ("", "/*"))
+        spec = replace(spec, resources=(*spec.resources, *buckets))
+    if args.primary is not None and service in ("dynamodb", "secretsmanager"):
+        shared = tuple(resource.replace("{cell}", args.primary) for resource in spec.resources)
         spec = replace(spec, resources=(*spec.resources, *shared))
     perimeter = Perimeter(
         cell=cell, region=args.region, account_id=args.account_id, organization_id=args.organization_id

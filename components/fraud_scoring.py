@@ -19,6 +19,9 @@ from components.base import type_token
 from components.buckets import PrivateBucket, PrivateBucketArgs
 from components.iam import Statement, allow, from_source, policy, trust, via_service
 from components.registry import PULL
+from components.secret_replicas import in_region
+from components.standby import Standby, table_arn
+from components.table_streams import OTHERS_REPLICAS, replicable
 from components.vocabulary import OWN_IDENTITY, DataClass, tags
 from components.workload import IMAGE
 from contracts.fraud_models import DIMENSION, METRICS, MODEL_BLOCKED, MODEL_DRIFT
@@ -94,6 +97,10 @@ class FraudScoringArgs:
     logs_key_arn: pulumi.Input[str]
     alarm_topic_arn: pulumi.Input[str]
     """Calls a person when payments drift, and when a model blocks too much."""
+    replica_region: str | None = None
+    """Recovery region, which gets the pseudonyms' secret; the table has the stream that a replica of it needs."""
+    standby: Standby | None = None
+    """The primary whose table and secret have replicas here. None: they are the cell's own."""
     training_image: str | None = None
     """By digest, of the cell's registry; None: nothing is trained or looked after on a schedule."""
     stream_shards: int | None = None
@@ -135,13 +142,20 @@ class FraudScoring(pulumi.ComponentResource):
         self._key, self._args = f"{name}-fraud", args
         self._child = pulumi.ResourceOptions(parent=self)
         self._lasting = pulumi.ResourceOptions(parent=self, protect=args.protected)
-        self._table, self._stream, self._secret = self._features(), self._decisions(), self._pseudonyms()
+        self._stream = self._decisions()
+        if args.standby is None:
+            table, secret = self._features(), self._pseudonyms()
+            self.feature_table, self.feature_table_arn = table.name, table.arn
+            self.pseudonym_secret_arn = secret.arn
+        else:
+            self.feature_table = pulumi.Output.from_input(args.standby.feature_table)
+            self.feature_table_arn = table_arn(args.region, args.account_id, args.standby.feature_table)
+            self.pseudonym_secret_arn = pulumi.Output.from_input(args.standby.pseudonym_secret)
         self._models = self._store()
         if args.training_image is not None:
             self._jobs(args.training_image)
-        self.feature_table, self.feature_table_arn = self._table.name, self._table.arn
         self.decision_stream = self._stream.name
-        self.model_bucket, self.pseudonym_secret_arn = self._models.bucket, self._secret.arn
+        self.model_bucket = self._models.bucket
         self.register_outputs(
             {
                 "featureTable": self.feature_table,
@@ -162,13 +176,17 @@ class FraudScoring(pulumi.ComponentResource):
             allow(
                 "Features",
                 ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
-                [self._table.arn],
+                [self.feature_table_arn],
             ),
             allow("Decisions", ["kinesis:PutRecords"], [self._stream.arn]),
             allow("Models", ["s3:GetObject"], [objects.apply(lambda arns: arns[0]), objects.apply(lambda a: a[1])]),
             # Without it a pointer that is not there would be a refusal and not an absence.
             allow("FindModels", ["s3:ListBucket"], [self._models.arn]),
-            allow("Pseudonyms", ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"], [self._secret.arn]),
+            allow(
+                "Pseudonyms",
+                ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+                [self.pseudonym_secret_arn],
+            ),
             allow(
                 "FraudKey",
                 ["kms:Decrypt", "kms:GenerateDataKey"],
@@ -201,8 +219,9 @@ class FraudScoring(pulumi.ComponentResource):
             point_in_time_recovery={"enabled": True, "recovery_period_in_days": RECOVERY_DAYS},
             server_side_encryption={"enabled": True, "kms_key_arn": args.key_arn},
             deletion_protection_enabled=args.protected,
+            **replicable(args.replica_region),
             tags=tags(DataClass.PERSONAL, jurisdiction=args.jurisdiction),
-            opts=self._lasting,
+            opts=pulumi.ResourceOptions.merge(self._lasting, OTHERS_REPLICAS),
         )
 
     def _decisions(self) -> kinesis.Stream:
@@ -228,6 +247,7 @@ class FraudScoring(pulumi.ComponentResource):
             region=args.region,
             description=f"{self._key}: key of the pseudonyms in features and decisions",
             kms_key_id=args.key_arn,
+            replicas=in_region(args.replica_region),
             recovery_window_in_days=0 if args.disposable else 30,
             tags=tags(DataClass.CONFIDENTIAL, jurisdiction=args.jurisdiction),
             opts=self._lasting,

@@ -144,6 +144,8 @@ class KeysArgs:
     account_id: str
     """Twelve digits."""
     uses: frozenset[KeyUse] = CELL_USES
+    replicated: Mapping[KeyUse, pulumi.Input[str]] = field(default_factory=dict)
+    """Use -> ARN of the multi-Region key in another region of which the key here is a replica."""
     copy_account_id: str | None = None
     """Twelve digits of the account that gets copies of the backups: it decrypts what `COPIED` encrypts."""
     administrators: Sequence[pulumi.Input[str]] = ()
@@ -175,6 +177,8 @@ class KeysArgs:
             raise ValueError(
                 f"keys.copy_account_id: {self.copy_account_id!r} is not an AWS account id; give its digits"
             )
+        if single := sorted(use for use in self.replicated if not KEYS[use].multi_region):
+            raise ValueError(f"keys.replicated: {single} are no multi-Region keys (KEYS); they have their own here")
         if strangers := sorted(set(self.users) - self.uses):
             raise ValueError(f"keys.users: {strangers} are not among keys.uses; add the use or remove its users")
 
@@ -190,12 +194,43 @@ class Keys(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
-        self.arns = {use: self._key(name, use, args).arn for use in sorted(args.uses)}
+        self.arns = {use: self._either(name, use, args).arn for use in sorted(args.uses)}
         self.register_outputs({"arns": {use.value: arn for use, arn in self.arns.items()}})
+
+    def _either(self, name: str, use: KeyUse, args: KeysArgs) -> kms.Key | kms.ReplicaKey:
+        primary = args.replicated.get(use)
+        key = self._key(name, use, args) if primary is None else self._replica(name, use, args, primary)
+        kms.Alias(
+            f"{name}-{use}",
+            region=args.region,
+            name=f"alias/{name}/{use}",
+            target_key_id=key.key_id,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return key
+
+    def _options(self, use: KeyUse, args: KeysArgs) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            parent=self, protect=args.protected, retain_on_delete=use in OUTLIVING and not args.disposable
+        )
+
+    def _replica(self, name: str, use: KeyUse, args: KeysArgs, primary: pulumi.Input[str]) -> kms.ReplicaKey:
+        """The same key material under a policy of its own; rotation is the primary's
+        (https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-replicate.html)."""
+        return kms.ReplicaKey(
+            f"{name}-{use}",
+            region=args.region,
+            description=f"{name}: {use}",
+            primary_key_arn=primary,
+            deletion_window_in_days=args.deletion_window_days,
+            policy=policy(*_statements(name, use, args)),
+            tags=tags(KEYS[use].data_class),
+            opts=self._options(use, args),
+        )
 
     def _key(self, name: str, use: KeyUse, args: KeysArgs) -> kms.Key:
         spec = KEYS[use]
-        key = kms.Key(
+        return kms.Key(
             f"{name}-{use}",
             region=args.region,
             description=f"{name}: {use}",
@@ -207,20 +242,8 @@ class Keys(pulumi.ComponentResource):
             deletion_window_in_days=args.deletion_window_days,
             policy=policy(*_statements(name, use, args)),
             tags=tags(spec.data_class),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=args.protected,
-                retain_on_delete=use in OUTLIVING and not args.disposable,
-            ),
+            opts=self._options(use, args),
         )
-        kms.Alias(
-            f"{name}-{use}",
-            region=args.region,
-            name=f"alias/{name}/{use}",
-            target_key_id=key.key_id,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return key
 
 
 def _statements(name: str, use: KeyUse, args: KeysArgs) -> Iterator[Statement]:

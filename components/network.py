@@ -49,6 +49,8 @@ class NetworkArgs:
     endpoint_services: frozenset[str] = frozenset(INTERFACES)
     shared_buckets: Sequence[str] = ()
     """Buckets beside the cell's own that the S3 endpoint lets through."""
+    primary: str | None = None
+    """Cell whose tables and secrets have replicas here. None: the cell is no replica."""
     organization_id: str | None = None
     """Trusted by the endpoints' policies in place of the account alone."""
     frugal: bool = False
@@ -303,5 +305,6 @@ class Network(pulumi.ComponentResource):
             route_table_ids=[table.id for table in tables],
             services=self._args.endpoint_services,
             shared_buckets=self._args.shared_buckets,
+            primary=self._args.primary,
             organization_id=self._args.organization_id,
         )

@@ -23,6 +23,7 @@ from components.payment_path import PaymentPath, PaymentPathArgs
 from components.registry import Registry, RegistryArgs
 from components.runner import Runner, RunnerArgs, RunnerSetup
 from components.sharded_database import DatabaseShard, ShardedDatabase, ShardedDatabaseArgs
+from components.standby import Standby
 from components.telemetry import Telemetry, TelemetryArgs
 from components.vocabulary import Compute, KeyUse, Tier
 from contracts.metrics import Subject
@@ -88,8 +89,11 @@ class PaymentCellArgs:
     """Of Aurora's own point-in-time recovery."""
     log_retention_days: int = 365
     key_deletion_days: int = 30
-    has_recovery_region: bool = False
-    """Decided at birth: shards become members of global clusters."""
+    recovery_region: str | None = None
+    """Decided at birth: shards become members of global clusters, secrets have replicas there, tables the streams that
+    replicas need."""
+    standby: Standby | None = None
+    """The primary for which this cell stands by. None: a cell of its own."""
     epoch_table: str | None = None
     """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
     public_access_cidrs: Sequence[str] = ()
@@ -119,6 +123,8 @@ class PaymentCellArgs:
     """Nothing stays in the account when the cell goes: development."""
 
     def __post_init__(self) -> None:
+        if self.standby is not None and self.recovery_region is not None:
+            raise ValueError("cell.recovery_region: a replica has none; its primary is in its own global databases")
         if missing := sorted(set(self.zone_ids) - set(self.subnets.get(Tier.DATA, {}))):
             raise ValueError(f"cell.zone_ids: {', '.join(missing)} has no data subnet; name zones of the address plan")
 
@@ -222,6 +228,7 @@ class PaymentCell(pulumi.ComponentResource):
         return KeysArgs(
             region=args.region,
             account_id=args.account_id,
+            replicated=args.standby.keys if args.standby else {},
             deletion_window_days=args.key_deletion_days,
             copy_account_id=account_of(args.backup_copy_vault_arn) if args.backup_copy_vault_arn else None,
             protected=args.protected,
@@ -239,6 +246,7 @@ class PaymentCell(pulumi.ComponentResource):
             flow_log_retention_days=args.log_retention_days,
             jurisdiction=args.jurisdiction,
             shared_buckets=[args.runner.state_bucket] if args.runner else [],
+            primary=args.standby.primary if args.standby else None,
             organization_id=args.organization_id,
             frugal=args.frugal,
             protected=args.protected,
@@ -281,6 +289,7 @@ class PaymentCell(pulumi.ComponentResource):
             region=args.region,
             account_id=args.account_id,
             images=args.images,
+            cell=args.standby.primary if args.standby else None,
             key_arn=self.keys.arns[KeyUse.IMAGES],
             protected=args.protected,
         )
@@ -337,7 +346,9 @@ class PaymentCell(pulumi.ComponentResource):
             secrets_key_arn=keys[KeyUse.SECRETS],
             logs_key_arn=keys[KeyUse.LOGS],
             backup_days=args.backup_days,
-            global_members=args.has_recovery_region,
+            global_members=args.recovery_region is not None,
+            replica_region=args.recovery_region,
+            standby=args.standby,
             log_retention_days=args.log_retention_days,
             protected=args.protected,
             disposable=args.disposable,
@@ -379,6 +390,8 @@ class PaymentCell(pulumi.ComponentResource):
             decision_shards=None if args.stream_shards is None else ceil(args.stream_shards / EVENTS_A_DECISION),
             alarm_topic_arn=self.alarms.arn,
             epoch_table=args.epoch_table,
+            replica_region=args.recovery_region,
+            standby=args.standby,
             training_image=args.training_image,
             log_retention_days=args.log_retention_days,
             protected=args.protected,
@@ -415,7 +428,7 @@ class PaymentCell(pulumi.ComponentResource):
             bucket=args.data_event_bucket,
             key_arn=args.audit_key_arn,
             buckets=[self.event_log.archive_arn],
-            tables=[path.subject_keys.arn, path.fraud.feature_table_arn],
+            tables=[path.subject_keys_arn, path.fraud.feature_table_arn],
             protected=args.protected,
         )
 

@@ -21,6 +21,7 @@ from components.fraud_scoring import FraudScoring, FraudScoringArgs
 from components.iam import Statement, policy
 from components.pod_identity import PodIdentity, PodIdentityArgs
 from components.sharded_database import ShardedDatabase
+from components.standby import Standby, table_arn
 from components.subject_keys import SubjectKeys, SubjectKeysArgs, opens, seals
 from components.vocabulary import KeyUse
 from contracts.personal import Purpose
@@ -48,6 +49,10 @@ class PaymentPathArgs:
     """Of the decision stream. None: on demand."""
     epoch_table: str | None = None
     """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
+    replica_region: str | None = None
+    """Recovery region, which gets the secrets and replicas of the tables. None: the cell has none."""
+    standby: Standby | None = None
+    """The primary whose secrets and tables have replicas here. None: the cell has its own."""
     training_image: str | None = None
     """Trains the fraud model on a schedule. None: a person does."""
     log_retention_days: int = 365
@@ -58,35 +63,16 @@ class PaymentPathArgs:
 class PaymentPath(pulumi.ComponentResource):
     """Stores, secrets and roles. Creation: a minute beside the cluster and the shards."""
 
-    api_keys: ApiKeys
-    subject_keys: SubjectKeys
+    api_keys_secret_arn: pulumi.Output[str]
+    subject_keys_table: pulumi.Output[str]
+    subject_keys_arn: pulumi.Output[str]
     fraud: FraudScoring
 
     def __init__(self, name: str, args: PaymentPathArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        self.api_keys = ApiKeys(
-            name,
-            ApiKeysArgs(
-                region=args.region,
-                jurisdiction=args.jurisdiction,
-                key_arn=args.keys[KeyUse.SECRETS],
-                protected=args.protected,
-                disposable=args.disposable,
-            ),
-            self._child,
-        )
-        self.subject_keys = SubjectKeys(
-            name,
-            SubjectKeysArgs(
-                region=args.region,
-                jurisdiction=args.jurisdiction,
-                key_arn=args.keys[KeyUse.SUBJECTS],
-                protected=args.protected,
-            ),
-            self._child,
-        )
+        self._shared()
         self.fraud = FraudScoring(
             name,
             FraudScoringArgs(
@@ -96,6 +82,8 @@ class PaymentPath(pulumi.ComponentResource):
                 key_arn=args.keys[KeyUse.FRAUD],
                 logs_key_arn=args.keys[KeyUse.LOGS],
                 alarm_topic_arn=args.alarm_topic_arn,
+                replica_region=args.replica_region,
+                standby=args.standby,
                 training_image=args.training_image,
                 stream_shards=args.decision_shards,
                 log_retention_days=args.log_retention_days,
@@ -108,11 +96,45 @@ class PaymentPath(pulumi.ComponentResource):
             self._role(namespace, program, statements)
         self.register_outputs({})
 
+    def _shared(self) -> None:
+        """The secret of the API keys and the table of the subjects' keys: the cell's own, or its primary's replicas."""
+        args = self._args
+        if args.standby is not None:
+            self.api_keys_secret_arn = pulumi.Output.from_input(args.standby.api_keys_secret)
+            self.subject_keys_table = pulumi.Output.from_input(args.standby.subject_keys_table)
+            self.subject_keys_arn = table_arn(args.region, args.account_id, args.standby.subject_keys_table)
+            return
+        keys = ApiKeys(
+            self._prefix,
+            ApiKeysArgs(
+                region=args.region,
+                jurisdiction=args.jurisdiction,
+                key_arn=args.keys[KeyUse.SECRETS],
+                replica_region=args.replica_region,
+                protected=args.protected,
+                disposable=args.disposable,
+            ),
+            self._child,
+        )
+        subjects = SubjectKeys(
+            self._prefix,
+            SubjectKeysArgs(
+                region=args.region,
+                jurisdiction=args.jurisdiction,
+                key_arn=args.keys[KeyUse.SUBJECTS],
+                replica_region=args.replica_region,
+                protected=args.protected,
+            ),
+            self._child,
+        )
+        self.api_keys_secret_arn = keys.secret_arn
+        self.subject_keys_table, self.subject_keys_arn = subjects.table, subjects.arn
+
     def outputs(self) -> Mapping[str, pulumi.Output[str]]:
         """What the workloads stack gives to the programs."""
         return {
-            "apiKeysSecretArn": self.api_keys.secret_arn,
-            "subjectKeysTable": self.subject_keys.table,
+            "apiKeysSecretArn": self.api_keys_secret_arn,
+            "subjectKeysTable": self.subject_keys_table,
             "featureTable": self.fraud.feature_table,
             "decisionStream": self.fraud.decision_stream,
             "modelBucket": self.fraud.model_bucket,
@@ -136,8 +158,8 @@ class PaymentPath(pulumi.ComponentResource):
         found: dict[tuple[str, str], Sequence[Statement]] = {
             (payments.NAMESPACE, payments.PAYMENTS): [
                 database.connect_statement(payments.USER),
-                *api_keys.checks(self.api_keys.secret_arn, args.keys[KeyUse.SECRETS], args.region, args.account_id),
-                *seals(self.subject_keys.arn, args.keys[KeyUse.SUBJECTS]),
+                *api_keys.checks(self.api_keys_secret_arn, args.keys[KeyUse.SECRETS], args.region, args.account_id),
+                *seals(self.subject_keys_arn, args.keys[KeyUse.SUBJECTS]),
                 *reads,
             ],
             (payments.NAMESPACE, payments.SETTLER): [database.connect_statement(payments.USER), *reads],
@@ -164,7 +186,7 @@ class PaymentPath(pulumi.ComponentResource):
     def _signals(self) -> Sequence[Statement]:
         """What rescoring reads in the events of payments that passed unscored."""
         args, key = self._args, self._args.keys[KeyUse.SUBJECTS]
-        return opens(self.subject_keys.arn, key, Purpose.FRAUD, args.region, args.account_id)
+        return opens(self.subject_keys_arn, key, Purpose.FRAUD, args.region, args.account_id)
 
     def _role(self, namespace: str, program: str, statements: Sequence[Statement]) -> None:
         args = self._args

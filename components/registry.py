@@ -33,6 +33,8 @@ class RegistryArgs:
     account_id: str
     images: Sequence[str]
     """Names of programs; the repository is `<cell>/<name>`."""
+    cell: str | None = None
+    """None: the component's name. A replica's is its primary's, whose images come here under their names."""
     key_arn: pulumi.Input[str]
     kept_releases: int = 50
     """Tagged images that stay; older ones go. Kept well above what a cell could be rolled back to."""
@@ -74,7 +76,7 @@ class Registry(pulumi.ComponentResource):
         repository = ecr.Repository(
             name,
             region=args.region,
-            name=f"{self._prefix}/{image}",
+            name=f"{args.cell or self._prefix}/{image}",
             # A tag names one image for ever. What runs names digests all the same.
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration={"scan_on_push": True},

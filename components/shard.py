@@ -10,6 +10,7 @@ from pulumi_aws import cloudwatch, rds, secretsmanager
 
 from components.base import type_token
 from components.database_proxy import DatabaseProxy, DatabaseProxyArgs, connect_arn
+from components.secret_replicas import in_region
 from components.vocabulary import DataClass, tags
 
 ENGINE = "aurora-postgresql"
@@ -36,6 +37,11 @@ STANDARD_INSIGHTS_DAYS = 7
 
 PASSWORD_BYTES = 32
 """Random bytes in a master password: 43 characters in base64url, none of which RDS refuses (/, @, ", blank)."""
+
+MOVED = ("replicationSourceIdentifier",)
+"""What a switchover or failover of the global database changes on both sides: the former writer gets a source, the new
+one loses it. The plugin would take a source that the program does not name for one to be removed, which promotes
+(https://github.com/hashicorp/terraform-provider-aws/issues/39368)."""
 
 BACKUP_WINDOW = "02:00-03:00"
 MAINTENANCE_WINDOW = "sun:03:30-sun:04:30"
@@ -66,6 +72,10 @@ class ShardSettings:
     log_retention_days: int
     backup_days: int
     global_member: bool
+    replica_region: str | None
+    """Recovery region, which gets the master's secret."""
+    primary: str | None
+    """Cell whose shards' secondaries these are. None: they are its own."""
     master_password_version: int
     advanced_insights: bool
     protected: bool
@@ -85,6 +95,12 @@ class ShardArgs:
     settings: ShardSettings
     upgrading: bool = False
     """Engine changes apply at once and may reach a new major version."""
+    master_secret: pulumi.Input[str] | None = None
+    """Of a secondary: the replica of the primary's secret. None: the shard makes its own."""
+
+    def __post_init__(self) -> None:
+        if (self.master_secret is None) != (self.settings.primary is None):
+            raise ValueError(f"shard {self.id}: a secondary has its primary's secret, and nobody else's; give both")
 
 
 class Shard(pulumi.ComponentResource):
@@ -112,19 +128,25 @@ class Shard(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._lasting = pulumi.ResourceOptions(parent=self, protect=args.settings.protected)
         self._tags = tags(DataClass.PAYMENTS, jurisdiction=args.settings.jurisdiction)
-        # Write-only on both sides: a new value at each run changes nothing until the version does. A preview has none:
-        # the next run would not fit a saved plan that held one, and the engine would print both.
-        value: Any = pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else secrets.token_urlsafe(PASSWORD_BYTES)
-        password: pulumi.Output[str] = pulumi.Output.secret(value)
         log_groups = dict(zip(LOG_EXPORTS, self._log_groups(), strict=True))
-        cluster = self._cluster(password, list(log_groups.values()))
+        version: list[pulumi.Resource] = []
+        if args.master_secret is not None:
+            cluster = self._cluster(self._follows(), list(log_groups.values()))
+            self.secret_arn = pulumi.Output.from_input(args.master_secret)
+        else:
+            # Write-only on both sides: a new value at each run changes nothing until the version does. A preview has
+            # none: the next run would not fit a saved plan that held one, and the engine would print both.
+            value: Any = pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else secrets.token_urlsafe(PASSWORD_BYTES)
+            password: pulumi.Output[str] = pulumi.Output.secret(value)
+            cluster = self._cluster(self._leads(password), list(log_groups.values()))
+            secret, current = self._secret(password)
+            self.secret_arn, version = secret.arn, [current]
         instances = [self._instance(cluster, *place) for place in self._places()]
-        secret, version = self._secret(password)
-        proxy = self._proxy(cluster, instances, secret, version)
+        proxy = self._proxy(cluster, instances, version)
         self.endpoint, self.reader_endpoint = cluster.endpoint, cluster.reader_endpoint
         self.proxy_endpoint, self.proxy_name, self.proxy_resource_id = proxy.endpoint, proxy.name, proxy.resource_id
         self.cluster_identifier, self.login_log = cluster.cluster_identifier, log_groups["iam-db-auth-error"].name
-        self.cluster_arn, self.resource_id, self.secret_arn = cluster.arn, cluster.cluster_resource_id, secret.arn
+        self.cluster_arn, self.resource_id = cluster.arn, cluster.cluster_resource_id
         self.register_outputs(
             {
                 "endpoint": self.endpoint,
@@ -172,21 +194,33 @@ class Shard(pulumi.ComponentResource):
             opts=self._lasting,
         )
 
-    def _cluster(self, password: pulumi.Output[str], log_groups: Sequence[pulumi.Resource]) -> rds.Cluster:
-        settings, world = self._settings, self._global()
+    def _leads(self, password: pulumi.Output[str]) -> Mapping[str, object]:
+        """What a cluster has that was born with data of its own."""
+        world = self._global()
+        return {
+            "global_cluster_identifier": world.id if world else None,
+            "database_name": DATABASE,
+            "master_username": MASTER_USER,
+            "master_password_wo": password,
+            "master_password_wo_version": self._settings.master_password_version,
+        }
+
+    def _follows(self) -> Mapping[str, object]:
+        """What a secondary has: users, passwords and databases come by replication
+        (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-attaching.html)."""
+        return {"global_cluster_identifier": f"{self._settings.primary}-{self._args.id}-global"}
+
+    def _cluster(self, born: Mapping[str, object], log_groups: Sequence[pulumi.Resource]) -> rds.Cluster:
+        settings = self._settings
         days = ADVANCED_INSIGHTS_DAYS if settings.advanced_insights else STANDARD_INSIGHTS_DAYS
         return rds.Cluster(
             self._name,
             region=settings.region,
             cluster_identifier=self._name,
-            global_cluster_identifier=world.id if world else None,
             engine=ENGINE,
             engine_version=settings.engine_version,
-            database_name=DATABASE,
             port=PORT,
-            master_username=MASTER_USER,
-            master_password_wo=password,
-            master_password_wo_version=settings.master_password_version,
+            **born,
             iam_database_authentication_enabled=True,
             db_subnet_group_name=settings.subnet_group,
             db_cluster_parameter_group_name=settings.parameter_group,
@@ -211,7 +245,9 @@ class Shard(pulumi.ComponentResource):
             performance_insights_kms_key_id=settings.key_arn,
             performance_insights_retention_period=days,
             tags=tags(DataClass.PAYMENTS, jurisdiction=settings.jurisdiction, backup=True),
-            opts=pulumi.ResourceOptions.merge(self._lasting, pulumi.ResourceOptions(depends_on=log_groups)),
+            opts=pulumi.ResourceOptions.merge(
+                self._lasting, pulumi.ResourceOptions(depends_on=log_groups, ignore_changes=list(MOVED))
+            ),
         )
 
     def _places(self) -> Iterator[tuple[str, pulumi.Input[str], int]]:
@@ -256,6 +292,7 @@ class Shard(pulumi.ComponentResource):
             region=settings.region,
             description=f"{self._name}: master user; for the proxy and for break-glass",
             kms_key_id=settings.secrets_key_arn,
+            replicas=in_region(settings.replica_region),
             recovery_window_in_days=0 if settings.disposable else 30,
             tags=tags(DataClass.CONFIDENTIAL, jurisdiction=settings.jurisdiction),
             opts=self._lasting,
@@ -274,8 +311,7 @@ class Shard(pulumi.ComponentResource):
         self,
         cluster: rds.Cluster,
         instances: Sequence[rds.ClusterInstance],
-        secret: secretsmanager.Secret,
-        version: secretsmanager.SecretVersion,
+        version: Sequence[pulumi.Resource],
     ) -> DatabaseProxy:
         settings = self._settings
         return DatabaseProxy(
@@ -289,7 +325,7 @@ class Shard(pulumi.ComponentResource):
                 cluster_identifier=cluster.id,
                 cluster_resource_id=cluster.cluster_resource_id,
                 users=USERS,
-                secret_arn=secret.arn,
+                secret_arn=self.secret_arn,
                 secrets_key_arn=settings.secrets_key_arn,
                 instances=instances,
                 secret_version=version,

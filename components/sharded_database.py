@@ -16,6 +16,7 @@ from components.alarms import Dimensions, Watched
 from components.base import type_token
 from components.iam import Statement, allow, from_source, trust
 from components.shard import PORT, Shard, ShardArgs, ShardSettings
+from components.standby import Standby
 from components.vocabulary import DataClass, tags
 from contracts.metrics import Subject
 from contracts.shard_map import ADVANCED_PARAMETER_BYTES, STANDARD_PARAMETER_BYTES, ShardMap
@@ -100,6 +101,10 @@ class ShardedDatabaseArgs:
     backup_days: int = MAX_BACKUP_DAYS
     global_members: bool = False
     """Each shard is born in a global cluster of its own: true where the environment has a recovery region, for good."""
+    replica_region: str | None = None
+    """Recovery region, which gets the masters' secrets."""
+    standby: Standby | None = None
+    """The primary whose shards have their secondaries here. None: the shards are the cell's own."""
     master_password_version: int = 1
     """A higher number sets a new master password in cluster and secret together."""
     log_retention_days: int = 365
@@ -212,6 +217,7 @@ class ShardedDatabase(pulumi.ComponentResource):
                 readers=shard.readers,
                 first_zone=int(shard.id[1:]),
                 upgrading=shard.upgrading,
+                master_secret=self._args.standby.shard_secrets[shard.id] if self._args.standby else None,
                 settings=own,
             ),
             self._child,
@@ -301,6 +307,8 @@ class ShardedDatabase(pulumi.ComponentResource):
             log_retention_days=args.log_retention_days,
             backup_days=args.backup_days,
             global_member=args.global_members,
+            replica_region=args.replica_region,
+            primary=args.standby.primary if args.standby else None,
             master_password_version=args.master_password_version,
             advanced_insights=not args.disposable,
             protected=args.protected,

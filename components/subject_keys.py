@@ -11,6 +11,7 @@ from pulumi_aws import dynamodb
 
 from components.base import type_token
 from components.iam import Statement, allow, via_service
+from components.table_streams import OTHERS_REPLICAS, replicable
 from components.vocabulary import SUBJECT_KEYS, DataClass, tags
 from contracts.personal import Purpose
 
@@ -28,6 +29,8 @@ class SubjectKeysArgs:
     jurisdiction: str
     key_arn: pulumi.Input[str]
     """Of the use `subjects`: encrypts the table, and wraps the keys in it."""
+    replica_region: str | None = None
+    """Recovery region: the table has the stream that a replica of it needs."""
     recovery_days: int = RECOVERY_DAYS
     protected: bool = True
     """Deletion protection, of DynamoDB and of Pulumi: without the table no personal field can be read."""
@@ -61,8 +64,11 @@ class SubjectKeys(pulumi.ComponentResource):
             server_side_encryption={"enabled": True, "kms_key_arn": args.key_arn},
             point_in_time_recovery={"enabled": True, "recovery_period_in_days": args.recovery_days},
             deletion_protection_enabled=args.protected,
+            **replicable(args.replica_region),
             tags=tags(DataClass.PERSONAL, jurisdiction=args.jurisdiction, use=SUBJECT_KEYS),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protected),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(parent=self, protect=args.protected), OTHERS_REPLICAS
+            ),
         )
         self.arn, self.table = table.arn, table.name
         self.register_outputs({"arn": self.arn, "table": self.table})

@@ -13,16 +13,18 @@ from components.backups import BackupRetention, VaultLock
 from components.boundary import boundary_arn
 from components.buckets import ObjectLock
 from components.event_log import ConsumerArgs
+from components.keys import CELL_USES, KEYS
 from components.nodes import NodeGroupArgs
 from components.payment_cell import PaymentCell, PaymentCellArgs
 from components.registry import image_of
 from components.runner import RunnerSetup
 from components.sharded_database import DatabaseShard
-from components.vocabulary import Environment
+from components.standby import Standby
+from components.vocabulary import Environment, KeyUse
 from contracts.epoch import epoch_table
 from stacks.fleet import load_fleet
 from stacks.models import AccountSettings, CellSettings
-from stacks.plan import CellPlan, NodeGroupSpec, ShardSpec
+from stacks.plan import CellPlan, NodeGroupSpec, ShardSpec, StandbySpec
 from stacks.providers import aws_provider
 from stacks.sizing import derive
 
@@ -45,7 +47,9 @@ class AccountLogs:
     audit_key_arn: pulumi.Input[str]
 
 
-def cell_args(plan: CellPlan, account: AccountSettings, logs: AccountLogs) -> PaymentCellArgs:
+def cell_args(
+    plan: CellPlan, account: AccountSettings, logs: AccountLogs, standby: Standby | None = None
+) -> PaymentCellArgs:
     """The component's args: the plan's numbers and choices, nothing is decided here but what the plan does not know."""
     kept, vault = plan.retention, plan.backups
     deploy = {"deploy": account.deploy_role_arn} if account.deploy_role_arn else {}
@@ -73,7 +77,8 @@ def cell_args(plan: CellPlan, account: AccountSettings, logs: AccountLogs) -> Pa
         shards=[_shard(plan, shard) for shard in plan.shards],
         shard_map=plan.shard_map,
         master_password_version=plan.master_password_version,
-        has_recovery_region=plan.recovery_region is not None,
+        recovery_region=plan.recovery_region,
+        standby=standby,
         epoch_table=epoch_table(primary) if (primary := plan.pair_primary) is not None else None,
         backup_days=kept.backup_days,
         backup_retention=BackupRetention(
@@ -95,7 +100,7 @@ def cell_args(plan: CellPlan, account: AccountSettings, logs: AccountLogs) -> Pa
         if plan.runner
         else None,
         training_image=plan.training_image
-        and image_of(account.account_id, plan.region, plan.cell, "model", plan.training_image),
+        and image_of(account.account_id, plan.region, plan.serves, "model", plan.training_image),
         tls_policy=plan.tls_policy,
         edge_rate_limit=ceil(plan.peak_payments_per_second * RATE_WINDOW_S * ADDRESS_SHARE),
         access_log_bucket=logs.access_log_bucket,
@@ -132,6 +137,33 @@ def _shard(plan: CellPlan, shard: ShardSpec) -> DatabaseShard:
     )
 
 
+def standby_for(plan: CellPlan, spec: StandbySpec) -> Standby:
+    """What a replica takes from its primary, by the outputs of that one's stack. A secret's replica has its ARN in
+    another region (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)."""
+    primary = pulumi.StackReference(f"organization/payment-cell/{spec.primary}")
+    key_arns, shards = primary.require_output("keyArns"), primary.require_output("shards")
+
+    def here(arn: pulumi.Output[str]) -> pulumi.Output[str]:
+        return arn.apply(lambda text: text.replace(f":{spec.home_region}:", f":{plan.region}:", 1))
+
+    def of_shard(shard: str) -> pulumi.Output[str]:
+        return here(shards.apply(lambda found: found[shard]["secretArn"]))
+
+    def of_use(use: KeyUse) -> pulumi.Output[str]:
+        found: pulumi.Output[str] = key_arns.apply(lambda arns: arns[use.value])
+        return found
+
+    return Standby(
+        primary=spec.primary,
+        keys={use: of_use(use) for use in CELL_USES if KEYS[use].multi_region},
+        shard_secrets={shard.id: of_shard(shard.id) for shard in plan.shards},
+        api_keys_secret=here(primary.require_output("apiKeysSecretArn")),
+        pseudonym_secret=here(primary.require_output("pseudonymSecretArn")),
+        subject_keys_table=primary.require_output("subjectKeysTable"),
+        feature_table=primary.require_output("featureTable"),
+    )
+
+
 def run(stack: str, settings: CellSettings) -> Mapping[str, pulumi.Input[object]]:
     """Declares the cell and returns the stack's outputs."""
     account = load_fleet(HERE).accounts[settings.account]
@@ -152,7 +184,7 @@ def run(stack: str, settings: CellSettings) -> Mapping[str, pulumi.Input[object]
     )
     cell = PaymentCell(
         stack,
-        cell_args(plan, account, logs),
+        cell_args(plan, account, logs, None if plan.standby is None else standby_for(plan, plan.standby)),
         pulumi.ResourceOptions(providers=[provider]),
     )
     return cell.outputs()

@@ -61,6 +61,11 @@ class Fleet:
         """Replicas' stacks by name."""
         return {n: s.settings for n, s in self.stacks.items() if isinstance(s.settings, ReplicaSettings)}
 
+    @property
+    def primaries(self) -> Mapping[str, str]:
+        """Replica -> its primary."""
+        return {name: replica.of for name, replica in self.replicas.items()}
+
     @cached_property
     def pairs(self) -> Mapping[str, PairSettings]:
         """Pair stacks by name."""
@@ -287,7 +292,7 @@ class Fleet:
         """None where their files are wrong: whoever reads them for their own sake says so."""
         folders = {stack.source.path.parent / MARKETS for stack in self.stacks.values()}
         try:
-            return load_markets(folders.pop(), self.cells) if folders else Markets(files={})
+            return load_markets(folders.pop(), self.cells, self.primaries) if folders else Markets(files={})
         except ConfigError:
             return Markets(files={})
 

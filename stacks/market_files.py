@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from components.banks import Market
 from stacks.market_models import MarketSettings
@@ -47,11 +48,15 @@ class Markets:
     """All markets."""
 
     files: Mapping[str, MarketFile]
+    replicas: Mapping[str, str] = field(default_factory=dict)
+    """Replica -> its primary, whose markets it serves."""
 
     @property
     def all(self) -> tuple[Market, ...]:
         """In the order of their index. Egress gateways are computed of all, so that they are the same in each cell."""
-        found = (file.settings.as_market(name) for name, file in self.files.items())
+        found = [file.settings.as_market(name) for name, file in self.files.items()]
+        for replica, primary in sorted(self.replicas.items()):
+            found = [replace(one, cells=one.cells | {replica}) if primary in one.cells else one for one in found]
         return tuple(sorted(found, key=lambda market: market.index))
 
     def of(self, cell: str) -> tuple[Market, ...]:
@@ -83,8 +88,9 @@ def load_market_file(path: Path) -> MarketFile:
     return MarketFile(name=name, settings=settings, source=source)
 
 
-def load_markets(folder: Path, cells: Collection[str]) -> Markets:
-    """All markets of a folder. Raises ConfigError with everything that is wrong, between files as well."""
+def load_markets(folder: Path, cells: Collection[str], replicas: Mapping[str, str] = MappingProxyType({})) -> Markets:
+    """All markets of a folder; a replica serves those of its primary. Raises ConfigError with everything that is wrong,
+    between files as well."""
     files: dict[str, MarketFile] = {}
     problems: list[Problem] = []
     for path in sorted(folder.glob("*.yaml")):
@@ -97,7 +103,7 @@ def load_markets(folder: Path, cells: Collection[str]) -> Markets:
     problems += [*_same_index(list(files.values())), *_unknown_cells(files, cells)]
     if problems:
         raise ConfigError(problems)
-    return Markets(files=files)
+    return Markets(files=files, replicas=replicas)
 
 
 def _same_index(files: Sequence[MarketFile]) -> list[Problem]:

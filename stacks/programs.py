@@ -87,7 +87,7 @@ def programs(
     """What the programs of a cell are told. Raises ValueError where a client would give up before a bank may answer."""
     account_id = fleet.account_of(settings.cell).account_id
     images = {
-        program: image_of(account_id, plan.region, settings.cell, program, settings.images[program])
+        program: image_of(account_id, plan.region, plan.serves, program, settings.images[program])
         for program in Program
     }
     zones, own = len(plan.zone_ids), settings.cell

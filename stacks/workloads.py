@@ -155,7 +155,7 @@ def run(stack: str, settings: WorkloadsSettings) -> Mapping[str, pulumi.Input[ob
         Controllers(settings.cell, running, workloads.namespaces[CONTROLLERS], opts)
     served: dict[str, pulumi.Input[object]] = {}
     if settings.carries_payments:
-        markets = load_markets(HERE / MARKETS, fleet.cells)
+        markets = load_markets(HERE / MARKETS, fleet.cells, fleet.primaries)
         carrying = programs(settings, plan, fleet, markets, cell).among(outside(plan))
         carrying.declare(settings.cell, workloads.namespaces, opts)
         declared += carrying.workloads
@@ -202,7 +202,7 @@ def controllers_args(
         cluster_name=cell.require_output("clusterName"),
         vpc_id=cell.require_output("vpcId"),
         images={
-            name: image_of(account_id, plan.region, settings.cell, name, digest)
+            name: image_of(account_id, plan.region, plan.serves, name, digest)
             for name, digest in sorted(settings.images.items())
             if name in list(Controller)
         },

@@ -57,14 +57,14 @@ ARGS = PaymentCellArgs(
     audit_key_arn="arn:aws:kms:eu-west-1:123456789012:key/audit",
     tls_policy="ELBSecurityPolicy-TLS13-1-2-2021-06",
     edge_rate_limit=10_000,
-    has_recovery_region=True,
+    recovery_region="eu-central-1",
 )
 DEVELOPMENT = replace(
     ARGS,
     protected=False,
     disposable=True,
     frugal=True,
-    has_recovery_region=False,
+    recovery_region=None,
     archive_lock=ObjectLock(mode="GOVERNANCE", days=1),
     vault_lock=VaultLock(),
 )
@@ -72,7 +72,7 @@ OUTPUTS = {
     "accountId", "alarmTopicArn", "apiKeysSecretArn", "archiveBucket", "backupVaultArn", "busArn", "busName",
     "clusterArn", "clusterCertificateAuthority", "clusterEndpoint", "clusterName", "clusterSecurityGroupId",
     "deadLetterUrls", "decisionStream", "domainName", "egressAddresses", "featureTable", "healthCheckId", "imageUrls",
-    "jurisdiction", "keyArns", "loadBalancerDnsName", "modelBucket", "nameServers", "nodeRoleName", "nodeSubnetIds",
+    "jurisdiction", "keyArns", "listenerArn", "loadBalancerDnsName", "loadBalancerZoneId", "modelBucket", "nameServers", "nodeRoleName", "nodeSubnetIds",
     "pseudonymSecretArn", "queueUrls", "region", "shardMap", "shardMapParameter", "shards", "streamArn", "streamName",
     "subjectKeysTable", "targetGroupArn", "ticketTopicArn", "unconfirmedAlarmSubscribers", "vpcId",
 }  # fmt: skip

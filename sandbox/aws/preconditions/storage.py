@@ -8,8 +8,8 @@ from sandbox.aws.preconditions.account import (
     bucket_exists,
     bucket_region,
     forbidden,
-    unusable,
     untrusted,
+    unusable,
 )
 from sandbox.aws.preconditions.model import DOCS, ON_CHANGE, ON_CREATE, Precondition, Request
 from sandbox.aws.preconditions.policies import is_public, statements

@@ -128,6 +128,69 @@ KEY_TYPE = ResourceType(
     },
 )
 
+# ---- aws:kms/replicaKey:ReplicaKey
+
+
+def create_replica(ctx: Context, props: Props) -> str:
+    """KMS is asked in the primary's region for a replica in the own one (KMS API reference, ReplicateKey)."""
+    _, _, _, region, _, resource = str(props["primaryKeyArn"]).split(":", 5)
+    made = (
+        ctx.in_region(region)
+        .client("kms")
+        .replicate_key(
+            KeyId=resource.partition("/")[2],
+            ReplicaRegion=ctx.region,
+            BypassPolicyLockoutSafetyCheck=bool(props.get("bypassPolicyLockoutSafetyCheck")),
+            Tags=tag_list(props.get("tags"), "TagKey", "TagValue"),
+            **key_options(props),
+        )
+    )
+    return str(made["ReplicaKeyMetadata"]["KeyId"])
+
+
+def settle_replica(ctx: Context, id_: str, props: Props) -> None:
+    """Whether the key is enabled; rotation is the primary's."""
+    kms = ctx.client("kms")
+    state, enabled = kms.describe_key(KeyId=id_)["KeyMetadata"]["KeyState"], props.get("enabled", True)
+    if enabled and state == "Disabled":
+        kms.enable_key(KeyId=id_)
+    elif not enabled and state == "Enabled":
+        kms.disable_key(KeyId=id_)
+
+
+def read_replica(ctx: Context, id_: str, last: Props) -> Props | None:
+    found = read_key(ctx, id_, last)
+    if found is None:
+        return None
+    described = ctx.client("kms").describe_key(KeyId=id_)["KeyMetadata"]
+    primary = (described.get("MultiRegionConfiguration") or {}).get("PrimaryKey") or {}
+    return {
+        "arn": described["Arn"],
+        "keyId": id_,
+        "description": found["description"],
+        "enabled": found["isEnabled"],
+        "keyRotationEnabled": found["enableKeyRotation"],
+        "keySpec": found["customerMasterKeySpec"],
+        "keyUsage": described["KeyUsage"],
+        "policy": found["policy"],
+        "primaryKeyArn": primary.get("Arn") or last.get("primaryKeyArn"),
+        "tags": found["tags"],
+    }
+
+
+REPLICA_TYPE = ResourceType(
+    token="aws:kms/replicaKey:ReplicaKey",
+    service="kms",
+    create=create_replica,
+    settle=settle_replica,
+    read=read_replica,
+    update=update_key,
+    delete=delete_key,
+    tag=tagging("kms", arn="KeyId", of="id"),
+    force_new=frozenset({"primaryKeyArn"}),
+    defaults={"bypassPolicyLockoutSafetyCheck": False, "enabled": True},
+)
+
 # ---- aws:kms/alias:Alias
 
 
@@ -173,4 +236,4 @@ ALIAS_TYPE = ResourceType(
     equal={"targetKeyId": same_key},
 )
 
-TYPES = [KEY_TYPE, ALIAS_TYPE]
+TYPES = [KEY_TYPE, REPLICA_TYPE, ALIAS_TYPE]
