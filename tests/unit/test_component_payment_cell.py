@@ -72,7 +72,8 @@ OUTPUTS = {
     "accountId", "alarmTopicArn", "apiKeysSecretArn", "archiveBucket", "backupVaultArn", "busArn", "busName",
     "clusterArn", "clusterCertificateAuthority", "clusterEndpoint", "clusterName", "clusterSecurityGroupId",
     "deadLetterUrls", "decisionStream", "domainName", "egressAddresses", "featureTable", "healthCheckId", "imageUrls",
-    "jurisdiction", "keyArns", "listenerArn", "loadBalancerDnsName", "loadBalancerZoneId", "modelBucket", "nameServers", "nodeRoleName", "nodeSubnetIds",
+    "jurisdiction", "keyArns", "listenerArn", "loadBalancerDnsName", "loadBalancerZoneId",
+    "modelBucket", "nameServers", "nodeRoleName", "nodeSubnetIds",
     "pseudonymSecretArn", "queueUrls", "region", "shardMap", "shardMapParameter", "shards", "streamArn", "streamName",
     "subjectKeysTable", "targetGroupArn", "ticketTopicArn", "unconfirmedAlarmSubscribers", "vpcId",
 }  # fmt: skip
