@@ -82,7 +82,12 @@ FREE: Mapping[str, str] = MappingProxyType(
             "its members are charged; replicated writes begin with a replica", "aws:rds/globalCluster:GlobalCluster"
         ),
         **_each("a standard parameter", "aws:ssm/parameter:Parameter"),
-        **_each(_LISTENER, "aws:lb/listener:Listener", "aws:lb/targetGroup:TargetGroup"),
+        **_each(
+            _LISTENER,
+            "aws:lb/listener:Listener",
+            "aws:lb/listenerCertificate:ListenerCertificate",
+            "aws:lb/targetGroup:TargetGroup",
+        ),
         **_each(
             _S3,
             "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
@@ -109,6 +114,9 @@ NOT_PRICED: Mapping[str, str] = MappingProxyType(
         "aws:backup/vault:Vault": "charged by stored gigabyte of backups and copies",
         "aws:codebuild/project:Project": "charged by minute of a build",
         "aws:dynamodb/table:Table": "charged by request and stored gigabyte",
+        "aws:dynamodb/tableReplica:TableReplica": "charged by replicated write and stored gigabyte",
+        "aws:s3/bucketReplicationConfig:BucketReplicationConfig": "charged by gigabyte: transfer between regions, and "
+        "Replication Time Control (https://aws.amazon.com/s3/pricing/); the copies are charged with their bucket",
         "aws:cfg/recorder:Recorder": "charged by recorded change",
         "aws:cloudtrail/trail:Trail": "first copy of management events free; a million data events cost a dollar, and "
         "each read or write of a recorded object or item is one (https://aws.amazon.com/cloudtrail/pricing/)",

@@ -57,7 +57,11 @@ def answered(type_: str, name: str, inputs: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The committed stacks with a replica of eu-west-1."""
-    root = tmp_path_factory.mktemp("project")
+    return paired(tmp_path_factory.mktemp("project"))
+
+
+def paired(root: Path) -> Path:
+    """The stack files in a project of their own, which `cell replicate` has added to."""
     shutil.copy(ROOT / "Pulumi.yaml", root)
     shutil.copytree(ROOT / "stacks", root / "stacks", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     project = Project(root)

@@ -34,3 +34,14 @@ def test_a_replica_in_a_resource_of_its_own_is_held_to_its_tables_jurisdiction()
     assert replica("us-east-1") is Status.FAIL
     assert replica(None) is Status.UNDETERMINED
     assert replica(UNKNOWN) is Status.UNDETERMINED
+
+
+def test_the_witness_of_a_table_is_held_to_its_jurisdiction_too() -> None:
+    def table(witness: object) -> Status:
+        replicas = [{"regionName": "eu-central-1"}]
+        made = resource(TABLE, "t", tags=PERSONAL, replicas=replicas, globalTableWitness={"regionName": witness})
+        return status("RES-03", made)
+
+    assert table("eu-west-3") is Status.PASS
+    assert table("us-east-1") is Status.FAIL
+    assert table(UNKNOWN) is Status.UNDETERMINED

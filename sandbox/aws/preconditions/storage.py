@@ -1,4 +1,4 @@
-"""S3 and DynamoDB: what versioning, locks, encryption, public access and replication need or forbid each other."""
+"""S3 and DynamoDB: what versioning, Object Lock, encryption, public access and replication need and forbid."""
 
 from collections.abc import Iterator
 
