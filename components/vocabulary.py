@@ -133,7 +133,8 @@ class Program(StrEnum):
 
 
 class TagKey(StrEnum):
-    """Tag keys that the policies read; the provider's default tags have `CELL`, `ENVIRONMENT`, `DATA_ORIGIN`."""
+    """Tag keys that the policies read; `CELL`, `ENVIRONMENT`, `DATA_ORIGIN` and `EXPIRES` are the provider's default
+    tags."""
 
     CELL = "payment-cell:cell"
     ENVIRONMENT = "payment-cell:environment"
@@ -149,6 +150,8 @@ class TagKey(StrEnum):
     """``vault``: the cell's backup plan selects the resource. Absent: it has another recovery source, or needs none."""
     DRILL = "payment-cell:drill"
     """``restore``: a restore drill made the resource and removes it; no state has it."""
+    EXPIRES = "payment-cell:expires"
+    """Last day (ISO 8601) of a cell for testing; no policy reads it, whoever looks at a bill does. Absent: it stays."""
 
 
 SYNTHETIC = "synthetic"

@@ -4,38 +4,39 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.prompt import Confirm, Prompt
 
-from components.vocabulary import Environment, Strategy
-from operations import attestation, config, deploy, exceptions, policy
+from components.vocabulary import Strategy
+from operations import attestation, config, deploy, environments, exceptions, policy
 from operations.audit.command import app as audit_app
 from operations.cost.ceiling import as_data
 from operations.cost.command import cost_report, show_report
-from operations.declared import declared_stacks, disarm_file, new_cell_files
-from operations.engine import Engine, Outcome
+from operations.declared import disarm_file
 from operations.errors import CellError, ExitCode
 from operations.graph import Drawing, stack_graph, write_graph
 from operations.iam import Role, StateStore, characters, policies, target
 from operations.model import command as model
-from operations.output import Format, show, talk
+from operations.output import Format, show
 from operations.plan import cells_of, known_stack
 from operations.project import Project
 from operations.replicate import Wanted, plan_replicate, write_replicate
 from operations.replicate import shown as replicate_rows
+from operations.session import consent as _consent
+from operations.session import console
+from operations.session import preflight as _preflight
+from operations.session import session as _session
+from operations.session import typed as _typed
 from operations.summary import in_rows, inventory, overview, stack_status
 from operations.trust import trust_policy
 from operations.upgrade.apply import plan_data, prepare, remarks, shown
 from operations.upgrade.apply import upgrade as take_steps
 from operations.upgrade.steps import Target
 from stacks.fleet import load_fleet
-from stacks.new_stack import DEFAULT_PEAK, cell_name
 from stacks.problems import ConfigError
 
 app = typer.Typer(
@@ -56,8 +57,6 @@ Stack = Annotated[str, typer.Argument(help="A stack of stacks/: eu-west-1, dev, 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Output = Annotated[Format, typer.Option("--output", "-o", help="How to print the result on standard output.")]
 
-console = talk()
-
 
 @app.command()
 def up(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
@@ -67,7 +66,7 @@ def up(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
     for cell in cells_of(stack, session.declared):
         _preflight(session, cell, gate=True)
     outcomes = deploy.up(session, stack, consent)
-    show([_row(outcome) for outcome in outcomes], output)
+    show([deploy.row(outcome) for outcome in outcomes], output)
     if output is Format.TABLE:
         for line in overview(session.engine, [outcome.stack for outcome in outcomes], session.declared):
             console.print(line, soft_wrap=True, markup=False)
@@ -91,11 +90,11 @@ def preview(stack: Stack, output: Output = Format.TABLE) -> None:
             for diff in outcome.reading.diffs:
                 keys = f" [{', '.join(diff['keys'])}]" if diff["keys"] else ""
                 console.print(f"  {diff['op']} {diff['urn'].rpartition('::')[2]}{keys}", soft_wrap=True, markup=False)
-        show([_row(outcome) for outcome in outcomes], output)
+        show([deploy.row(outcome) for outcome in outcomes], output)
         deploy.say_costs(session, costs)
     else:
         priced = {name: as_data(cost.difference) if cost else None for name, cost in costs.items()}
-        show([{**_row(o), "steps": o.reading.diffs, "cost": priced[o.stack]} for o in outcomes], output)
+        show([{**deploy.row(o), "steps": o.reading.diffs, "cost": priced[o.stack]} for o in outcomes], output)
     for name, cost in costs.items():
         deploy.hold_ceiling(session, name, cost)
 
@@ -118,14 +117,14 @@ def cost(
 def refresh(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
     """Show what drifted from the state of one stack and take it into the state; `up` then repairs it."""
     session = _session()
-    show([_row(deploy.refresh(session, stack, _consent(yes)))], output)
+    show([deploy.row(deploy.refresh(session, stack, _consent(yes)))], output)
 
 
 @app.command()
 def destroy(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
     """Take down a stack and what stands on it. A production cell has to be disarmed first."""
     session = _session()
-    show([_row(outcome) for outcome in deploy.destroy(session, stack, _typed(stack, yes))], output)
+    show([deploy.row(outcome) for outcome in deploy.destroy(session, stack, _typed(stack, yes))], output)
 
 
 @app.command()
@@ -141,7 +140,7 @@ def disarm(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> Non
     if not consent(f"This lifts protection and deletion protection of every resource of {stack}."):
         raise CellError("cancelled; nothing was changed", ExitCode.CANCELLED)
     disarm_file(session.project, stack)
-    show([_row(outcome) for outcome in deploy.up(session, stack, lambda _question: True)], output)
+    show([deploy.row(outcome) for outcome in deploy.up(session, stack, lambda _question: True)], output)
 
 
 @app.command("list")
@@ -291,19 +290,9 @@ def iam(
     _say_difference("iam")
 
 
-@app.command()
-def new(
-    region: Annotated[str, typer.Argument(help="An AWS region of the catalogue.", show_default=False)],
-    environment: Annotated[Environment, typer.Option(help="How much it may lose.")] = Environment.PRODUCTION,
-    account: Annotated[str, typer.Option(help="The stack of the account that holds the cell.")] = "account",
-    domain: Annotated[str | None, typer.Option(help="The cell's own DNS name.")] = None,
-    peak: Annotated[int, typer.Option(help="Peak payments a second.")] = DEFAULT_PEAK,
-    copy_vault: Annotated[str | None, typer.Option(help="ARN of the vault for copies; production needs one.")] = None,
-) -> None:
-    """Write the stack files of a new cell: a valid start, short enough to read."""
-    name = cell_name(region, environment)
-    for path in new_cell_files(Project.find(), region, name, environment, account, domain, peak, copy_vault):
-        console.print(f"wrote {path}", soft_wrap=True)
+app.command()(environments.new)
+app.command()(environments.clone)
+app.command()(environments.reap)
 
 
 @app.command()
@@ -327,7 +316,7 @@ def replicate(
     write_replicate(project, plan)
     session = _session()
     _preflight(session, plan.replica, gate=True)
-    show([_row(outcome) for outcome in deploy.up(session, plan.pair, consent)], output)
+    show([deploy.row(outcome) for outcome in deploy.up(session, plan.pair, consent)], output)
 
 
 @app.command(
@@ -362,65 +351,8 @@ def main() -> NoReturn:
     sys.exit(answer if isinstance(answer, int) else ExitCode.OK)
 
 
-def _session(*, check_quotas: bool = True) -> deploy.Session:
-    project = Project.find()
-    return deploy.Session(
-        project=project,
-        engine=Engine(project),
-        console=console,
-        declared=declared_stacks(project, check_quotas=check_quotas),
-        policy_packs=project.policy_packs,
-    )
-
-
-def _preflight(session: deploy.Session, stack: str, output: Output = Format.TABLE, *, gate: bool = False) -> ExitCode:
-    """Prints the report, or as a gate only what is amiss. Raises CellError where a gate is closed."""
-    # It asks AWS through boto3, which takes a third of a second to load: other commands do not wait for that.
-    from operations import preflight
-
-    with console.status(f"preflight {stack}"):
-        url = preflight.backend_url(session.engine)
-        report = preflight.preflight(preflight.subject(session.project, session.declared, stack, url))
-    if gate:
-        preflight.gate(report, console)
-    else:
-        preflight.print_report(report, console, output)
-    return report.code
-
-
 def _say_difference(command: str) -> None:
     from operations.emulated import difference  # boto3, as in _preflight
 
     if line := difference(command):
         console.print(line, markup=False, soft_wrap=True)
-
-
-def _consent(yes: bool) -> Callable[[str], bool]:
-    if yes:
-        return lambda _question: True
-    _needs_terminal()
-    return lambda question: Confirm.ask(question, console=console, default=False)
-
-
-def _typed(name: str, yes: bool) -> Callable[[str], bool]:
-    """Consent to something that cannot be undone: the name has to be typed."""
-    if yes:
-        return lambda _question: True
-    _needs_terminal()
-    return lambda question: Prompt.ask(f"{question} Type {name} to go on", console=console) == name
-
-
-def _needs_terminal() -> None:
-    if not sys.stdin.isatty():
-        raise CellError("no terminal to ask on: add --yes", ExitCode.CONFIGURATION)
-
-
-def _row(outcome: Outcome) -> dict[str, Any]:
-    changes = {op: count for op, count in outcome.reading.changes.items() if op not in {"same", "read", "discard"}}
-    return {
-        "stack": outcome.stack,
-        "operation": outcome.operation,
-        "changes": ", ".join(f"{count} {op}" for op, count in sorted(changes.items())) or "none",
-        "unchanged": outcome.reading.changes.get("same", 0),
-        "seconds": outcome.reading.duration_s,
-    }

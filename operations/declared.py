@@ -1,6 +1,6 @@
 """The stack files as operations see them: what is declared, and the few changes that commands make to them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -8,9 +8,11 @@ from ruamel.yaml import YAML
 import catalogue
 from components.vocabulary import Environment
 from operations.errors import CellError, ExitCode
+from operations.opening import Opening, refuse_small_quotas
 from operations.plan import Declared, Kind
 from operations.project import Project
 from stacks.fleet import WORKLOADS_SUFFIX, Fleet, load_fleet, published_problems, read_fleet
+from stacks.market_files import MARKETS, load_markets
 from stacks.new_stack import render_cell, render_workloads
 from stacks.problems import ConfigError, nearest
 from stacks.settings import NAMESPACE, load_stack_file
@@ -39,8 +41,7 @@ def disarm_file(project: Project, stack: str) -> None:
     kind = load_stack_file(path).kind
     if kind == Kind.WORKLOADS:
         raise CellError(f"{stack} protects nothing: disarm its cell", ExitCode.CONFIGURATION)
-    yaml = YAML()
-    yaml.preserve_quotes = True
+    yaml = _editor()
     document = yaml.load(path.read_text())
     document["config"][f"{NAMESPACE}:{kind}"]["disarmed"] = True
     with path.open("w") as target:
@@ -48,48 +49,91 @@ def disarm_file(project: Project, stack: str) -> None:
     load_stack_file(path)
 
 
-def new_cell_files(
-    project: Project,
-    region: str,
-    name: str,
-    environment: Environment,
-    account: str,
-    domain: str | None,
-    peak: int,
-    copy_vault: str | None,
-) -> list[Path]:
-    """Writes the stack files of a new cell and its workloads; nothing is written unless all of it is valid.
+def new_cell_files(project: Project, opening: Opening) -> list[Path]:
+    """Writes the stack files of a new cell and its workloads, and the cell into its markets' files; nothing is written
+    unless all of it is valid.
 
-    Raises CellError where the region is not known or a file exists already, and ConfigError where the new files do not
-    fit the others.
+    Raises CellError where the region or a market is not known or a file exists already, and ConfigError where the new
+    files do not fit the others.
     """
-    if region not in catalogue.regions():
-        hint = f"did you mean {near}?" if (near := nearest(region, catalogue.regions())) else "name one of its regions"
-        raise CellError(f"{region} is not a region of catalogue/regions.yaml; {hint}", ExitCode.CONFIGURATION)
-    if environment is Environment.PRODUCTION and copy_vault is None:
+    known_region(opening.region)
+    if opening.environment is Environment.PRODUCTION and opening.copy_vault is None:
         raise CellError(
             "production needs a vault in another account: give --copy-vault (docs/components/backups.md), or write the "
             "file by hand with backups.noCopyReason",
             ExitCode.CONFIGURATION,
         )
-    texts = {
-        name: render_cell(
-            region, account=account, environment=environment, peak=peak, domain=domain, copy_vault_arn=copy_vault
-        ),
-        name + WORKLOADS_SUFFIX: render_workloads(name),
-    }
+    cell = render_cell(
+        opening.region,
+        account=opening.account,
+        environment=opening.environment,
+        peak=opening.peak,
+        domain=opening.domain,
+        copy_vault_arn=opening.copy_vault,
+        quotas=opening.granted(),
+    )
+    refuse_small_quotas(opening.name, cell)
+    texts = {opening.name: cell, opening.name + WORKLOADS_SUFFIX: render_workloads(opening.name)}
+    return write_stacks(project, texts, [_market_file(project, market) for market in opening.markets])
+
+
+def _market_file(project: Project, market: str) -> Path:
+    folder = project.stacks_folder / MARKETS
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if market not in known:
+        raise CellError(f"--markets: {market} is no market; use {', '.join(known)}", ExitCode.CONFIGURATION)
+    return folder / f"{market}.yaml"
+
+
+def known_region(region: str) -> None:
+    """Raises CellError with the nearest name where the catalogue does not have the region."""
+    if region not in catalogue.regions():
+        hint = f"did you mean {near}?" if (near := nearest(region, catalogue.regions())) else "name one of its regions"
+        raise CellError(f"{region} is not a region of catalogue/regions.yaml; {hint}", ExitCode.CONFIGURATION)
+
+
+def write_stacks(project: Project, texts: Mapping[str, str], markets: Sequence[Path] = ()) -> list[Path]:
+    """Writes new stack files, stack -> text, and the first of them into the files of its markets. Everything is as it
+    was unless all of it is valid, all stacks and markets together.
+
+    Raises CellError where a stack's file exists already, and ConfigError where the files do not fit the others.
+    """
     paths = {project.stack_file(stack): text for stack, text in texts.items()}
     if taken := [str(path) for path in paths if path.exists()]:
         raise CellError(f"{', '.join(taken)} exists already", ExitCode.CONFIGURATION)
+    before = {path: path.read_bytes() for path in markets}
     try:
         for path, text in paths.items():
             path.write_text(text)
-        load_fleet(project.stacks_folder)
+        for path in markets:
+            _add_cell(path, next(iter(texts)))
+        fleet = load_fleet(project.stacks_folder)
+        load_markets(project.stacks_folder / MARKETS, fleet.cells)
     except BaseException:
         for path in paths:
             path.unlink(missing_ok=True)
+        for path, content in before.items():
+            path.write_bytes(content)
         raise
-    return list(paths)
+    return [*paths, *markets]
+
+
+def _add_cell(path: Path, cell: str) -> None:
+    """Adds a cell to a market's file, keeping its comments and order."""
+    yaml = _editor()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    document = yaml.load(path.read_text())
+    document["cells"].append(cell)
+    with path.open("w") as target:
+        yaml.dump(document, target)
+
+
+def _editor() -> YAML:
+    """Changes a file and keeps the rest of it, line by line."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 1_000
+    return yaml
 
 
 def _declared(fleet: Fleet, name: str) -> Declared:

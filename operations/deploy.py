@@ -124,12 +124,13 @@ def drift(session: Session, target: str) -> list[dict[str, Any]]:
     return _succeeded(session, session.engine.operate("refresh", target, "--preview-only")).reading.diffs
 
 
-def destroy(session: Session, target: str, consent: Consent) -> list[Outcome]:
-    """Takes down what stands on the target, then the target. Removes the emptied stacks' state.
+def destroy(session: Session, target: str, consent: Consent, *, with_account: bool = True) -> list[Outcome]:
+    """Takes down what stands on the target, then the target; with its last cell a development account, if
+    `with_account`. Removes the emptied stacks' state.
 
     Raises CellError where a production stack is not disarmed: nothing has been touched then.
     """
-    order = plan_destroy(target, session.declared, session.engine.stacks())
+    order = plan_destroy(target, session.declared, session.engine.stacks(), with_account=with_account)
     for stack in order:
         armed = [resource["urn"] for resource in session.engine.resources(stack) if resource.get("protect")]
         if armed:
@@ -151,6 +152,18 @@ def destroy(session: Session, target: str, consent: Consent) -> list[Outcome]:
             session.console.print(f"  kept: {line}", markup=False, soft_wrap=True)
         session.engine.ask("stack", "rm", stack, "--yes", "--preserve-config")
     return outcomes
+
+
+def row(outcome: Outcome) -> dict[str, Any]:
+    """What an operation did to a stack, for a table or JSON."""
+    changes = {op: count for op, count in outcome.reading.changes.items() if op not in {"same", "read", "discard"}}
+    return {
+        "stack": outcome.stack,
+        "operation": outcome.operation,
+        "changes": ", ".join(f"{count} {op}" for op, count in sorted(changes.items())) or "none",
+        "unchanged": outcome.reading.changes.get("same", 0),
+        "seconds": outcome.reading.duration_s,
+    }
 
 
 def _preview(session: Session, stack: str) -> Outcome:

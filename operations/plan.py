@@ -52,8 +52,11 @@ def cells_of(target: str, declared: Mapping[str, Declared]) -> tuple[str, ...]:
     return tuple(name for name in plan_up(target, declared) if declared[name].kind is Kind.CELL)
 
 
-def plan_destroy(target: str, declared: Mapping[str, Declared], existing: Collection[str]) -> tuple[str, ...]:
-    """What stands on the target first, then the target; after its last cell, a development account too.
+def plan_destroy(
+    target: str, declared: Mapping[str, Declared], existing: Collection[str], *, with_account: bool = True
+) -> tuple[str, ...]:
+    """What stands on the target first, then the target; after its last cell, a development account too, unless
+    `with_account` is false.
 
     Only stacks that have state are named. Raises CellError where an account still has cells, or a cell its replica.
     """
@@ -63,7 +66,7 @@ def plan_destroy(target: str, declared: Mapping[str, Declared], existing: Collec
         raise CellError(f"{target} still holds {', '.join(cells)}: destroy these cells first", ExitCode.CONFIGURATION)
     belongs = [*_of(target, Kind.PAIR, declared), *_of(target, Kind.WORKLOADS, declared)]
     order = [*(stack.name for stack in belongs), target]
-    if subject.needs is not None and known_stack(subject.needs, declared).kind is Kind.ACCOUNT:
+    if with_account and subject.needs is not None and known_stack(subject.needs, declared).kind is Kind.ACCOUNT:
         others = [stack.name for stack in _of(subject.needs, Kind.CELL, declared) if stack.name != target]
         throwaway = known_stack(subject.needs, declared).environment is Environment.DEVELOPMENT
         if throwaway and not set(others) & set(existing):

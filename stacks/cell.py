@@ -180,7 +180,13 @@ def run(stack: str, settings: CellSettings) -> Mapping[str, pulumi.Input[object]
         audit_key_arn=trails.apply(lambda by_region: by_region[plan.region]["keyArn"]),
     )
     provider = aws_provider(
-        stack, account, plan.region, plan.environment, synthetic=settings.synthetic_data, cell=stack
+        stack,
+        account,
+        plan.region,
+        plan.environment,
+        synthetic=settings.synthetic_data,
+        cell=stack,
+        expires=settings.expires,
     )
     cell = PaymentCell(
         stack,

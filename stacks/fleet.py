@@ -14,11 +14,12 @@ from itertools import combinations
 from pathlib import Path
 
 import catalogue
+from components.banks import Market
 from components.vocabulary import Compute, Controller, Environment
 from contracts.shard_map import ShardMapError, parse
 from contracts.shard_plan import check_successor
 from stacks.capacity import COUNTED, GRANTED
-from stacks.market_files import MARKETS, Markets, load_markets
+from stacks.market_files import MARKETS, Markets, Unregistered, load_markets
 from stacks.models import AccountSettings, CellSettings, WorkloadsSettings
 from stacks.pair_models import PairSettings, ReplicaSettings
 from stacks.pairs import PairPlan, pair_plan, pair_problems
@@ -99,6 +100,20 @@ class Fleet:
             before = self.order(self.replicas[cell].of)
             return (*before, *(name for name in (cell, cell + WORKLOADS_SUFFIX) if name in self.stacks))
         return tuple(name for name in (self.cells[cell].account, cell, cell + WORKLOADS_SUFFIX) if name in self.stacks)
+
+    def hosts(self, cell: str) -> Mapping[str, str]:
+        """Cell -> DNS name, of those to which a cell's gateway may send a client: a clone is nobody's but its own."""
+        if self.cells[cell].clone_of is not None:
+            return {cell: self.cells[cell].domain}
+        return {name: other.domain for name, other in self.cells.items() if other.clone_of is None}
+
+    def markets_of(self, cell: str) -> tuple[Market, ...]:
+        """Those that a cell serves; none where the markets' files are wrong."""
+        return self._markets.of(cell)
+
+    def unregistered(self, cell: str, regions: Sequence[str]) -> tuple[Unregistered, ...]:
+        """Banks of its markets that would not let it in, or in from the region of its recovery."""
+        return self._markets.unregistered(cell, regions)
 
     def plan(self, cell: str) -> CellPlan:
         """The plan of a cell. Raises KeyError where there is none of this name."""
@@ -281,7 +296,7 @@ class Fleet:
         if account and cell.environment is Environment.PRODUCTION and account.contact_email is None:
             rule = f"has no contactEmail, so the alarms of production cell {name} would reach nobody"
             yield stack.problem("account", rule, f"add contactEmail to stacks/Pulumi.{cell.account}.yaml")
-        by_metric = series_by_metric(self.plan(name), self._markets.of(name))
+        by_metric = series_by_metric(self.plan(name), self.markets_of(name))
         if (total := sum(by_metric.values())) > cell.series_budget:
             largest = sorted(by_metric.items(), key=lambda item: -item[1])[:3]
             rule = f"is below the {total:,} time series of the cell: " + ", ".join(f"{n:,} of {m}" for m, n in largest)

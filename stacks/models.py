@@ -394,6 +394,12 @@ class CellSettings(DataSettings):
     series_budget: int = Field(
         default=2_000, ge=1, le=100_000, description="Time series that the cell's alarms and dashboards may have."
     )
+    expires: Day | None = Field(
+        default=None, description="Last day of the cell; after it `cell reap` destroys it. Not in production."
+    )
+    clone_of: StackName | None = Field(
+        default=None, description="Of which cell: `cell clone` wrote this file, and `cell reap` removes it."
+    )
 
     @property
     def is_production(self) -> bool:
@@ -443,6 +449,14 @@ class CellSettings(DataSettings):
             raise ValueError(
                 "backups.coolingOffDays: makes a lock that nobody can lift -> remove it, it is for production"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_end_where_it_may(self) -> Self:
+        if self.expires is not None and self.environment is Environment.PRODUCTION:
+            raise ValueError("expires: production has no last day -> remove it, or set another environment")
+        if self.clone_of is not None and self.expires is None:
+            raise ValueError("cloneOf: a clone has a last day -> add expires, or remove cloneOf and keep the cell")
         return self
 
     @model_validator(mode="after")

@@ -36,8 +36,9 @@ def render_cell(
     peak: int = DEFAULT_PEAK,
     domain: str | None = None,
     copy_vault_arn: str | None = None,
+    quotas: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
-    """A cell's stack file, valid for production where a vault for copies is named.
+    """A cell's stack file, valid for production where a vault for copies is named. `quotas`: name -> what AWS granted.
 
     Raises CatalogueError where the region is not in the catalogue.
     """
@@ -55,7 +56,7 @@ def render_cell(
         f"    account: {account}\n"
         f"    peakPaymentsPerSecond: {peak}\n"
         f"    domain: {domain or f'{name}.cell.example.com'}\n"
-        f"{copies}"
+        f"{copies}{_granted(quotas)}"
     )
 
 
@@ -87,7 +88,6 @@ def render_replica(
     copies = f"      copyVaultArn: {copy_vault_arn}\n" if copy_vault_arn else ""
     copies += f"      noCopyReason: {json.dumps(no_copy_reason)}\n" if no_copy_reason else ""
     asked = "    # Not granted by being here: ask AWS. `cell preflight` compares them with what the account has.\n"
-    granted = "".join(f"      {quota}: {value}\n" for quota, value in sorted(quotas.items()))
     return (
         f"{SCHEMA_HEADER}"
         f"# Stands by for {primary}. Everything left out is the primary's: cell config explain {name}\n"
@@ -98,8 +98,13 @@ def render_replica(
         f"    strategy: {strategy}\n"
         f"    domain: {domain}\n"
         + (f"    backups:\n{copies}" if copies else "")
-        + (f"{asked}    quotas:\n{granted}" if granted else "")
+        + (f"{asked}{_granted(quotas)}" if quotas else "")
     )
+
+
+def _granted(quotas: Mapping[str, int]) -> str:
+    lines = "".join(f"      {name}: {value}\n" for name, value in sorted(quotas.items()))
+    return f"    quotas:\n{lines}" if lines else ""
 
 
 def render_pair(primary: str, replica: str, domain: str) -> str:

@@ -104,7 +104,7 @@ def programs(
     return Programs(
         gateway=GatewayArgs(
             settings=settings.gateway.gateway(own, _peak_of_a_pod(plan, replicas), _deadlines(own, markets)),
-            cell_map=CellMap(version=1, default=own, hosts={name: fleet.cells[name].domain for name in fleet.cells}),
+            cell_map=CellMap(version=1, default=own, hosts=fleet.hosts(own)),
             image=images[Program.GATEWAY],
             parties={},
             replicas=replicas,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from urllib.parse import urlsplit
 
 import pulumi
@@ -21,6 +22,7 @@ def aws_provider(
     *,
     synthetic: bool,
     cell: str | None = None,
+    expires: date | None = None,
 ) -> aws.Provider:
     """One provider a stack: it refuses another account than the configured one, assumes the account's deploy role where
     there is one and `OWN_IDENTITY` does not say otherwise, and puts the tags that are the same everywhere on every
@@ -31,6 +33,8 @@ def aws_provider(
         constant[TagKey.DATA_ORIGIN.value] = SYNTHETIC
     if cell is not None:
         constant[TagKey.CELL.value] = cell
+    if expires is not None:
+        constant[TagKey.EXPIRES.value] = expires.isoformat()
     role_arn = assumed_role(account.deploy_role_arn)
     # A plain dictionary would reach the provider untranslated: the SDK turns this argument into JSON as it stands.
     role = aws.ProviderAssumeRoleArgs(role_arn=role_arn, session_name=f"payment-cell-{stack}")
