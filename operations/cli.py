@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 from components.vocabulary import Strategy
 from operations import attestation, config, deploy, environments, exceptions, policy
 from operations.audit.command import app as audit_app
+from operations.consent import confirmed, typed
 from operations.cost.ceiling import as_data
 from operations.cost.command import cost_report, show_report
 from operations.declared import disarm_file
@@ -26,11 +28,9 @@ from operations.plan import cells_of, known_stack
 from operations.project import Project
 from operations.replicate import Wanted, plan_replicate, write_replicate
 from operations.replicate import shown as replicate_rows
-from operations.session import consent as _consent
 from operations.session import console
 from operations.session import preflight as _preflight
 from operations.session import session as _session
-from operations.session import typed as _typed
 from operations.summary import in_rows, inventory, overview, stack_status
 from operations.trust import trust_policy
 from operations.upgrade.apply import plan_data, prepare, remarks, shown
@@ -356,3 +356,11 @@ def _say_difference(command: str) -> None:
 
     if line := difference(command):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _consent(yes: bool) -> Callable[[str], bool]:
+    return confirmed(console, yes)
+
+
+def _typed(name: str, yes: bool) -> Callable[[str], bool]:
+    return typed(console, name, yes)

@@ -9,6 +9,7 @@ import typer
 from components.vocabulary import Environment
 from operations import deploy
 from operations.clone import DEFAULT_DAYS, MAX_DAYS, Wish, clone_texts, differences
+from operations.consent import confirmed, typed
 from operations.declared import new_cell_files, write_stacks
 from operations.errors import CellError, ExitCode
 from operations.opening import Opening, opened
@@ -16,7 +17,7 @@ from operations.output import Format, show
 from operations.plan import cells_of
 from operations.project import Project
 from operations.reap import State, abandoned_regions, plan_reap, reap_all
-from operations.session import consent, console, preflight, session, typed
+from operations.session import console, preflight, session
 from stacks.fleet import load_fleet, read_fleet
 from stacks.new_stack import DEFAULT_PEAK, cell_name
 
@@ -79,7 +80,7 @@ def clone(
 
     The copy has a last day, after which `cell reap` removes it. The original is not touched.
     """
-    agreed = consent(yes)
+    agreed = confirmed(console, yes)
     project = Project.find()
     wish = Wish(original=stack, name=name, days=days, account=account, region=region)
     files = write_stacks(project, clone_texts(load_fleet(project.stacks_folder), wish, _today()))
@@ -120,7 +121,7 @@ def reap(
     done: dict[str, list[str]] = {}
     failed: list[str] = []
     if expired and not dry_run:
-        done, failed = reap_all(session(), [(each, typed(each.stack, yes)) for each in expired])
+        done, failed = reap_all(session(), [(each, typed(console, each.stack, yes)) for each in expired])
     rows = [
         {
             "stack": each.stack,

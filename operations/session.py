@@ -1,14 +1,9 @@
-"""What commands begin with: the session, consent to what they do, and the look at AWS before a cell comes up."""
-
-import sys
-from collections.abc import Callable
-
-from rich.prompt import Confirm, Prompt
+"""What commands begin with: the project with its stacks, and the look at AWS before a cell comes up."""
 
 from operations import deploy
 from operations.declared import declared_stacks
 from operations.engine import Engine
-from operations.errors import CellError, ExitCode
+from operations.errors import ExitCode
 from operations.output import Format, talk
 from operations.project import Project
 
@@ -40,24 +35,3 @@ def preflight(session: deploy.Session, stack: str, output: Format = Format.TABLE
     else:
         preflight.print_report(report, console, output)
     return report.code
-
-
-def consent(yes: bool) -> Callable[[str], bool]:
-    """Consent by a yes or no."""
-    if yes:
-        return lambda _question: True
-    _needs_terminal()
-    return lambda question: Confirm.ask(question, console=console, default=False)
-
-
-def typed(name: str, yes: bool) -> Callable[[str], bool]:
-    """Consent to something that cannot be undone: the name has to be typed."""
-    if yes:
-        return lambda _question: True
-    _needs_terminal()
-    return lambda question: Prompt.ask(f"{question} Type {name} to go on", console=console) == name
-
-
-def _needs_terminal() -> None:
-    if not sys.stdin.isatty():
-        raise CellError("no terminal to ask on: add --yes", ExitCode.CONFIGURATION)
