@@ -1,0 +1,153 @@
+"""The same thing has another name on each side of a pair: what both sides' values look like without their place.
+
+Names, regions, zones, address blocks and domain become words such as `<cell>`; what a cloud made up (ids, endpoints,
+random suffixes) becomes `<logical name.property>`. What a replica says of its primary's place becomes `<home>`,
+which no primary says: a replica that leans on its primary's region is a difference.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from contracts.epoch import epoch_table
+from operations.audit.state import plain, resources
+from stacks.plan import CellPlan
+
+HERE, HOME = "<here>", "<home>"
+
+PAIR_WIDE = frozenset({"aws:dynamodb/table:Table", "aws:secretsmanager/secret:Secret"})
+"""Types whose copies in the other region have the primary's name: their ARNs differ in the region alone."""
+
+_PIECES = re.compile(r"([:/,|\s\"]+)")
+_MADE_UP = re.compile(r"(?:id|arn|name|endpoint|address|url|bucket|identifier|publicIp|suffix)$", re.IGNORECASE)
+_NAME = re.compile(r"^(?:id|name|bucket)$|identifier$|Name$", re.IGNORECASE)
+_LEAST = 8
+"""Characters from which a value with a digit is taken for one that a cloud made up, and no word."""
+
+Row = Mapping[str, Any]
+"""A resource as the engine exports it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One side of a pair."""
+
+    rules: tuple[tuple[re.Pattern[str], str], ...]
+    made_up: Mapping[str, str]
+    """What a cloud made up -> of which resource it is."""
+    common: Mapping[str, str]
+    """Names that both sides use -> what of. A queue of the primary may have the name of a table of the pair."""
+    foreign: re.Pattern[str] | None = None
+    """Region that must not stand anywhere: the primary's, of a replica."""
+    own_names: bool = False
+    """Names that both sides use are read as this side's own."""
+
+    @cached_property
+    def apart(self) -> Place:
+        """The same where no name is common."""
+        return replace(self, own_names=True)
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        return self.made_up if self.own_names else {**self.made_up, **self.common}
+
+    def value(self, value: Any) -> Any:
+        """A value without its place. Text that is JSON is read."""
+        if isinstance(value, Mapping):
+            return {self.text(str(name)): self.value(member) for name, member in value.items() if name != "__defaults"}
+        if isinstance(value, list):
+            members = [self.value(member) for member in value]
+            # Subnets, groups, actions: their order is a matter of names.
+            return sorted(members) if all(isinstance(member, str) for member in members) else members
+        if isinstance(value, str):
+            return self._string(value)
+        return value
+
+    def _string(self, value: str) -> Any:
+        if value[:1] in ("{", "["):
+            try:
+                return self.value(json.loads(value))
+            except ValueError:
+                pass
+        return self.text(value)
+
+    def text(self, text: str) -> str:
+        """A text without its place."""
+        names = self._names
+        if text in names:
+            return names[text]
+        text = "".join(names.get(piece, piece) for piece in _PIECES.split(text))
+        for pattern, word in self.rules:
+            text = pattern.sub(word, text)
+        return text
+
+
+def place(
+    plan: CellPlan, primary: CellPlan, rows: Iterable[Row], primary_rows: Iterable[Row], account: Iterable[Row] = ()
+) -> Place:
+    """A side of the pair, from its plan and the states of its stacks; `account`: state of the account's stack."""
+    bare = Place(rules=_rules(plan, primary), made_up={}, common={})
+    common = {
+        name: f"<pair {_logical(row)}>"
+        for row in resources(primary_rows)
+        if row["type"] in PAIR_WIDE
+        for name in _common_names(row)
+    }
+    made_up: dict[str, str] = {}
+    for row in resources([*rows, *account]):
+        # Without the type: a global cluster, which one side has, and its member are both named after the shard.
+        of = bare.text(_logical(row))
+        for name, value in _own_values(row):
+            if row["type"] not in PAIR_WIDE and value not in (plan.cell, plan.region, primary.cell):
+                made_up.setdefault(value, f"<{of}>" if _NAME.search(name) else f"<{of}.{name}>")
+    foreign = _word(primary.region) if plan.region != primary.region else None
+    return Place(rules=bare.rules, made_up=made_up, common=common, foreign=foreign)
+
+
+def _logical(row: Row) -> str:
+    return str(row["urn"].rpartition("::")[2])
+
+
+def _common_names(row: Row) -> set[str]:
+    """A name, and how it ends the ARN: Secrets Manager adds six characters, the same in each region."""
+    outputs = plain(row.get("outputs") or {})
+    found = (outputs.get("name"), str(outputs.get("arn", "")).rpartition(":")[2].rpartition("/")[2])
+    return {name for name in found if name}
+
+
+def _own_values(row: Row) -> Iterable[tuple[str, str]]:
+    """What nobody wrote: the id, and outputs that are no inputs or were filled in by the engine."""
+    inputs, outputs = plain(row.get("inputs") or {}), plain(row.get("outputs") or {})
+    filled = set(inputs.get("__defaults") or ())
+    found = {"id": row.get("id", ""), **outputs}
+    for name, value in found.items():
+        told = name in inputs and name not in filled
+        if not told and isinstance(value, str) and len(value) >= _LEAST and _MADE_UP.search(name):
+            if any(character.isdigit() for character in value):
+                yield name, value
+
+
+def _rules(plan: CellPlan, primary: CellPlan) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Longest and most special first: a cell may be named as its region is."""
+    rules = [(_word(epoch_table(primary.cell)), "<epoch store>"), (re.compile(re.escape(plan.domain)), "<domain>")]
+    rules += [(_word(zone), f"<zone {number}>") for number, zone in enumerate(plan.subnet_zone_ids)]
+    rules += [(re.compile(rf"(?<![\w-]){re.escape(plan.region)}[a-f]\b"), "<zone>")]
+    blocks = {"<block>": plan.vpc_cidr} | {
+        f"<block {tier} {number}>": zones[zone]
+        for tier, zones in plan.subnets.items()
+        for number, zone in enumerate(plan.subnet_zone_ids)
+    }
+    rules += [(re.compile(rf"(?<![\d.]){re.escape(block)}(?!\d)"), word) for word, block in blocks.items()]
+    rules += [(_word(name), HERE) for name in (plan.cell, plan.cell.replace("-", "_"), plan.region)]
+    if plan.cell != primary.cell:
+        rules += [(_word(primary.cell), HOME), (_word(primary.region), HOME)]
+    return tuple(rules)
+
+
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])")
