@@ -41,20 +41,20 @@ class Place:
     made_up: Mapping[str, str]
     """What a cloud made up -> of which resource it is."""
     common: Mapping[str, str]
-    """Names that both sides use -> what of. A queue of the primary may have the name of a table of the pair."""
+    """Names that both sides use -> what of."""
     foreign: re.Pattern[str] | None = None
     """Region that must not stand anywhere: the primary's, of a replica."""
-    own_names: bool = False
-    """Names that both sides use are read as this side's own."""
+    claimed: frozenset[str] = frozenset()
+    """Those of `common` that something of the primary's own has too: a queue may be called as a table is."""
 
     @cached_property
     def apart(self) -> Place:
-        """The same where no name is common."""
-        return replace(self, own_names=True)
+        """The same where names that are claimed twice are a side's own."""
+        return replace(self, common={name: of for name, of in self.common.items() if name not in self.claimed})
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        return self.made_up if self.own_names else {**self.made_up, **self.common}
+        return {**self.made_up, **self.common}
 
     def value(self, value: Any) -> Any:
         """A value without its place. Text that is JSON is read."""
@@ -98,6 +98,8 @@ def place(
         if row["type"] in PAIR_WIDE
         for name in _common_names(row)
     }
+    claims = (row for row in resources(primary_rows) if row["type"] not in PAIR_WIDE)
+    claimed = {name for row in claims for name in _common_names(row)} & common.keys()
     made_up: dict[str, str] = {}
     for row in resources([*rows, *account]):
         # Without the type: a global cluster, which one side has, and its member are both named after the shard.
@@ -106,7 +108,7 @@ def place(
             if row["type"] not in PAIR_WIDE and value not in (plan.cell, plan.region, primary.cell):
                 made_up.setdefault(value, f"<{of}>" if _NAME.search(name) else f"<{of}.{name}>")
     foreign = _word(primary.region) if plan.region != primary.region else None
-    return Place(rules=bare.rules, made_up=made_up, common=common, foreign=foreign)
+    return Place(rules=bare.rules, made_up=made_up, common=common, foreign=foreign, claimed=frozenset(claimed))
 
 
 def _logical(row: Row) -> str:
