@@ -90,16 +90,16 @@ def _read_markets(folder: Path, fleet: Fleet) -> tuple[Markets | None, list[Prob
 
 
 def _warn_of_closed_banks(markets: Markets, fleet: Fleet) -> None:
-    """Cells that no market names, and banks that have not registered a cell, or its recovery region."""
+    """Cells that no market names, and banks that have not registered a cell. A replica's addresses are known after its
+    `cell up` only: `cell readiness` looks at those."""
     for name, cell in fleet.cells.items():
-        if not markets.of(name) and cell.environment is Environment.PRODUCTION:
+        if name in fleet.replicas or cell.environment is not Environment.PRODUCTION:
+            continue
+        if not markets.of(name):
             rule = "no market names it, so that it takes no payment"
             talk().print(f"warning: {name}: {rule} -> add it to `cells` of a stacks/{MARKETS}/*.yaml", soft_wrap=True)
-        recovery = fleet.plan(name).recovery_region if name not in fleet.broken else None
-        regions = [cell.region, *([recovery] if recovery else [])]
-        closed = markets.unregistered(name, regions)
-        if closed and cell.environment is Environment.PRODUCTION:
-            banks = sorted({f"{one.bank} in {one.region}" for one in closed})
+        if closed := markets.unregistered(name):
+            banks = sorted(f"{one.bank} ({one.market})" for one in closed)
             talk().print(f"warning: {name} is not registered with {', '.join(banks)}", markup=False, soft_wrap=True)
 
 

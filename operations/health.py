@@ -174,20 +174,25 @@ def _alarm_states(clients: Clients, declared: Sequence[Row]) -> Iterator[Mapping
 
 
 def last_drill(clients: Clients, rows: Sequence[Row]) -> str:
-    """The newest restore that a restore testing plan of the stack began
-    (https://docs.aws.amazon.com/aws-backup/latest/devguide/API_ListRestoreJobs.html)."""
-    plans = [row["outputs"] for row in rows if row["type"] == RESTORE_TESTS]
-    jobs: list[Mapping[str, Any]] = []
+    """The newest restore that a restore testing plan of the stack began."""
     try:
-        for plan in plans:
-            jobs += ask(_restores, backup=clients.get("backup", plan["region"]), plan_arn=plan["arn"])
+        last = newest_restore(clients, rows)
     except NotObserved as reason:
         return f"not observed: {reason}"
-    if not jobs:
+    if last is None:
+        plans = any(row["type"] == RESTORE_TESTS for row in rows)
         return NEVER if plans else f"{NEVER}: the stack has no restore tests"
-    last = max(jobs, key=lambda job: job["CreationDate"])
     said = " ".join(str(last[key]) for key in ("Status", "ValidationStatus") if last.get(key))
     return f"{_utc(last['CreationDate'])}: restore {said}"
+
+
+def newest_restore(clients: Clients, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+    """The newest job that a restore testing plan of the rows began; None: there is none. Raises NotObserved
+    (https://docs.aws.amazon.com/aws-backup/latest/devguide/API_ListRestoreJobs.html)."""
+    jobs: list[Mapping[str, Any]] = []
+    for plan in (row["outputs"] for row in rows if row["type"] == RESTORE_TESTS):
+        jobs += ask(_restores, backup=clients.get("backup", plan["region"]), plan_arn=plan["arn"])
+    return max(jobs, key=lambda job: job["CreationDate"], default=None)
 
 
 def _restores(backup: Any, plan_arn: str) -> list[Mapping[str, Any]]:

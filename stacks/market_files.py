@@ -2,7 +2,8 @@
 
 markets = load_markets(HERE / "markets", cells=["eu-west-1", ...])
 markets.of("eu-west-1")                        components.banks.Market of that cell
-markets.unregistered("eu-west-1", regions)     banks that would not let this cell in, or its recovery region
+markets.unregistered("eu-west-1")              banks that would not let this cell in
+markets.registrations("eu-west-1-replica", of="eu-west-1")     what banks know of a replica
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 from components.banks import Market
-from stacks.market_models import MarketSettings
+from stacks.market_models import MarketSettings, RegistrationSettings
 from stacks.problems import ConfigError, Problem, listed, nearest
 from stacks.settings import validated
 from stacks.source import Source, read_source
 
 MARKETS = "markets"
 """Folder of the stacks' folder with a file for each market."""
+
+REPLICA_SUFFIX = "-replica"
+"""A replica's stack is named after its primary."""
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
 
@@ -36,11 +40,10 @@ class MarketFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unregistered:
-    """A bank that has not registered the addresses and certificates of a region's cells."""
+    """A bank that has not registered the addresses and certificates of a cell."""
 
     market: str
     bank: str
-    region: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,16 +66,19 @@ class Markets:
         """Those that a cell serves."""
         return tuple(market for market in self.all if cell in market.cells)
 
-    def unregistered(self, cell: str, regions: Sequence[str]) -> tuple[Unregistered, ...]:
-        """`regions`: the cell's own and that of its recovery."""
-        return tuple(
-            Unregistered(market=name, bank=bank, region=region)
+    def registrations(self, cell: str, of: str) -> Mapping[tuple[str, str], RegistrationSettings | None]:
+        """(market, bank) -> what the bank knows of a cell that serves the markets of `of`; None: nothing."""
+        return {
+            (name, bank): settings.registrations.get(cell)
             for name, file in sorted(self.files.items())
-            if cell in file.settings.cells
+            if of in file.settings.cells
             for bank, settings in file.settings.banks.items()
-            for region in regions
-            if region not in settings.registrations
-        )
+        }
+
+    def unregistered(self, cell: str) -> tuple[Unregistered, ...]:
+        """Banks of a cell's markets that do not know it."""
+        found = self.registrations(cell, of=cell)
+        return tuple(Unregistered(market=market, bank=bank) for (market, bank), known in found.items() if known is None)
 
 
 def load_market_file(path: Path) -> MarketFile:
@@ -100,7 +106,11 @@ def load_markets(folder: Path, cells: Collection[str], replicas: Mapping[str, st
             problems += error.problems
         else:
             files[file.name] = file
-    problems += [*_same_index(list(files.values())), *_unknown_cells(files, cells)]
+    problems += [
+        *_same_index(list(files.values())),
+        *_unknown_cells(files, cells),
+        *_unknown_registrations(files, cells),
+    ]
     if problems:
         raise ConfigError(problems)
     return Markets(files=files, replicas=replicas)
@@ -127,4 +137,21 @@ def _unknown_cells(files: Mapping[str, MarketFile], cells: Collection[str]) -> l
         for file in files.values()
         for number, cell in enumerate(file.settings.cells)
         if cell not in cells
+    ]
+
+
+def _unknown_registrations(files: Mapping[str, MarketFile], cells: Collection[str]) -> list[Problem]:
+    """A replica is registered before its file is there, under the name that it will have."""
+    known = sorted({*cells, *(cell + REPLICA_SUFFIX for cell in cells if not cell.endswith(REPLICA_SUFFIX))})
+    return [
+        file.source.problem(
+            ("banks", bank, "registrations", cell),
+            "is neither a cell's stack nor a replica's to come",
+            f"use {listed(sorted(cells))}, or one of them with {REPLICA_SUFFIX}",
+            nearest=nearest(cell, known),
+        )
+        for file in files.values()
+        for bank, settings in file.settings.banks.items()
+        for cell in settings.registrations
+        if cell not in known
     ]

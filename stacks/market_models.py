@@ -5,7 +5,9 @@ Settings that cannot work are refused here, with the rule that they break: Envoy
 
 from __future__ import annotations
 
+import datetime
 import re
+from ipaddress import IPv4Address
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -15,7 +17,7 @@ from components.banks import Bank, Ejection, Endpoint, Limits, Market
 from components.egress_groups import PLACES
 from components.envoy.bank_clusters import HOSTS_FOR_FAILURE_PERCENT
 from stacks.model_base import Day, Settings
-from stacks.models import RegionName, StackName
+from stacks.models import StackName
 
 FRAUD_AND_HOPS_MS = 250
 """Of a payment's deadline, what fraud decision, shard and hops may take beside the bank."""
@@ -42,6 +44,33 @@ def _word(name: str) -> str:
     return name
 
 
+def _past(day: datetime.date) -> datetime.date:
+    if day > datetime.datetime.now(datetime.UTC).date():
+        raise ValueError("is not in the past -> add the registration on the day on which the bank confirmed it")
+    return day
+
+
+def _public(text: str) -> str:
+    try:
+        address = IPv4Address(text)
+    except ValueError:
+        raise ValueError("is not an IPv4 address -> write one as 203.0.114.7; banks know no other form") from None
+    if not address.is_global:
+        raise ValueError("is not a public address -> name that of a NAT gateway: cell outputs, egressAddresses")
+    return str(address)
+
+
+def _fingerprint(text: str) -> str:
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
+        raise ValueError(
+            "is not a fingerprint -> write sha256:<64 hex digits>, without colons (openssl x509 -fingerprint -sha256)"
+        )
+    return text
+
+
+RegistrationDay = Annotated[Day, AfterValidator(_past)]
+PublicAddress = Annotated[str, AfterValidator(_public)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 HostName = Annotated[str, AfterValidator(_host)]
 RailName = Annotated[str, AfterValidator(_rail)]
 BankId = Annotated[str, AfterValidator(_word)]
@@ -142,9 +171,22 @@ class EjectionSettings(Settings):
 
 
 class RegistrationSettings(Settings):
-    """A bank lets in the cells of a region: it knows their egress addresses and the client certificates."""
+    """A bank lets in a cell: it knows its egress addresses and client certificates."""
 
-    registered_at: Day
+    registered_at: RegistrationDay
+    addresses: tuple[PublicAddress, ...] = Field(
+        default=(), max_length=16, description="That the bank lets in, as `cell outputs` has them: egressAddresses."
+    )
+    certificate: Fingerprint | None = Field(
+        default=None, description="SHA-256 of the client certificate that the bank knows."
+    )
+
+    @model_validator(mode="after")
+    def _addresses_are_named_once(self) -> Self:
+        for number, address in enumerate(self.addresses):
+            if address in self.addresses[:number]:
+                raise ValueError(f"addresses.{number}: {address} is named twice -> remove one")
+        return self
 
 
 class BankSettings(Settings):
@@ -165,7 +207,9 @@ class BankSettings(Settings):
         default=None, ge=0, le=720, description="The bank's cut-off is earlier than the scheme's by these."
     )
     limit_minor_units: int | None = Field(default=None, ge=1, description="For one payment, where below the scheme's.")
-    registrations: dict[RegionName, RegistrationSettings] = Field(default_factory=dict)
+    registrations: dict[StackName, RegistrationSettings] = Field(
+        default_factory=dict, description="Stack of a cell or of a replica -> that the bank lets it in."
+    )
 
     @model_validator(mode="after")
     def _buffer_is_before_a_cutoff(self) -> Self:

@@ -137,7 +137,9 @@ ALLOWED: tuple[Allowed, ...] = (
         for job in ("training", "monitor", "retreat")
     ),
     *(
-        Allowed(type="aws:cloudwatch/metricAlarm:MetricAlarm", name=f"*-fraud-{what}", side=Side.PRIMARY, reason=_TRAINING)
+        Allowed(
+            type="aws:cloudwatch/metricAlarm:MetricAlarm", name=f"*-fraud-{what}", side=Side.PRIMARY, reason=_TRAINING
+        )
         for what in ("blocked", "drift")
     ),
     *(

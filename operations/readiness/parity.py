@@ -1,7 +1,7 @@
 """Whether a replica is what its primary is: all resources of their stacks, paired and compared.
 
-    found = differences(primary_rows, replica_rows, primary_place, replica_place)
-    unknown(found, strategy)            those that `allowed.py` has no reason for
+found = differences(primary_rows, replica_rows, primary_place, replica_place)
+unknown(found, strategy)            those that `allowed.py` has no reason for
 """
 
 from __future__ import annotations

@@ -139,6 +139,7 @@ def market(project: Path, cell: str, currency: str = "GBP") -> None:
     """The committed British market, of another cell."""
     text = (ROOT / "stacks" / "markets" / "uk.yaml").read_text(encoding="utf-8")
     lines = [f"cells: [{cell}]" if line.startswith("cells:") else line for line in text.splitlines()]
+    lines = [line for line in lines if "regist" not in line]  # of cells that are not here
     (project / "markets").mkdir()
     (project / "markets" / "uk.yaml").write_text("\n".join(lines).replace("currency: GBP", f"currency: {currency}"))
 

@@ -37,10 +37,55 @@ def test_development_serves_every_market_so_that_a_demo_can_pay_in_each() -> Non
     assert len(fleets_markets().of("dev")) == 5
 
 
-def test_a_bank_that_has_not_registered_the_recovery_region_is_shown() -> None:
-    found = fleets_markets().unregistered("eu-west-1", ["eu-west-1", "eu-central-1"])
-    assert Unregistered(market="uk", bank="fir", region="eu-central-1") in found
-    assert not [one for one in found if one.market == "uk" and one.region == "eu-west-1"]
+def test_a_bank_that_has_not_registered_a_cell_is_shown() -> None:
+    markets = fleets_markets()
+    assert Unregistered(market="uk", bank="fir") in markets.unregistered("eu-central-1")
+    assert not [one for one in markets.unregistered("eu-west-1") if one.market == "uk"]
+
+
+REGISTERED = "eu-west-1: {registeredAt: 2026-11-16}"
+FINGERPRINT = "sha256:" + "0" * 64
+
+
+def registered(folder: Path, line: str) -> list[Problem]:
+    """What is wrong with a market whose one bank has this registration."""
+    folder.mkdir()
+    (folder / "one.yaml").write_text(market_text("one").replace(REGISTERED, line))
+    try:
+        load_markets(folder, ["eu-west-1", "dev"])
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def test_a_replica_is_registered_with_its_own_addresses_and_certificate(tmp_path: Path) -> None:
+    line = f"eu-west-1-replica: {{registeredAt: 2026-11-16, addresses: [3.120.0.7], certificate: '{FINGERPRINT}'}}"
+    folder = tmp_path / "markets"
+    assert registered(folder, line) == []
+    markets = load_markets(folder, ["eu-west-1", "dev"])
+    (known,) = markets.registrations("eu-west-1-replica", of="eu-west-1").values()
+    assert known is not None
+    assert known.addresses == ("3.120.0.7",)
+    assert markets.unregistered("eu-west-1") == (Unregistered(market="one", bank="one"),), "each cell has its own"
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "rule"),
+    [
+        ("eu-west-1: {registeredAt: 2999-01-01}", "eu-west-1.registeredAt", "is not in the past"),
+        (REGISTERED.replace("}", ", addresses: [10.0.0.1]}"), "eu-west-1.addresses.0", "is not a public address"),
+        (REGISTERED.replace("}", ", addresses: ['2a05::1']}"), "eu-west-1.addresses.0", "is not an IPv4 address"),
+        (REGISTERED.replace("}", ", addresses: [3.1.1.1, 3.1.1.1]}"), "eu-west-1.addresses.1", "is named twice"),
+        (REGISTERED.replace("}", ", certificate: AB:CD}"), "eu-west-1.certificate", "is not a fingerprint"),
+        ("eu-west-2: {registeredAt: 2026-11-16}", "eu-west-2", "is neither a cell's stack nor a replica's"),
+    ],
+)
+def test_a_registration_that_cannot_be_is_refused(tmp_path: Path, line: str, key: str, rule: str) -> None:
+    (problem,) = registered(tmp_path / "markets", line)
+    assert problem.key == f"banks.one.registrations.{key}"
+    assert rule in problem.rule
+    assert problem.line
+    assert problem.fix
 
 
 def test_every_rail_of_a_market_is_known_with_a_source() -> None:
