@@ -169,6 +169,23 @@ def status(
 
 
 @app.command()
+def readiness(stack: Stack, output: Output = Format.TABLE) -> None:
+    """Whether a cell's replica could take over now: each check ready, not ready or not observed. Exit 1 where not."""
+    from operations.readiness import command as ready  # boto3, as in _preflight
+
+    with console.status(f"readiness {stack}"):
+        found = ready.readiness(_session(check_quotas=False), stack)
+    rows = [{"check": verdict.check, "answer": verdict.answer, "found": verdict.found} for verdict in found]
+    show(rows if output is Format.TABLE else ready.as_data(found), output)
+    for verdict in found:
+        if verdict.holds_up and verdict.fix:
+            console.print(f"  {verdict.check}: {verdict.fix}", markup=False, soft_wrap=True)
+    console.print(ready.summary(stack, found), markup=False, soft_wrap=True)
+    _say_difference("readiness")
+    raise typer.Exit(ready.exit_code(found))
+
+
+@app.command()
 def upgrade(
     stack: Stack,
     plan: Annotated[bool, typer.Option("--plan", help="Show the steps; change nothing.")] = False,

@@ -10,6 +10,7 @@ DIFFERENCES: Mapping[str, str] = {
     "status": "states, alarms and targets are those of machines that run, and restore tests take place",
     "upgrade": "each step takes minutes to hours, nodes drain, engines restart, and a step waits for all of it",
     "iam": "nothing is allowed but what these policies say; here none of them is enforced",
+    "readiness": "quotas, backups, restore tests, images and S3's own lag are those of an account that is used",
     "graph": "a region takes at least as long as this computes from published times; here it takes seconds",
     "probe": "composite alarms turn within a minute and not at once, and people are woken",
     "cost": "this is billed by use, at the prices of the day; here nothing is",

@@ -44,10 +44,8 @@ class Allowed:
     def covers(self, difference: Difference, strategy: Strategy) -> bool:
         """Whether it is this difference that is meant."""
         whole = difference.property == ""
-        if whole:
-            side = Side.PRIMARY if difference.replica == "nothing" else Side.REPLICA
-        else:
-            side = Side.VALUES
+        lacking = Side.PRIMARY if difference.replica == "nothing" else Side.REPLICA
+        side = lacking if whole else Side.VALUES
         return (
             self.side in (side, Side.ANY)
             and strategy in self.strategies

@@ -16,6 +16,7 @@ from operations.readiness.parity import differences, unknown
 from operations.readiness.subject import Row, Subject
 from operations.readiness.verdict import Verdict, judged, not_emulated, not_observed, not_ready, untold
 from stacks.fleet import WORKLOADS_SUFFIX
+from stacks.market_files import MARKETS, Markets
 from stacks.plan import Cap
 
 CERTIFICATE = "aws:acm/certificate:Certificate"
@@ -142,3 +143,27 @@ def last_drill(of: Subject) -> Verdict:
         wrong.append(f"it ended {job['Status']}")
     text = f"{age.days} days ago, the bound is {DRILL_DAYS}"
     return judged(check, wrong, text, f"cell drill {of.pair.primary.cell} --kind restore")
+
+
+def banks(of: Subject, markets: Markets) -> Verdict:
+    """Every bank of the primary's markets knows the replica's own addresses, those that are there now, and its client
+    certificate. Whether the bank lets them in only the bank tells."""
+    check, cell = "bank registrations", of.pair.replica.cell
+    live = {str(address) for address in of.outputs.get(cell, {}).get("egressAddresses") or ()}
+    if not live:
+        return not_ready(check, f"{cell} has no output egressAddresses", f"cell up {cell}")
+    wrong = []
+    known = markets.registrations(cell, of=of.pair.primary.cell)
+    for (market, bank), registration in known.items():
+        if registration is None:
+            wrong.append(f"{bank} ({market}) does not know {cell}")
+            continue
+        if unknown_ := sorted(live - set(registration.addresses)):
+            wrong.append(f"{bank} ({market}) does not know {', '.join(unknown_)}")
+        if registration.certificate is None:
+            wrong.append(f"{bank} ({market}): no certificate is registered")
+    if not known:
+        wrong.append(f"{of.pair.primary.cell} serves no market")
+    text = f"{len(known)} banks know {', '.join(sorted(live))}"
+    fix = f"have the banks add them, then note it below registrations.{cell} in stacks/{MARKETS}/*.yaml"
+    return judged(check, wrong, text, fix)

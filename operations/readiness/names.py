@@ -129,9 +129,9 @@ def _own_values(row: Row) -> Iterable[tuple[str, str]]:
     found = {"id": row.get("id", ""), **outputs}
     for name, value in found.items():
         told = name in inputs and name not in filled
-        if not told and isinstance(value, str) and len(value) >= _LEAST and _MADE_UP.search(name):
-            if any(character.isdigit() for character in value):
-                yield name, value
+        worded = not isinstance(value, str) or len(value) < _LEAST or not any(one.isdigit() for one in value)
+        if not told and not worded and _MADE_UP.search(name):
+            yield name, value
 
 
 def _rules(plan: CellPlan, primary: CellPlan) -> tuple[tuple[re.Pattern[str], str], ...]:
