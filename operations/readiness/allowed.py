@@ -75,7 +75,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(
         type="aws:rds/clusterInstance:ClusterInstance",
         property="instanceClass",
-        strategies={Strategy.PILOT_LIGHT},
+        strategies=(Strategy.PILOT_LIGHT,),
         reason=_WAITS,
     ),
     Allowed(type="aws:rds/clusterInstance:ClusterInstance", property="availabilityZone", reason="zones differ in name"),
@@ -84,7 +84,7 @@ ALLOWED: tuple[Allowed, ...] = (
         for size in ("desiredSize", "minSize")
     ),
     *(
-        Allowed(type=f"kubernetes:{type_}", property=f"spec.{count}", strategies={Strategy.PILOT_LIGHT}, reason=_WAITS)
+        Allowed(type=f"kubernetes:{type_}", property=f"spec.{count}", strategies=(Strategy.PILOT_LIGHT,), reason=_WAITS)
         for type_, count in (
             ("apps/v1:Deployment", "replicas"),
             ("autoscaling/v2:HorizontalPodAutoscaler", "minReplicas"),
