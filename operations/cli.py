@@ -14,6 +14,7 @@ import typer
 
 from components.vocabulary import Strategy
 from operations import attestation, config, deploy, environments, exceptions, policy
+from operations import capacity as carried
 from operations.audit.command import app as audit_app
 from operations.consent import confirmed, typed
 from operations.cost.ceiling import as_data
@@ -37,6 +38,7 @@ from operations.upgrade.apply import plan_data, prepare, remarks, shown
 from operations.upgrade.apply import upgrade as take_steps
 from operations.upgrade.steps import Target
 from stacks.fleet import load_fleet
+from stacks.market_files import MARKETS, load_markets
 from stacks.problems import ConfigError
 
 app = typer.Typer(
@@ -183,6 +185,22 @@ def readiness(stack: Stack, output: Output = Format.TABLE) -> None:
     console.print(ready.summary(stack, found), markup=False, soft_wrap=True)
     _say_difference("readiness")
     raise typer.Exit(ready.exit_code(found))
+
+
+@app.command()
+def capacity(
+    without: Annotated[str, typer.Option("--without", help="The region that is lost.", show_default=False)],
+    peak: Annotated[int | None, typer.Option(min=1, help="Payments/s of its cells. Left out: as declared.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Whether the other cells can take a region's payments at the peak, and what ends first. Asks nobody."""
+    folder = Project.find().stacks_folder
+    fleet = load_fleet(folder, check_quotas=False)
+    found = carried.without(fleet, load_markets(folder / MARKETS, fleet.cells), without, peak)
+    show(carried.rows(found) if output is Format.TABLE else carried.as_data(found), output)
+    for line in carried.remarks(found):
+        console.print(line, markup=False, soft_wrap=True)
+    raise typer.Exit(found.code)
 
 
 @app.command()

@@ -81,6 +81,13 @@ class Programs:
         GatewayWorkload(cell, self.gateway, namespaces[gateway.NAMESPACE], opts)
 
 
+def pods(plan: CellPlan) -> int:
+    """Of each program on the payments' way, egress gateways too: one a zone, and in production three at least, which
+    control K8S-05 asks for."""
+    zones = len(plan.zone_ids)
+    return max(3, zones) if plan.environment is Environment.PRODUCTION else max(1, zones)
+
+
 def programs(
     settings: WorkloadsSettings, plan: CellPlan, fleet: Fleet, markets: Markets, cell: pulumi.StackReference
 ) -> Programs:
@@ -90,9 +97,7 @@ def programs(
         program: image_of(account_id, plan.region, plan.serves, program, settings.images[program])
         for program in Program
     }
-    zones, own = len(plan.zone_ids), settings.cell
-    # Three at least, however few the zones, where control K8S-05 asks for them.
-    replicas = max(3, zones) if plan.environment is Environment.PRODUCTION else max(1, zones)
+    own, replicas = settings.cell, pods(plan)
     group = "gateway" if "gateway" in plan.node_groups else None
     shards = {shard.id: _proxy(cell, shard.id) for shard in plan.shards}
     served = groups_of(own, markets.all)

@@ -9,11 +9,10 @@ Nothing is changed. It reads the states of all stacks of the pair: a movement it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from components.vocabulary import Strategy
 from operations.deploy import Session
 from operations.errors import CellError, ExitCode
 from operations.plan import known_stack
@@ -25,7 +24,6 @@ from operations.readiness.verdict import Answer, Verdict
 from operations.summary import HISTORY
 from stacks.fleet import WORKLOADS_SUFFIX, Fleet, load_fleet
 from stacks.market_files import MARKETS, Markets, load_markets
-from stacks.pair_models import ReplicaSettings
 from stacks.plan import Cap
 
 
@@ -53,7 +51,7 @@ def readiness(session: Session, stack: str) -> list[Verdict]:
         subject,
         account=states.get(pair.primary.account, ()),
         history={one: session.engine.history(one, HISTORY) if one in states else () for one in stacks},
-        caps=at_full_size(fleet).quotas(pair.replica.cell),
+        caps=fleet.grown.quotas(pair.replica.cell),
         markets=load_markets(session.project.stacks_folder / MARKETS, fleet.cells),
     )
 
@@ -65,17 +63,6 @@ def pair_of(fleet: Fleet, stack: str) -> str:
     if name is None:
         raise CellError(f"{stack} has no replica: run `cell replicate {stack}`", ExitCode.CONFIGURATION)
     return name
-
-
-def at_full_size(fleet: Fleet) -> Fleet:
-    """The fleet with each replica at its primary's size, as it is after a failover."""
-    stacks = {
-        name: replace(stack, settings=stack.settings.model_copy(update={"strategy": Strategy.HOT}))
-        if isinstance(stack.settings, ReplicaSettings)
-        else stack
-        for name, stack in fleet.stacks.items()
-    }
-    return Fleet(stacks=stacks, broken=fleet.broken)
 
 
 def verdicts(

@@ -20,7 +20,7 @@ from contracts.epoch import Writer, WriterState
 from operations.errors import CellError, ExitCode
 from operations.preflight_aws import Clients
 from operations.readiness import database, files, stores
-from operations.readiness.command import as_data, at_full_size, exit_code, pair_of, summary, verdicts
+from operations.readiness.command import as_data, exit_code, pair_of, summary, verdicts
 from operations.readiness.subject import Subject
 from operations.readiness.verdict import Answer, Verdict
 from stacks.fleet import Fleet, load_fleet
@@ -37,8 +37,11 @@ REGISTERED = (
 )
 DIGEST = "sha256:" + "1" * 64
 GRANTED = {
-    **{"eventbridge-invocations": 30_000, "elastic-ips": 20},
-    **{"pipe-executions": 3_000, "pipes": 1_000, "sqs-fifo-requests": 9_000},  # Service Quotas lists none of these
+    "eventbridge-invocations": 30_000,
+    "elastic-ips": 20,
+    "pipe-executions": 3_000,
+    "pipes": 1_000,
+    "sqs-fifo-requests": 9_000,  # Service Quotas lists none of these
 }
 VAULT = f"arn:aws:backup:{AWAY}:111122223333:backup-vault:copies"
 
@@ -134,10 +137,10 @@ class Aws:
         replicas = [{"RegionName": self.table_replicas[region], "ReplicaStatus": "ACTIVE"}]
         return {"Table": {"TableStatus": "ACTIVE", "Replicas": replicas}}
 
-    def rds_describe_global_clusters(self, _region: str, GlobalClusterIdentifier: str) -> Any:  # noqa: N803
+    def rds_describe_global_clusters(self, _region: str, GlobalClusterIdentifier: str) -> Any:
         return {"GlobalClusters": [{"GlobalClusterMembers": self.members[GlobalClusterIdentifier]}]}
 
-    def rds_describe_db_clusters(self, _region: str, DBClusterIdentifier: str) -> Any:  # noqa: N803
+    def rds_describe_db_clusters(self, _region: str, DBClusterIdentifier: str) -> Any:
         return {"DBClusters": [self.clusters[DBClusterIdentifier]]}
 
     def cloudwatch_get_metric_statistics(self, region: str, **asked: Any) -> Any:
@@ -149,7 +152,7 @@ class Aws:
     def cloudwatch_list_metrics(self, _region: str, **asked: Any) -> Any:
         return {"Metrics": [{"Dimensions": [*asked["Dimensions"], {"Name": "RuleId", "Value": "all"}]}]}
 
-    def s3_get_bucket_replication(self, _region: str, Bucket: str) -> Any:  # noqa: N803
+    def s3_get_bucket_replication(self, _region: str, Bucket: str) -> Any:
         target = self.replication[Bucket]
         rule = {"Status": "Enabled", "Destination": {"Bucket": f"arn:aws:s3:::{target}"}}
         return {"ReplicationConfiguration": {"Rules": [rule]}}
@@ -228,7 +231,7 @@ class World:
             states=self.states,
             outputs=self.outputs,
         )
-        caps = at_full_size(self.fleet).quotas(REPLICA)
+        caps = self.fleet.grown.quotas(REPLICA)
         found = verdicts(of, account=(), history=self.history, caps=caps, markets=self.markets)
         return {verdict.check: verdict for verdict in found}
 
@@ -425,7 +428,7 @@ def test_quotas_are_asked_for_the_size_after_a_failover(fleet: Fleet) -> None:
     primary = fleet.plan(PRIMARY)
     full = len(primary.shards) * (1 + primary.shards[0].readers)
     others = instances(fleet) - len(primary.shards)
-    assert instances(at_full_size(fleet)) == full + others, "with its readers, beside the region's other cells"
+    assert instances(fleet.grown) == full + others, "with its readers, beside the region's other cells"
 
 
 def test_it_takes_the_primary_the_replica_and_the_pair(fleet: Fleet) -> None:
