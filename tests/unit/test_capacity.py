@@ -19,7 +19,7 @@ STACKS = Path(__file__).parents[2] / "stacks"
 PRIMARY, REPLICA, HOME, AWAY = "eu-west-1", "eu-west-1-replica", "eu-west-1", "eu-central-1"
 VAULT = f"arn:aws:backup:{AWAY}:111122223333:backup-vault:copies"
 PEAK = 2284
-GRANTED = {"eventbridge-invocations": 60_000, "elastic-ips": 20}
+GRANTED = {"eventbridge-invocations": 60_000, "elastic-ips": 20, "db-instances": 60}
 
 
 def stacks(folder: Path, strategy: Strategy | None = None) -> tuple[Fleet, Markets]:
@@ -105,6 +105,15 @@ def test_a_peak_replaces_the_declared_one_and_the_first_bound_follows(tmp_path: 
     assert large.first.used == max(bound.used for bound in large.bounds if bound.grows)
     ratio = bound(large, REPLICA, "payments").demand / bound(small, REPLICA, "payments").demand
     assert ratio == pytest.approx(100)
+
+
+def test_a_quota_that_carries_the_waiting_replica_and_not_the_grown_one_is_short(tmp_path: Path) -> None:
+    fleet, markets = stacks(tmp_path, Strategy.WARM_STANDBY)
+    path = tmp_path / f"Pulumi.{REPLICA}.yaml"
+    path.write_text(path.read_text().replace("db-instances: 60", "db-instances: 40"))
+    found = without(load_fleet(tmp_path, check_quotas=False), markets, HOME, peak=500)
+    assert [(bound.dimension, bound.demand, bound.grown) for bound in found.short] == [("db-instances", 48, 40)]
+    assert bound(without(fleet, markets, HOME), REPLICA, "db-instances").used <= 1
 
 
 def test_banks_limits_are_those_of_all_gateways_of_the_taker(tmp_path: Path) -> None:
