@@ -23,6 +23,7 @@ from stacks.models import CellSettings
 from stacks.plan import Cap, CellPlan
 from stacks.problems import listed
 from stacks.programs import pods
+from stacks.sizing import shard_payments
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,14 +115,13 @@ def without(fleet: Fleet, markets: Markets, region: str, peak: int | None = None
         for name, cell in lost.items()
         for one in _moved(fleet, markets, name, region, cell.peak_payments_per_second * scale)
     ]
-    grown = fleet.grown
     takers = dict.fromkeys(one.taker for one in moved if one.taker)
-    bounds = [bound for taker in takers for bound in _bounds(fleet, grown, markets, taker, moved)]
+    bounds = [bound for taker in takers for bound in _bounds(fleet, markets, taker, moved)]
     return Result(
         region=region,
         moved=moved,
         bounds=sorted(bounds, key=lambda bound: -bound.used),
-        notes=_notes(grown, region, moved, takers),
+        notes=_notes(fleet, region, moved, takers),
     )
 
 
@@ -157,19 +157,20 @@ def _remains(fleet: Fleet, name: str, lost: str, region: str) -> bool:
     return name in cells and cells[name].region != region and cells[name].environment is cells[lost].environment
 
 
-def _bounds(fleet: Fleet, grown: Fleet, markets: Markets, taker: str, moved: Sequence[Moved]) -> list[Bound]:
-    now, after = fleet.plan(taker), grown.plan(taker)
-    own = 0 if after.standby else after.peak_payments_per_second
+def _bounds(fleet: Fleet, markets: Markets, taker: str, moved: Sequence[Moved]) -> list[Bound]:
+    plan = fleet.plan(taker)
+    own = 0 if plan.standby else plan.peak_payments_per_second
     load = own + sum(one.payments for one in moved if one.taker == taker)
-    before = {cap.dimension: cap for cap in (*now.caps, *fleet.quotas(taker))}
-    caps = {cap.dimension: cap for cap in (*after.caps, *grown.quotas(taker))}
-    alone = {cap.dimension: cap for cap in after.caps}
+    alone = {cap.dimension: cap for cap in plan.caps}
+    # A replica's bounds are already those of its primary's size (stacks/sizing.py).
+    together = alone | {cap.dimension: cap for cap in fleet.quotas(taker)}
+    running = {"payments": sum(shard_payments(shard.instance_class) for shard in plan.shards)}
     found = [
-        _of_cap(taker, cap, alone[name], before[name].limit, load / after.peak_payments_per_second)
-        for name, cap in caps.items()
-        if name in before and not only_the_account_knows(cap)
+        _of_cap(taker, cap, alone[name], running.get(name, cap.limit), load / plan.peak_payments_per_second)
+        for name, cap in together.items()
+        if not only_the_account_knows(cap)
     ]
-    return [*found, *_nodes(taker, now, after, load), *_banks(after, markets, load)]
+    return [*found, *_nodes(plan, load), *_banks(plan, markets, load)]
 
 
 def _of_cap(cell: str, cap: Cap, alone: Cap, limit_now: float, times: float) -> Bound:
@@ -190,18 +191,18 @@ def _of_cap(cell: str, cap: Cap, alone: Cap, limit_now: float, times: float) -> 
     )
 
 
-def _nodes(cell: str, now: CellPlan, after: CellPlan, load: float) -> Iterable[Bound]:
+def _nodes(plan: CellPlan, load: float) -> Iterable[Bound]:
     """Payments that the nodes carry: those that run at first, then the most that there may be."""
     w, types = catalogue.workload(), catalogue.instances().nodes.types
     for name in ("gateway", "application"):
-        if name not in after.node_groups:
+        if name not in plan.node_groups:
             continue
-        group, per_vcpu = after.node_groups[name], w[f"payments_per_{name}_vcpu"]
+        group, per_vcpu = plan.node_groups[name], w[f"payments_per_{name}_vcpu"]
         vcpus = min(types[kind].vcpus for kind in group.instance_types)
         each = vcpus * per_vcpu * w["node_headroom"]
-        running = now.node_groups[name].desired
+        running = group.desired
         yield Bound(
-            cell=cell,
+            cell=plan.cell,
             dimension=f"nodes.{name}",
             demand=load,
             now=running * each,

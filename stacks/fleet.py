@@ -15,7 +15,7 @@ from pathlib import Path
 
 import catalogue
 from components.banks import Market
-from components.vocabulary import Compute, Controller, Environment, Strategy
+from components.vocabulary import Compute, Controller, Environment
 from contracts.shard_map import ShardMapError, parse
 from contracts.shard_plan import check_successor
 from stacks.capacity import COUNTED, GRANTED
@@ -118,17 +118,6 @@ class Fleet:
     def plan(self, cell: str) -> CellPlan:
         """The plan of a cell. Raises KeyError where there is none of this name."""
         return derive(cell, self.cells[cell])
-
-    @cached_property
-    def grown(self) -> Fleet:
-        """The fleet with each replica at its primary's size, as it is after a failover."""
-        stacks = {
-            name: replace(stack, settings=stack.settings.model_copy(update={"strategy": Strategy.HOT}))
-            if isinstance(stack.settings, ReplicaSettings)
-            else stack
-            for name, stack in self.stacks.items()
-        }
-        return Fleet(stacks=stacks, broken=self.broken)
 
     def pair_of(self, cell: str) -> str | None:
         """Stack of the pair that a cell is in; None: it has none."""
@@ -282,8 +271,7 @@ class Fleet:
                 yield self.stacks[name].problem("syntheticData", rule, "remove it, or set it there too")
 
     def _over_capacity(self, name: str, check_quotas: bool) -> Iterator[Problem]:
-        # A replica that waits takes no payments: what counts is what it can become.
-        for cap in self.grown.plan(name).caps:
+        for cap in self.plan(name).caps:
             if cap.used <= 1 or only_the_account_knows(cap):
                 continue
             if not check_quotas and cap.dimension in catalogue.quotas():

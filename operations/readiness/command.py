@@ -51,7 +51,7 @@ def readiness(session: Session, stack: str) -> list[Verdict]:
         subject,
         account=states.get(pair.primary.account, ()),
         history={one: session.engine.history(one, HISTORY) if one in states else () for one in stacks},
-        caps=fleet.grown.quotas(pair.replica.cell),
+        caps=fleet.quotas(pair.replica.cell),
         markets=load_markets(session.project.stacks_folder / MARKETS, fleet.cells),
     )
 

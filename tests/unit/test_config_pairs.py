@@ -95,7 +95,6 @@ def test_a_pilot_light_has_smaller_instances(folder: Path) -> None:
     write(folder, REPLICA, replica(strategy=Strategy.PILOT_LIGHT))
     assert problems(folder) == [], "they need not carry the peak before their scale-up"
     assert {shard.instance_class for shard in pair(folder).replica.shards} == {"db.r7g.large"}
-    assert pair(folder).primary.shards == read_fleet(folder)[0].grown.plan(REPLICA).shards
 
 
 @pytest.mark.parametrize(
