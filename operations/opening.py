@@ -171,7 +171,6 @@ def _images(fleet: Fleet, cell: str) -> Iterator[Task]:
 
 def _banks(fleet: Fleet, cell: str) -> Iterator[Task]:
     plan = fleet.plan(cell)
-    regions = [plan.region, *([plan.recovery_region] if plan.recovery_region else [])]
     served = fleet.markets_of(cell)
     if not served and plan.environment is Environment.PRODUCTION:
         yield Task(
@@ -179,11 +178,11 @@ def _banks(fleet: Fleet, cell: str) -> Iterator[Task]:
             why="no market names the cell: it takes no payment",
             how="add it to `cells` of a stacks/markets/*.yaml (docs/banks.md)",
         )
-    for one in fleet.unregistered(cell, regions):
+    for one in fleet.unregistered(cell):
         yield Task(
-            what=f"contract with {one.bank} ({one.market}) for {one.region}",
+            what=f"contract with {one.bank} ({one.market})",
             why="it lets in only the egress addresses and client certificates that it knows",
-            how=f"send both, then note banks.{one.bank}.registrations.{one.region} in stacks/markets/{one.market}.yaml",
+            how=f"send both, then note banks.{one.bank}.registrations.{cell} in stacks/markets/{one.market}.yaml",
         )
 
 

@@ -111,9 +111,9 @@ class Fleet:
         """Those that a cell serves; none where the markets' files are wrong."""
         return self._markets.of(cell)
 
-    def unregistered(self, cell: str, regions: Sequence[str]) -> tuple[Unregistered, ...]:
-        """Banks of its markets that would not let it in, or in from the region of its recovery."""
-        return self._markets.unregistered(cell, regions)
+    def unregistered(self, cell: str) -> tuple[Unregistered, ...]:
+        """Banks of its markets that would not let it in."""
+        return self._markets.unregistered(cell)
 
     def plan(self, cell: str) -> CellPlan:
         """The plan of a cell. Raises KeyError where there is none of this name."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from answers import answers
-from mocks import run
+from mocks import Registered, run
 from pulumi.runtime import rpc
 
 from components.vocabulary import Strategy
@@ -59,19 +59,27 @@ def both(fleet: Fleet) -> tuple[Rows, Rows]:
     """States of the two cells as their programs declare them."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(cell, "load_fleet", lambda _folder: fleet)
-        return _rows(fleet, PRIMARY), _rows(fleet, REPLICA)
+        own = _registered(fleet, PRIMARY, {})
+        outputs = own.one("payment-cell:components:PaymentCell").outputs
+        return _rows(own), _rows(_registered(fleet, REPLICA, outputs))
 
 
-def _rows(fleet: Fleet, stack: str) -> Rows:
+def _registered(fleet: Fleet, stack: str, primary: Mapping[str, Any]) -> Registered:
+    """What a cell's program registers; `primary`: outputs of its primary's stack."""
+
     def answered(type_: str, name: str, inputs: Any) -> dict[str, Any]:
         if type_ == "pulumi:pulumi:StackReference":
-            return {"name": inputs["name"], "outputs": ACCOUNT, "secretOutputNames": []}
+            outputs = primary if inputs["name"].endswith(f"/{PRIMARY}") else ACCOUNT
+            return {"name": inputs["name"], "outputs": outputs, "secretOutputNames": []}
         return answers(type_, name, inputs)
 
+    return run(lambda: cell.run(stack, fleet.cells[stack]), outputs=answered)
+
+
+def _rows(registered: Registered) -> Rows:
     def plain(values: Any) -> dict[str, Any]:
         return {name: SECRET if rpc.is_rpc_secret(value) else value for name, value in values.items()}
 
-    registered = run(lambda: cell.run(stack, fleet.cells[stack]), outputs=answered)
     return [
         {
             "urn": one.urn,
