@@ -151,6 +151,11 @@ ALLOWED: tuple[Allowed, ...] = (
         Allowed(type=type_, name="*runner*", side=Side.ANY, reason=f"{_PLACE}: runner")
         for type_ in ("aws:codebuild/*", "aws:iam/*", "aws:ec2/*", "aws:vpc/*", "aws:cloudwatch/logGroup:LogGroup")
     ),
+    Allowed(
+        type="aws:ec2/vpcEndpoint:VpcEndpoint",
+        property="policy*",
+        reason="a replica reaches the pair's tables and secrets too, which have the primary's name",
+    ),
     Allowed(type="aws:route53/zone:Zone", side=Side.ANY, reason=f"{_PLACE}: hostedZoneId"),
     Allowed(type="aws:route53/record:Record", property="zoneId", reason=f"{_PLACE}: hostedZoneId"),
     Allowed(type="aws:backup/plan:Plan", property="*opyActions*", reason=f"{_PLACE}: backups.copyVaultArn"),

@@ -20,7 +20,10 @@ from stacks.plan import CellPlan
 
 HERE, HOME = "<here>", "<home>"
 
-PAIR_WIDE = frozenset({"aws:dynamodb/table:Table", "aws:secretsmanager/secret:Secret"})
+REPOSITORY = "aws:ecr/repository:Repository"
+SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
+"""Has its secret's ARN."""
+PAIR_WIDE = frozenset({"aws:dynamodb/table:Table", "aws:secretsmanager/secret:Secret", REPOSITORY})
 """Types whose copies in the other region have the primary's name: their ARNs differ in the region alone."""
 
 _PIECES = re.compile(r"([:/,|\s\"]+)")
@@ -93,19 +96,21 @@ def place(
     """A side of the pair, from its plan and the states of its stacks; `account`: state of the account's stack."""
     bare = Place(rules=_rules(plan, primary), made_up={}, common={})
     common = {
-        name: f"<pair {_logical(row)}>"
+        name: f"<pair{_logical(row).removeprefix(primary.cell)}>"
         for row in resources(primary_rows)
         if row["type"] in PAIR_WIDE
         for name in _common_names(row)
     }
-    claims = (row for row in resources(primary_rows) if row["type"] not in PAIR_WIDE)
+    claims = (row for row in resources(primary_rows) if row["type"] not in {*PAIR_WIDE, SECRET_VERSION})
     claimed = {name for row in claims for name in _common_names(row)} & common.keys()
     made_up: dict[str, str] = {}
     for row in resources([*rows, *account]):
         # Without the type: a global cluster, which one side has, and its member are both named after the shard.
         of = bare.text(_logical(row))
         for name, value in _own_values(row):
-            if row["type"] not in PAIR_WIDE and value not in (plan.cell, plan.region, primary.cell):
+            if value in (plan.cell, plan.region, primary.cell) or {value, _last(value)} & common.keys() - claimed:
+                continue
+            if row["type"] not in PAIR_WIDE:
                 made_up.setdefault(value, f"<{of}>" if _NAME.search(name) else f"<{of}.{name}>")
     foreign = _word(primary.region) if plan.region != primary.region else None
     return Place(rules=bare.rules, made_up=made_up, common=common, foreign=foreign, claimed=frozenset(claimed))
@@ -118,8 +123,14 @@ def _logical(row: Row) -> str:
 def _common_names(row: Row) -> set[str]:
     """A name, and how it ends the ARN: Secrets Manager adds six characters, the same in each region."""
     outputs = plain(row.get("outputs") or {})
-    found = (outputs.get("name"), str(outputs.get("arn", "")).rpartition(":")[2].rpartition("/")[2])
-    return {name for name in found if name}
+    found = {str(outputs.get("name") or "")}
+    # A repository's name has a slash; its images are found by the rule of `_rules`.
+    found |= set() if row["type"] == REPOSITORY else {_last(str(outputs.get("arn") or ""))}
+    return found - {""}
+
+
+def _last(arn: str) -> str:
+    return arn.rpartition(":")[2].rpartition("/")[2]
 
 
 def _own_values(row: Row) -> Iterable[tuple[str, str]]:
@@ -137,6 +148,8 @@ def _own_values(row: Row) -> Iterable[tuple[str, str]]:
 def _rules(plan: CellPlan, primary: CellPlan) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Longest and most special first: a cell may be named as its region is."""
     rules = [(_word(epoch_table(primary.cell)), "<epoch store>"), (re.compile(re.escape(plan.domain)), "<domain>")]
+    # ECR replicates repositories under their names.
+    rules += [(re.compile(rf"(?:(?<=\.amazonaws\.com/)|(?<=:repository/)){re.escape(primary.cell)}/"), "<pair>/")]
     rules += [(_word(zone), f"<zone {number}>") for number, zone in enumerate(plan.subnet_zone_ids)]
     rules += [(re.compile(rf"(?<![\w-]){re.escape(plan.region)}[a-f]\b"), "<zone>")]
     blocks = {"<block>": plan.vpc_cidr} | {

@@ -187,7 +187,7 @@ def states(fleet: Fleet, digest: str = DIGEST) -> dict[str, list[dict[str, Any]]
     """Of each stack one resource of each kind that the checks read."""
     found: dict[str, list[dict[str, Any]]] = {}
     for cell, plan in fleet.pair(PAIR).cells.items():
-        image = f"123456789012.dkr.ecr.{plan.region}.amazonaws.com/{cell}/payments@{digest}"
+        image = f"123456789012.dkr.ecr.{plan.region}.amazonaws.com/{PRIMARY}/payments@{digest}"
         pod = {"template": {"spec": {"containers": [{"name": "payments", "image": image}]}}}
         found[cell] = [
             row(cell, files.CERTIFICATE, cell, region=plan.region, domainName=plan.domain, arn=f"arn:{cell}"),
