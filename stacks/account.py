@@ -12,8 +12,9 @@ from components.account import Account, AccountArgs, Adopted, Guardrails
 from components.account_baseline import SecurityContact
 from components.break_glass import BreakGlassArgs
 from components.buckets import ObjectLock
+from components.image_replication import ImageReplication, ImageReplicationArgs
 from components.vocabulary import Environment
-from stacks.fleet import load_fleet
+from stacks.fleet import Fleet, load_fleet
 from stacks.guardrail_models import BreakGlassSettings
 from stacks.models import AccountSettings
 from stacks.providers import aws_provider
@@ -61,14 +62,26 @@ def _break_glass(account_id: str, regions: Sequence[str], settings: BreakGlassSe
     )
 
 
+def replications(fleet: Fleet, account: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """Region of primaries -> region of their replicas -> the primaries: whose images ECR copies where."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for replica in fleet.replicas.values():
+        primary = fleet.cells.get(replica.of)
+        if primary is not None and primary.account == account:
+            found.setdefault(primary.region, {}).setdefault(replica.region, []).append(replica.of)
+    return {region: {to: sorted(cells) for to, cells in sorted(targets.items())} for region, targets in found.items()}
+
+
 def run(stack: str, settings: AccountSettings) -> Mapping[str, pulumi.Input[object]]:
     """Declares the account and returns the stack's outputs."""
     provider = aws_provider(
         stack, settings, settings.home_region, settings.environment, synthetic=settings.synthetic_data
     )
-    account = Account(
-        stack, account_args(settings, load_fleet(HERE).regions_of(stack)), pulumi.ResourceOptions(providers=[provider])
-    )
+    fleet, opts = load_fleet(HERE), pulumi.ResourceOptions(providers=[provider])
+    account = Account(stack, account_args(settings, fleet.regions_of(stack)), opts)
+    for region, targets in replications(fleet, stack).items():
+        args = ImageReplicationArgs(region=region, account_id=settings.account_id, targets=targets)
+        ImageReplication(f"{stack}-{region}", args, opts)
     return {
         "accountId": settings.account_id,
         "trailArn": account.trail_arn,

@@ -52,7 +52,17 @@ def instances_stand_in_two_zones(database: Resource, stack: Stack) -> Verdict:
 def _outside(database: Resource) -> Verdict | None:
     if database.given("dbClusterInstanceClass"):
         return not_applicable("a Multi-AZ cluster has three instances in three zones by itself")
+    if _is_secondary(database):
+        return not_applicable("a secondary of a global database: with its zone the primary loses nothing")
     return None
+
+
+def _is_secondary(database: Resource) -> bool:
+    """A member that follows another one. Declared, it has no master user of its own; live, AWS names its source. It is
+    judged like any other once it is the writer."""
+    if not database.given("globalClusterIdentifier"):
+        return False
+    return bool(database.maybe("replicationSourceIdentifier")) or not database.given("masterUsername")
 
 
 def _zone(instance: Resource) -> str | None:

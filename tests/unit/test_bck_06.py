@@ -63,3 +63,16 @@ def test_an_instance_is_spread_by_multi_az(props: dict[str, Any], expected: Stat
 def test_what_is_not_asked(props: dict[str, Any]) -> None:
     cluster = resource("aws:rds/cluster:Cluster", "db", **props)
     assert judged(cluster=cluster) == (Status.NOT_APPLICABLE, Status.NOT_APPLICABLE)
+
+
+def test_a_secondary_of_a_global_database_may_have_one_instance_while_it_follows() -> None:
+    def member(**props: Any) -> Resource:
+        return resource("aws:rds/cluster:Cluster", "db", globalClusterIdentifier="world", **props)
+
+    def status(cluster: Resource) -> Status | None:
+        return verdicts("BCK-06", cluster, instance("1", "a", of=cluster)).get(("db", COUNT))
+
+    assert status(member()) is status(member(masterUsername="cell_master", replicationSourceIdentifier="arn"))
+    assert status(member()) is not Status.FAIL
+    assert status(member(masterUsername="cell_master")) is Status.FAIL
+    assert status(resource("aws:rds/cluster:Cluster", "db")) is Status.FAIL

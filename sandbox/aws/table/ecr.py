@@ -123,7 +123,29 @@ def _delete_scanning(ctx: Context, _id: str, _last: Props) -> None:
     ctx.client("ecr").put_registry_scanning_configuration(**NO_SCANNING)
 
 
+# ---- aws:ecr/replicationConfiguration:ReplicationConfiguration
+
+
+def _put_replication(ctx: Context, props: Props) -> str:
+    wanted = props.get("replicationConfiguration") or {"rules": []}
+    ctx.client("ecr").put_replication_configuration(replicationConfiguration=wanted)
+    return ctx.account_id
+
+
+def _read_replication(ctx: Context, registry: str, _last: Props) -> Props | None:
+    found = ctx.client("ecr").describe_registry()["replicationConfiguration"]
+    return {"registryId": registry, "replicationConfiguration": found} if found["rules"] else None
+
+
 TYPES = [
+    ResourceType(
+        token="aws:ecr/replicationConfiguration:ReplicationConfiguration",
+        service="ecr",
+        create=_put_replication,
+        read=_read_replication,
+        update=lambda ctx, _id, _old, new: void(_put_replication(ctx, new)),
+        delete=lambda ctx, _id, _last: void(_put_replication(ctx, {})),
+    ),
     ResourceType(
         token=SCANNING,
         service="ecr",

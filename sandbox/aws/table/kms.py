@@ -149,8 +149,14 @@ def create_replica(ctx: Context, props: Props) -> str:
 
 
 def settle_replica(ctx: Context, id_: str, props: Props) -> None:
-    """Whether the key is enabled; rotation is the primary's."""
+    """Whether the key is enabled; rotation is the primary's. Description, policy and tags, which the emulator's replica
+    has of its primary or not at all."""
     kms = ctx.client("kms")
+    kms.update_key_description(KeyId=id_, Description=props.get("description") or "")
+    if props.get("policy"):
+        kms.put_key_policy(KeyId=id_, PolicyName="default", Policy=json_text(props["policy"]))
+    if props.get("tags"):
+        kms.tag_resource(KeyId=id_, Tags=tag_list(props["tags"], "TagKey", "TagValue"))
     state, enabled = kms.describe_key(KeyId=id_)["KeyMetadata"]["KeyState"], props.get("enabled", True)
     if enabled and state == "Disabled":
         kms.enable_key(KeyId=id_)
