@@ -14,7 +14,7 @@ from pulumi_aws import kms
 
 from components.base import type_token
 from components.iam import Statement, allow, from_source, policy, service, via_service
-from components.vocabulary import DataClass, KeyUse, tags
+from components.vocabulary import SUBJECT_KEYS, DataClass, KeyUse, tags
 from contracts.personal import Purpose
 
 MAX_DELETION_WINDOW_DAYS = 30
@@ -224,7 +224,8 @@ class Keys(pulumi.ComponentResource):
             primary_key_arn=primary,
             deletion_window_in_days=args.deletion_window_days,
             policy=policy(*_statements(name, use, args)),
-            tags=tags(KEYS[use].data_class),
+            # The table whose keys it wraps is in no stack of this region (control RET-02).
+            tags=tags(KEYS[use].data_class, use=SUBJECT_KEYS if use is KeyUse.SUBJECTS else None),
             opts=self._options(use, args),
         )
 

@@ -38,6 +38,7 @@ FREE: Mapping[str, str] = MappingProxyType(
             "aws:ebs/encryptionByDefault:EncryptionByDefault",
             "aws:ecr/lifecyclePolicy:LifecyclePolicy",
             "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration",
+            "aws:ecr/replicationConfiguration:ReplicationConfiguration",
             "aws:ecr/repositoryPolicy:RepositoryPolicy",
             "aws:eks/accessEntry:AccessEntry",
             "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",

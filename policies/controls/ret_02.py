@@ -22,7 +22,9 @@ from policies.controls.ropa_01 import HOLDERS
 from policies.resources import Resource, Stack
 from policies.stores import and_above
 
-_TABLE = "aws:dynamodb/table:Table"
+_KEPT = ("aws:dynamodb/table:Table", "aws:kms/replicaKey:ReplicaKey")
+"""Where the keys of a cell's subjects are. A replica's are in its primary's table, from whose every copy a key goes
+when it goes from one; what says so in its own stack is the replica of the key that wraps them."""
 
 
 def can_forget_a_person(store: Resource, stack: Stack) -> Verdict:
@@ -32,9 +34,9 @@ def can_forget_a_person(store: Resource, stack: Stack) -> Verdict:
     if entry.erasure is not Erasure.CRYPTO_SHREDDING:
         return passed()
     cell = store.tag("payment-cell:cell")
-    for table in stack.of(_TABLE):
+    for kept in (found for type_ in _KEPT for found in stack.of(type_)):
         # Not every type of store has tags: then any table of the stack may be its cell's.
-        if table.tag("payment-cell:use") == "subject-keys" and cell in (None, table.tag("payment-cell:cell")):
+        if kept.tag("payment-cell:use") == "subject-keys" and cell in (None, kept.tag("payment-cell:cell")):
             return passed()
     return failed("is erased by destroying subjects' keys, and its cell has no table tagged subject-keys")
 

@@ -157,6 +157,9 @@ FINDERS: dict[str, Find] = {
     "ecr/registryScanningConfiguration:RegistryScanningConfiguration": find(
         "ecr.get_registry_scanning_configuration", "scanningConfiguration.rules[?scanFrequency=='SCAN_ON_PUSH']"
     ),
+    "ecr/replicationConfiguration:ReplicationConfiguration": find(
+        "ecr.describe_registry", "replicationConfiguration.rules"
+    ),
     "ecr/repository:Repository": find("ecr.describe_repositories", "repositories", repositoryNames=["{name}"]),
     "ecr/repositoryPolicy:RepositoryPolicy": find(
         "ecr.get_repository_policy", "policyText", repositoryName="{repository}"
@@ -293,6 +296,7 @@ SETTINGS = frozenset(
         "backup/regionSettings:RegionSettings",
         "ebs/encryptionByDefault:EncryptionByDefault",
         "ecr/registryScanningConfiguration:RegistryScanningConfiguration",
+        "ecr/replicationConfiguration:ReplicationConfiguration",
         "iam/accountPasswordPolicy:AccountPasswordPolicy",
         "securityhub/account:Account",
     }

@@ -68,3 +68,22 @@ def test_what_a_registry_scans_changes_and_goes_back_to_the_default(sandbox: San
         client.put_registry_scanning_configuration(scanType="BASIC", rules=[])
         repairs(made, drifts=1)
     assert client.get_registry_scanning_configuration()["scanningConfiguration"]["rules"] == []
+
+
+def test_what_a_registry_copies_to_another_region_changes_and_goes(sandbox: Sandbox) -> None:
+    client = sandbox.client("ecr")
+
+    def copying(version: int) -> None:
+        filters = [{"filter": f"{cell}/", "filter_type": "PREFIX_MATCH"} for cell in ("one", "two")[:version]]
+        there = [{"region": "eu-central-1", "registry_id": ACCOUNT}]
+        rules = [{"destinations": there, "repository_filters": filters}]
+        ecr.ReplicationConfiguration("registry", replication_configuration={"rules": rules})
+
+    def rules() -> list[dict[str, object]]:
+        found: list[dict[str, object]] = client.describe_registry()["replicationConfiguration"]["rules"]
+        return found
+
+    with stack(sandbox, lambda: copying(1)) as made:
+        comes_up_and_changes(made, copying, update=1)
+        assert len(rules()[0]["repositoryFilters"]) == 2  # type: ignore[arg-type]
+    assert rules() == []

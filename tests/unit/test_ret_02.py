@@ -26,6 +26,16 @@ def test_what_is_shredded_needs_the_table_of_its_cells_subject_keys() -> None:
     assert status("RET-02", database(), keys(use="features")) is Status.FAIL
 
 
+def test_a_replicas_subject_keys_are_in_its_primarys_table() -> None:
+    def wraps(cell: str, use: str) -> Resource:
+        tags = {**PERSONAL, "payment-cell:cell": cell, "payment-cell:use": use}
+        return resource("aws:kms/replicaKey:ReplicaKey", "subjects", tags=tags)
+
+    assert status("RET-02", database(), wraps("a", "subject-keys")) is Status.PASS
+    assert status("RET-02", database(), wraps("b", "subject-keys")) is Status.FAIL
+    assert status("RET-02", database(), wraps("a", "envelope")) is Status.FAIL
+
+
 @pytest.mark.parametrize("type_", [TABLE, "aws:kinesis/stream:Stream"])
 def test_what_a_program_deletes_or_what_expires_needs_none(type_: str) -> None:
     assert status("RET-02", resource(type_, "s", tags=PERSONAL)) is Status.PASS
