@@ -75,9 +75,9 @@ class Markets:
             for bank, settings in file.settings.banks.items()
         }
 
-    def unregistered(self, cell: str) -> tuple[Unregistered, ...]:
-        """Banks of a cell's markets that do not know it."""
-        found = self.registrations(cell, of=cell)
+    def unregistered(self, cell: str, *, of: str | None = None) -> tuple[Unregistered, ...]:
+        """Banks that do not know a cell that serves the markets of `of`; None: its own."""
+        found = self.registrations(cell, of=of or cell)
         return tuple(Unregistered(market=market, bank=bank) for (market, bank), known in found.items() if known is None)
 
 
