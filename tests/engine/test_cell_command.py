@@ -67,6 +67,7 @@ def test_config_check_reports_all_mistakes_at_once_on_standard_output(project: P
         ("upgrade", "nowhere", "--plan"),
         ("iam", "nowhere"),
         ("graph", "nowhere"),
+        ("clone", "nowhere", "--as", "copy", "--yes"),
         ("status", "nowhere"),
         ("outputs", "nowhere"),
         ("config", "check", "nowhere"),
@@ -88,6 +89,17 @@ def test_without_a_terminal_nothing_is_done_unasked(project: Project, command: s
 
     assert refused.stderr == "no terminal to ask on: add --yes\n"
     assert project.resources("dev") == []
+
+
+def test_without_a_terminal_nothing_is_cloned_and_nothing_expired_reaped(project: Project) -> None:
+    before = project.stack_files()
+    assert project.cell("clone", "dev", "--as", "dev-two", code=CONFIGURATION).stderr.endswith("add --yes\n")
+    assert project.stack_files() == before
+
+    project.configure("dev", expires="2026-01-31")
+    assert project.cell("reap", code=CONFIGURATION).stderr.endswith("add --yes\n")
+    assert [(row["stack"], row["done"]) for row in project.data("reap", "--dry-run")] == [("dev", [])]
+    assert project.stack_files().keys() == before.keys()
 
 
 def test_no_as_the_answer_is_exit_code_eight_and_creates_nothing(project: Project) -> None:

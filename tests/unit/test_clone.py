@@ -14,7 +14,7 @@ from operations.clone import CLONE_PEAK, Wish, account_for, clone_texts, differe
 from operations.declared import write_stacks
 from operations.errors import CellError, ExitCode
 from operations.project import Project
-from stacks.fleet import Fleet, load_fleet, read_fleet
+from stacks.fleet import Fleet, read_fleet
 from stacks.new_stack import render_replica
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,8 @@ def project(tmp_path: Path) -> Project:
 
 
 def fleet(project: Project) -> Fleet:
-    return load_fleet(project.stacks_folder)
+    """As far as the files can be read: `write_stacks` has checked them, which takes longer than reading."""
+    return read_fleet(project.stacks_folder)[0]
 
 
 def cloned(project: Project, original: str, name: str, **wish: str | int) -> Fleet:
@@ -123,7 +124,7 @@ def test_an_account_of_production_holds_a_clone_only_where_somebody_says_so(proj
 
     for path in project.stacks_folder.glob("Pulumi.*dev*.yaml"):
         path.unlink()
-    left, _ = read_fleet(project.stacks_folder)
+    left = fleet(project)
     with pytest.raises(CellError, match="an account of production, and there is no other: give --account"):
         account_for(left, wish)
     with pytest.raises(CellError, match="--account: nowhere is no account's stack"):
@@ -148,7 +149,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 ) -> None:
     text = render_replica("eu-west-1", "standby", "eu-central-1", Strategy.WARM_STANDBY, domain="s.cell.example.com")
     project.stack_file("standby").write_text(text)
-    found, _ = read_fleet(project.stacks_folder)
+    found = fleet(project)
 
     with pytest.raises(CellError) as refused:
         clone_texts(found, wish, TODAY)

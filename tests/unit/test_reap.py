@@ -6,14 +6,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from test_clone import cloned, fleet, project
+from test_clone import TODAY, cloned, fleet, project
 
 from components.vocabulary import Strategy
 from operations import deploy
+from operations.clone import Wish, clone_texts
 from operations.errors import CellError, ExitCode
 from operations.project import Project
 from operations.reap import Found, State, abandoned_regions, plan_reap, reap_all
-from stacks.fleet import Fleet, read_fleet
+from stacks.fleet import Fleet
 from stacks.new_stack import render_replica
 
 __all__ = ["project"]
@@ -37,8 +38,10 @@ class Destroyed:
 @pytest.fixture
 def clones(project: Project) -> Fleet:
     """Clones of dev that end on 2, 4 and 9 December."""
+    found = fleet(project)
     for days in (3, 5, 10):
-        cloned(project, "dev", f"dev-{days}", days=days)
+        for stack, text in clone_texts(found, Wish(original="dev", name=f"dev-{days}", days=days), TODAY).items():
+            project.stack_file(stack).write_text(text)
     return fleet(project)
 
 
@@ -129,7 +132,7 @@ def test_what_still_needs_the_cell_is_named(project: Project, monkeypatch: pytes
     text = render_replica("dev-5", "dev-5-r", "eu-central-1", Strategy.PILOT_LIGHT, domain="r.cell.example.com")
     project.stack_file("dev-5-r").write_text(text)
 
-    _, failed, asked = run(project, expired(read_fleet(project.stacks_folder)[0], date(2026, 12, 8)), monkeypatch)
+    _, failed, asked = run(project, expired(fleet(project), date(2026, 12, 8)), monkeypatch)
 
     assert failed == [
         "dev-3: stacks/markets names it (eu-sepa): remove it there first",
