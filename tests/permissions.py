@@ -9,14 +9,13 @@ Authorization Reference. `tests/unit/test_deploy_role.py` fails where the file i
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 TESTS = Path(__file__).parent
 sys.path[:0] = [str(TESTS), str(TESTS / "unit"), str(TESTS.parent)]
 
-import test_component_pair  # noqa: E402
 from mocks import Registered  # noqa: E402
 from service_authorization import actions  # noqa: E402
+from test_component_cell_pair import made as paired  # noqa: E402
 from test_stacks import ACCOUNT_OUTPUTS, STACKS, made  # noqa: E402
 
 import catalogue  # noqa: E402
@@ -43,8 +42,7 @@ def text() -> str:
     """The file."""
     fleet = load_fleet(STACKS)
     found = {kind: [made(s, fleet, ACCOUNT_OUTPUTS) for s in stacks] for kind, stacks in EXAMPLES.items()}
-    with TemporaryDirectory() as folder:
-        found["cell"].append(test_component_pair.made(test_component_pair.paired(Path(folder))))
+    found["cell"].append(paired())
     declared = {kind: types(registered) for kind, registered in found.items()}
     table = permissions()
     needed = {token: table[token] for token in sorted({token for some in declared.values() for token in some})}
