@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from components.vocabulary import Strategy
+from operations.cli import app
 from operations.errors import CellError, ExitCode
 from operations.project import Project
 from operations.replicate import Wanted, plan_replicate, shown, write_replicate
@@ -140,4 +142,25 @@ def test_nothing_is_written_where_the_files_do_not_fit_the_others(project: Proje
     before = names(project)
     with pytest.raises(ConfigError, match="the stack's name has 28 characters, more than 24"):
         plan_replicate(project, replace(WANTED, name="a-name-of-more-than-24-chars"))
+    assert names(project) == before
+
+
+def test_the_page_on_recovery_has_what_each_strategy_promises() -> None:
+    page = (ROOT / "docs" / "recovery.md").read_text()
+    for strategy, promise in PROMISES.items():
+        cells = (f"`{strategy}`", promise.rto, promise.rpo["database"], promise.cost, promise.leaves_out)
+        assert f"| {' | '.join(cells)} |" in page
+    for store, lost in PROMISES[Strategy.WARM_STANDBY].rpo.items():
+        assert f"| {store} | {lost} |" in page
+
+
+def test_the_command_shows_the_plan_and_writes_nothing_where_it_cannot_ask(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    before = names(project)
+    result = CliRunner().invoke(app, ["replicate", "eu-west-1"])
+    assert isinstance(result.exception, CellError)
+    assert result.exception.code == ExitCode.CONFIGURATION
+    assert PROMISES[Strategy.WARM_STANDBY].rto in result.stderr
     assert names(project) == before
