@@ -15,7 +15,7 @@ from mocks import Registered, assert_children_of_components, run
 from components.pair_epoch import EpochStoreArgs
 from components.pair_name import ClientNameArgs
 from components.vocabulary import KeyUse
-from contracts.metrics import METRICS
+from contracts.metrics import METRICS, Subject
 from operations.project import Project
 from operations.replicate import Wanted, plan_replicate, write_replicate
 from policies.control import Status
@@ -214,8 +214,12 @@ def test_an_archive_that_is_late_opens_a_ticket_in_each_region(declared: Registe
 
 
 def test_each_alarm_of_a_pair_is_on_a_metric_that_somebody_emits(declared: Registered) -> None:
-    known = {(metric.namespace, metric.name) for metric in METRICS}
-    assert {(one.inputs["namespace"], one.inputs["metricName"]) for one in declared.of(ALARM).values()} <= known
+    pairs = {Subject.REPLICATED_SHARD, Subject.ARCHIVE_REPLICATION}
+    emitted = {
+        (metric.namespace, metric.name, frozenset(metric.dimensions)) for metric in METRICS if metric.subject in pairs
+    }
+    watched = [one.inputs for one in declared.of(ALARM).values()]
+    assert {(one["namespace"], one["metricName"], frozenset(one["dimensions"])) for one in watched} == emitted
 
 
 def test_a_pair_violates_no_control(declared: Registered) -> None:
