@@ -63,12 +63,8 @@ CALLS: Final = (
         steps="promote, rebuilt",
         when_down=_PROMOTION,
     ),
-    Call(
-        service="rds", action="FailoverGlobalCluster", plane=Plane.CONTROL, steps="promote", when_down=_PROMOTION
-    ),
-    Call(
-        service="rds", action="SwitchoverGlobalCluster", plane=Plane.CONTROL, steps="promote", when_down=_PROMOTION
-    ),
+    Call(service="rds", action="FailoverGlobalCluster", plane=Plane.CONTROL, steps="promote", when_down=_PROMOTION),
+    Call(service="rds", action="SwitchoverGlobalCluster", plane=Plane.CONTROL, steps="promote", when_down=_PROMOTION),
     Call(
         service="s3",
         action="ListBuckets",
@@ -95,9 +91,7 @@ CALLS: Final = (
         steps="scale",
         when_down="noted, passed: the autoscaler follows the pods that wait",
     ),
-    Call(
-        service="eks", action="DescribeNodegroup", plane=Plane.CONTROL, steps="scale", when_down="as ListNodegroups"
-    ),
+    Call(service="eks", action="DescribeNodegroup", plane=Plane.CONTROL, steps="scale", when_down="as ListNodegroups"),
     Call(
         service="eks", action="UpdateNodegroupConfig", plane=Plane.CONTROL, steps="scale", when_down="as ListNodegroups"
     ),
