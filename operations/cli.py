@@ -27,6 +27,7 @@ from operations.model import command as model
 from operations.output import Format, show
 from operations.plan import cells_of, known_stack
 from operations.project import Project
+from operations.recovery import command as recovery
 from operations.replicate import Wanted, plan_replicate, write_replicate
 from operations.replicate import shown as replicate_rows
 from operations.session import console
@@ -54,6 +55,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit_app, name="audit")
 app.add_typer(attestation.app, name="attestation")
+recovery.register(app)
 
 Stack = Annotated[str, typer.Argument(help="A stack of stacks/: eu-west-1, dev, account, ...", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

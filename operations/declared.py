@@ -41,9 +41,23 @@ def disarm_file(project: Project, stack: str) -> None:
     kind = load_stack_file(path).kind
     if kind == Kind.WORKLOADS:
         raise CellError(f"{stack} protects nothing: disarm its cell", ExitCode.CONFIGURATION)
+    _change(path, kind, "disarmed", True)
+
+
+def note_writer(project: Project, pair: str, writer: str) -> bool:
+    """Notes in a pair's file which of its cells writes, keeping comments and order. False: it says so already."""
+    path = project.stack_file(pair)
+    stack = load_stack_file(path)
+    if getattr(stack.settings, "writer", None) == writer:
+        return False
+    _change(path, stack.kind, "writer", writer)
+    return True
+
+
+def _change(path: Path, kind: str, key: str, value: str | bool) -> None:
     yaml = _editor()
     document = yaml.load(path.read_text())
-    document["config"][f"{NAMESPACE}:{kind}"]["disarmed"] = True
+    document["config"][f"{NAMESPACE}:{kind}"][key] = value
     with path.open("w") as target:
         yaml.dump(document, target)
     load_stack_file(path)

@@ -172,7 +172,7 @@ def _paid(context: Context, call: Call, key: str) -> str:
 
 
 def missing(context: Context) -> Mapping[str, Any]:
-    """Payments that the old cell archived and that no event of the new writer tells of: the promoted shard lacks them."""
+    """Payments that the old cell archived and that no event of the new writer tells of: promoted shards lack them."""
     run = context.run
     since = str(run.facts("grant")["regenerate_since"])
     told = {"since": since, "not_read": _not_read(context), "bound_s": run.facts("lag").get("lag_s")}

@@ -1,4 +1,4 @@
-"""The archive of the cell that is to write, as its region has it: which objects came by replication, and what is in them."""
+"""The archive of the cell that is to write, as its region has it: what came by replication, and what is in it."""
 
 from __future__ import annotations
 

@@ -35,9 +35,7 @@ TRIES: Final = 3
 SETTLED: Final = 2
 """Looks in a row that find nothing pending and the old writer: the move was cancelled."""
 
-NOT_NOW: Final = frozenset(
-    {"InvalidGlobalClusterStateFault", "InvalidDBClusterStateFault", "InvalidDBClusterStateFault"}
-)
+NOT_NOW: Final = frozenset({"InvalidGlobalClusterStateFault", "InvalidDBClusterStateFault"})
 """Refusals of a cluster that is busy, or that writes already."""
 
 

@@ -68,10 +68,9 @@ class Journal:
 
     def take(self) -> None:
         """Becomes the driver. Raises CellError where another one gives signs of life."""
-        driver, began = self.run.driver, self._clock.monotonic()
-        while self.run.driver == driver not in ("", self._me):
-            if self._clock.monotonic() - began >= TAKEOVER_S:
-                break
+        accepted = self.run.accept_data_loss
+        driver, end = self.run.driver, self._clock.monotonic() + TAKEOVER_S
+        while self.run.driver and self.run.driver == driver != self._me and self._clock.monotonic() < end:
             self._clock.sleep(BEAT_S)
             found = self._load()
             if found.driver and found.version != self.run.version:
@@ -79,7 +78,8 @@ class Journal:
                     f"{_about(found)} is being driven by {found.driver}; see cell recovery status", ExitCode.RESOURCE
                 )
             self.run = found
-        wanted = replace(self.run, driver=self._me, version=self.run.version + 1)
+        accepted = accepted or self.run.accept_data_loss
+        wanted = replace(self.run, driver=self._me, accept_data_loss=accepted, version=self.run.version + 1)
         if not self._store.save(self.run.version, wanted):
             raise OvertakenError(f"{_about(self.run)} was taken by another process at this moment", ExitCode.RESOURCE)
         self.run = wanted

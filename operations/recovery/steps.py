@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -15,6 +15,7 @@ from operations.recovery.context import Context
 from operations.recovery.machine import RefusedError, Step, drive, text
 from operations.recovery.run import Kind, Run
 from operations.recovery.web import Says
+from stacks.standby import PROMISES
 
 APPROVAL_S: Final = 900.0
 """Longest wait for approvals; the same command waits on."""
@@ -104,8 +105,8 @@ def fence(context: Context) -> Mapping[str, Any]:
     _judge_old_cell(context, said)
     if said is not None and said.cell == run.origin and said.writes:
         raise RefusedError(
-            f"{run.origin} says that it writes {FENCE_S + OLD_CELL_S:.0f} s after it was fenced: it does not follow the "
-            f"epoch store, and a lease ends after {LEASE_S:.0f} s. Stop it first",
+            f"{run.origin} says that it writes {FENCE_S + OLD_CELL_S:.0f} s after it was fenced: it does not follow "
+            f"the epoch store, and a lease ends after {LEASE_S:.0f} s. Stop it first",
             ExitCode.RESOURCE,
         )
     return {"epoch": run.epoch + 1, "old_cell": _words(said)}
@@ -164,8 +165,6 @@ def roll_back(context: Context) -> Mapping[str, Any]:
 
 def bounds(context: Context, lags: Mapping[str, float | None]) -> dict[str, str]:
     """Store -> what may be lost of it at most, as far as anybody knows."""
-    from stacks.standby import PROMISES
-
     standby = context.pair.replica.standby
     promised = dict(PROMISES[standby.strategy].rpo) if standby is not None else {}
     measured = ", ".join(f"{shard} {'unknown' if lag_ is None else f'{lag_:.1f} s'}" for shard, lag_ in lags.items())
@@ -230,8 +229,3 @@ def _words(said: Says | None) -> str:
     if said is None:
         return "does not answer"
     return f"{said.cell} says that it {'writes' if said.writes else 'does not write'} (epoch {said.epoch})"
-
-
-def names(steps: Sequence[Step]) -> list[str]:
-    """Of steps, in order."""
-    return [step.name for step in steps]

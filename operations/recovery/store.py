@@ -136,7 +136,8 @@ class Store:
             except ClientError as error:
                 if error_code(error) == "ResourceNotFoundException":
                     raise CellError(
-                        f"{self._table}: no such table in {region}; bring up the pair first: cell up {self._primary}-pair",
+                        f"{self._table}: no such table in {region}; bring up the pair first: "
+                        f"cell up {self._primary}-pair",
                         ExitCode.RESOURCE,
                     ) from error
                 status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
