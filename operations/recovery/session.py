@@ -98,7 +98,7 @@ def plan(
             raise _under_way(writer.run, next((run for run in runs if run.id == writer.run), None))
         return _resumed(held, writer, accept_data_loss)
     # Those that have not fenced yet, and those that were killed between their last word in the record and their end.
-    if going := [run for run in same if writer.epoch in (run.epoch, run.epoch + 2) and writer.cell in (origin, target)]:
+    if going := [run for run in same if _goes_on(run, writer)]:
         return _resumed(going[-1], writer, accept_data_loss)
     run = _new(found, kind, origin, target, writer, accept_data_loss, clock)
     already = writer.lets(target)
@@ -107,6 +107,11 @@ def plan(
             f"{origin} does not write: {writer.cell} does, {writer.state}, epoch {writer.epoch}", ExitCode.CONFIGURATION
         )
     return Planned(run=run, writer=writer, already=already, resumed=False)
+
+
+def _goes_on(run: Run, writer: Writer) -> bool:
+    moved = run.done("grant") or run.status is Status.ROLLING_BACK
+    return writer.epoch == run.epoch + (2 if moved else 0)
 
 
 def _under_way(run_id: str, held: Run | None) -> CellError:
