@@ -1,6 +1,7 @@
 """A pair of cells for tests of its movements: DynamoDB, S3, SQS and the rest are moto's, RDS and EKS are made up here,
 and so are time, relays and what clients see. Calls can be refused, lost on their way back, and end the process."""
 
+import json
 import os
 import shutil
 from collections import Counter
@@ -15,6 +16,7 @@ import boto3
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
+from components.vocabulary import Strategy
 from contracts.epoch import KEY, RENEW_S, Writer, regenerated_key, writer_of
 from operations.recovery import session
 from operations.recovery.context import Context
@@ -26,7 +28,6 @@ from operations.recovery.web import Says
 from stacks.fleet import read_fleet
 from stacks.new_stack import render_pair, render_replica
 from stacks.pairs import PairPlan
-from components.vocabulary import Strategy
 from workloads.lease import EpochStore, Lease
 
 STACKS = Path(__file__).parents[2] / "stacks"
@@ -87,17 +88,26 @@ class World:
         """Number of an effect whose answer is lost; the process goes on."""
         self.killed = False
         self.on_tick: Callable[[], None] | None = None
-        self.writers = {shard: PRIMARY for shard in pair.shards}
+        self.writers = dict.fromkeys(pair.shards, PRIMARY)
         self.pending: dict[str, str] = {}
         self.cancels = False
         """RDS cancels every switchover."""
         self.members: dict[str, str] = {}
         """Cluster -> synchronisation status that is not `connected`."""
-        self.lag_ms: dict[str, float] = {pair.cluster(cell, shard): 200.0 for cell in pair.cells for shard in pair.shards}
-        self.nodes = {cell: {f"{cell}-{key}-0a1b2c3": group.minimum for key, group in pair.primary.node_groups.items()} for cell in pair.cells}
+        self.lag_ms: dict[str, float] = {
+            pair.cluster(cell, shard): 200.0 for cell in pair.cells for shard in pair.shards
+        }
+        self.nodes = {
+            cell: {f"{cell}-{key}-0a1b2c3": group.minimum for key, group in pair.primary.node_groups.items()}
+            for cell in pair.cells
+        }
         self.moved_letters: list[str] = []
         self.paid: dict[str, str] = {}
         self.epochs = [0]
+        self.replicas: set[str] = set()
+        """Versions of archived objects that came by replication."""
+        self.on_call: Callable[[], None] = lambda: None
+        self.on_sleep: Callable[[], object] = lambda: None
         self.relays = True
         self._real: dict[tuple[str, str], Any] = {}
         self.real("dynamodb", AWAY).create_table(
@@ -106,6 +116,9 @@ class World:
             AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
+        secret = json.dumps({"current": "s" * 40, "previous": None})
+        for region in (HOME, AWAY):
+            self.real("secretsmanager", region).create_secret(Name=f"{PRIMARY}-api-keys-0a1b2c3", SecretString=secret)
         self.leases = {
             cell: Lease(
                 EpochStore(client=Seen(self, cell), table=pair.epoch_table, cell=cell, primary=PRIMARY),
@@ -134,6 +147,7 @@ class World:
     def sleep(self, seconds: float) -> None:
         if self.killed:
             raise Killed
+        self.on_sleep()
         end = self.s + seconds
         while self.s < end:
             self.s = min(end, self.s + 1.0)
@@ -264,6 +278,7 @@ class Client:
             world = self._world
             if world.killed:
                 raise Killed
+            world.on_call()
             world.calls.append((self._service, action, self._region))
             if self._region in world.dead:
                 raise EndpointConnectionError(endpoint_url=f"https://{self._service}.{self._region}")
@@ -295,7 +310,7 @@ class Client:
         assert not problems.has_errors(), problems.generate_report()
         return made_up(**asked)
 
-    def _describe_global_clusters(self, GlobalClusterIdentifier: str) -> Any:  # noqa: N803
+    def _describe_global_clusters(self, GlobalClusterIdentifier: str) -> Any:
         world, pair = self._world, self._world.pair
         shard = next(one for one in pair.shards if pair.global_cluster(one) == GlobalClusterIdentifier)
         members = [
@@ -328,11 +343,11 @@ class Client:
         world.writers[shard] = cell
         return {}
 
-    def _describe_db_clusters(self, DBClusterIdentifier: str) -> Any:  # noqa: N803
+    def _describe_db_clusters(self, DBClusterIdentifier: str) -> Any:
         members = [{"DBInstanceIdentifier": f"{DBClusterIdentifier}-0"}]
         return {"DBClusters": [{"Status": "available", "DBClusterMembers": members}]}
 
-    def _get_metric_data(self, MetricDataQueries: Any, **_asked: Any) -> Any:  # noqa: N803
+    def _get_metric_data(self, MetricDataQueries: Any, **_asked: Any) -> Any:
         found = []
         for query in MetricDataQueries:
             (name,) = (one["Value"] for one in query["MetricStat"]["Metric"]["Dimensions"])
@@ -340,18 +355,22 @@ class Client:
             found.append({"Id": query["Id"], "Values": [] if lag is None else [lag]})
         return {"MetricDataResults": found}
 
-    def _list_nodegroups(self, clusterName: str) -> Any:  # noqa: N803
+    def _head_object(self, **asked: Any) -> Any:
+        found = self._real.head_object(**asked)
+        return {**found, "ReplicationStatus": "REPLICA"} if asked["VersionId"] in self._world.replicas else found
+
+    def _list_nodegroups(self, clusterName: str) -> Any:
         return {"nodegroups": sorted(self._world.nodes[clusterName])}
 
-    def _describe_nodegroup(self, clusterName: str, nodegroupName: str) -> Any:  # noqa: N803
+    def _describe_nodegroup(self, clusterName: str, nodegroupName: str) -> Any:
         size = self._world.nodes[clusterName][nodegroupName]
         return {"nodegroup": {"scalingConfig": {"desiredSize": size}}}
 
-    def _update_nodegroup_config(self, clusterName: str, nodegroupName: str, scalingConfig: Any) -> Any:  # noqa: N803
+    def _update_nodegroup_config(self, clusterName: str, nodegroupName: str, scalingConfig: Any) -> Any:
         self._world.nodes[clusterName][nodegroupName] = scalingConfig["desiredSize"]
         return {}
 
-    def _start_message_move_task(self, SourceArn: str) -> Any:  # noqa: N803
+    def _start_message_move_task(self, SourceArn: str) -> Any:
         self._world.moved_letters.append(SourceArn)
         return {}
 
