@@ -265,7 +265,7 @@ class World:
             return None
         context = self.context(planned.run, by)
         session.begin(context, planned)
-        return move(context, 60.0)
+        return move(context, 20.0)
 
 
 class Client:
