@@ -28,6 +28,10 @@ LIMITS = (
 """How long a step waits: shortened, since each second of the world is looked at."""
 
 
+KINDS = st.sampled_from([Kind.FAILOVER, Kind.FAILOVER, Kind.FAILOVER, Kind.SWITCHOVER, Kind.FAILBACK])
+ASTRAY = st.sampled_from([False, False, False, True])
+
+
 @cache
 def one_pair() -> PairPlan:
     return pair_of(Path(tempfile.mkdtemp()))
@@ -49,46 +53,49 @@ class Movements(RuleBasedStateMachine):
         self.world.on_tick = None
         self._made.close()
 
-    def moves(self, kind: Kind, to: str, by: str) -> None:
-        """The command; it may be refused, time out, or be killed."""
-        origin = one_pair().other(to)
+    def moves(self, kind: Kind, astray: bool, by: str) -> None:
+        """The command; it may be refused, time out, or be killed. `astray`: to the cell that writes."""
+        origin = self.world.record().cell
+        to = one_pair().other(origin)
+        if astray:
+            origin, to = to, origin
         with suppress(CellError, Killed):
             self.world.command(kind, origin, to, loss=kind is Kind.FAILOVER, by=by)
 
-    @rule(kind=st.sampled_from(Kind), to=st.sampled_from([PRIMARY, REPLICA]))
-    def move(self, kind: Kind, to: str) -> None:
-        self.moves(kind, to, BOB)
+    @rule(kind=KINDS, astray=ASTRAY)
+    def move(self, kind: Kind, astray: bool) -> None:
+        self.moves(kind, astray, BOB)
 
     @rule(
-        kind=st.sampled_from(Kind),
-        to=st.sampled_from([PRIMARY, REPLICA]),
+        kind=KINDS,
+        astray=ASTRAY,
         effect=st.integers(0, 40),
         took_place=st.booleans(),
     )
-    def move_and_crash(self, kind: Kind, to: str, effect: int, took_place: bool) -> None:
+    def move_and_crash(self, kind: Kind, astray: bool, effect: int, took_place: bool) -> None:
         self.world.kill_at = (self.world.effects + effect, took_place)
-        self.moves(kind, to, BOB)
+        self.moves(kind, astray, BOB)
         self.world.kill_at = None
 
     @rule(
-        kind=st.sampled_from(Kind),
-        to=st.sampled_from([PRIMARY, REPLICA]),
+        kind=KINDS,
+        astray=ASTRAY,
         effect=st.integers(0, 40),
     )
-    def move_and_lose_a_reply(self, kind: Kind, to: str, effect: int) -> None:
+    def move_and_lose_a_reply(self, kind: Kind, astray: bool, effect: int) -> None:
         self.world.lose_at = self.world.effects + effect
-        self.moves(kind, to, BOB)
+        self.moves(kind, astray, BOB)
         self.world.lose_at = None
 
     @rule(
-        to=st.sampled_from([PRIMARY, REPLICA]),
+        astray=ASTRAY,
         call=st.integers(0, 60),
-        other=st.sampled_from([PRIMARY, REPLICA]),
+        other_astray=ASTRAY,
         stalls_s=st.sampled_from([0.0, 12.0, 40.0]),
         abandons=st.booleans(),
     )
     def move_while_another_process_stalls(
-        self, to: str, call: int, other: str, stalls_s: float, abandons: bool
+        self, astray: bool, call: int, other_astray: bool, stalls_s: float, abandons: bool
     ) -> None:
         """A process stands still before a call, for as long as another one needs, and goes on as if nothing was."""
         world, left = self.world, [call]
@@ -100,16 +107,17 @@ class Movements(RuleBasedStateMachine):
             world.sleep(stalls_s)
             if abandons:
                 self.abandon()
-            self.moves(Kind.FAILOVER, other, ALICE)
+            self.moves(Kind.FAILOVER, other_astray, ALICE)
 
         world.on_call = stall
-        self.moves(Kind.FAILOVER, to, BOB)
+        self.moves(Kind.FAILOVER, astray, BOB)
         world.on_call = lambda: None
 
-    @rule(region=st.sampled_from([HOME, AWAY]))
+    @rule(writers=st.sampled_from([True, True, False]))
     @precondition(lambda self: not self.world.dead)
-    def region_dies(self, region: str) -> None:
-        self.world.dead.add(region)
+    def region_dies(self, writers: bool) -> None:
+        cell = self.world.record().cell
+        self.world.dead.add(one_pair().cells[cell if writers else one_pair().other(cell)].region)
 
     @rule()
     @precondition(lambda self: self.world.dead)
