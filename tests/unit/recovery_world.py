@@ -287,12 +287,15 @@ class Client:
             world.calls.append((self._service, action, self._region))
             if self._region in world.dead:
                 raise EndpointConnectionError(endpoint_url=f"https://{self._service}.{self._region}")
-            answer = world.effect(action, lambda: self._answer(operation, action, asked))
-            if action == "PutItem" and asked["Item"][KEY]["S"] == "writer":
-                world.epochs.append(int(asked["Item"]["epoch"]["N"]))
-            return answer
+            return world.effect(action, lambda: self._noted(operation, action, asked))
 
         return call
+
+    def _noted(self, operation: str, action: str, asked: Mapping[str, Any]) -> Any:
+        answer = self._answer(operation, action, asked)
+        if action == "PutItem" and asked["Item"][KEY]["S"] == "writer":
+            self._world.epochs.append(int(asked["Item"]["epoch"]["N"]))
+        return answer
 
     def get_paginator(self, operation: str) -> Any:
         ask = getattr(self, operation)

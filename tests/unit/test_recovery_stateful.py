@@ -120,6 +120,13 @@ class Movements(RuleBasedStateMachine):
         self.world.dead.add(one_pair().cells[cell if writers else one_pair().other(cell)].region)
 
     @rule()
+    @precondition(lambda self: not self.world.dead)
+    def lose_the_writer_and_fail_over_at_once(self) -> None:
+        """While the lost cell's lease still holds."""
+        self.region_dies(writers=True)
+        self.moves(Kind.FAILOVER, False, BOB)
+
+    @rule()
     @precondition(lambda self: self.world.dead)
     def region_returns(self) -> None:
         self.world.dead.clear()
