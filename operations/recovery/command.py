@@ -194,7 +194,8 @@ def _check(pair: PairPlan, origin: str, to: str) -> None:
 
 def _pair(stack: str) -> tuple[Fleet, PairPlan]:
     """The pair that a stack is, or is in."""
-    fleet = load_fleet(Project.find().stacks_folder)
+    # What runs is moved: a quota that the next `cell up` would need holds nothing up.
+    fleet = load_fleet(Project.find().stacks_folder, check_quotas=False)
     name = stack if stack in fleet.pairs else fleet.pair_of(stack)
     if name is None:
         known = ", ".join(fleet.pairs) or "none; run cell replicate"
