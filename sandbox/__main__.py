@@ -59,6 +59,10 @@ def _run(options: argparse.Namespace, home: Home) -> None:
         case "resolve":
             commands.require_running(home)
             print(control.ask(home, "resolve", name=options.name))
+        case "sql" if options.kept:
+            commands.require_running(home)
+            query = {"stack": options.stack, "shard": options.shard, "query": options.kept}
+            sys.stdout.write(control.ask(home, "kept", **query))
         case "sql":
             commands.require_running(home)
             _sql(control.ask(home, "sql", stack=options.stack, shard=options.shard), options.command_text)
@@ -116,7 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     sql = subparsers.add_parser("sql", help="psql in the database of a shard")
     sql.add_argument("stack")
     sql.add_argument("shard")
-    sql.add_argument("-c", dest="command_text", metavar="SQL", help="run this and end")
+    text = sql.add_mutually_exclusive_group()
+    text.add_argument("-c", dest="command_text", metavar="SQL", help="run this and end")
+    text.add_argument("--kept", metavar="SELECT", help="ask the volume that was kept last of a former writer")
     return parser
 
 

@@ -181,7 +181,7 @@ def _load(console: Console, plan: Plan, target: Target, secret: str) -> list[Ans
 
     progress = Progress()
     with _shown(console, plan, progress):
-        return asyncio.run(run(plan, target, key_of, switch, progress))
+        return asyncio.run(run(plan, lambda: target, key_of, switch, progress))
 
 
 def _fault(name: str, on: bool) -> None:

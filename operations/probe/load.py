@@ -18,9 +18,6 @@ from operations.probe.target import Target
 TIMEOUT_S = 10.0
 """Seconds that a customer's program waits for an answer."""
 
-MAX_TRIES = 4
-"""Calls of one payment, each with the same idempotency key."""
-
 LONGEST_WAIT_S = 5.0
 """A customer obeys Retry-After up to here."""
 
@@ -30,6 +27,19 @@ NO_ANSWER = 0
 ACKNOWLEDGED: Final = frozenset({200, 201, 202})
 
 REFUSED_BY = "x-refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How long a customer's program goes on with one payment."""
+
+    tries: int = 4
+    """Calls, each with the same idempotency key."""
+    timeout_s: float = TIMEOUT_S
+    """Seconds that it waits for an answer."""
+
+
+CUSTOMER: Final = Patience()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +54,13 @@ class Try:
     """Of a refusal."""
     stages_ms: Mapping[str, float] = field(default_factory=dict)
     """Stage -> milliseconds, from the Server-Timing header."""
+    cell: str = ""
+    """Stack of the cell whose gateway was called; empty where the name led to none."""
+
+    @property
+    def ended_s(self) -> float:
+        """Seconds after the start at which the answer was there, or was waited for no longer."""
+        return self.at_s + self.seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,25 +88,40 @@ class Progress:
     refusals: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     """Those that last now."""
+    began: float = 0.0
+    """Seconds since 1970 at the start."""
 
+
+Where = Callable[[], Target | None]
+"""Where the customers' name leads now: asked before each call. None: nowhere."""
 
 Switch = Callable[[str, bool], Awaitable[None]]
 """Turns a fault on or off."""
 
 
 async def run(
-    plan: Plan, target: Target, key_of: Callable[[Call], str], switch: Switch, progress: Progress
+    plan: Plan,
+    where: Where,
+    key_of: Callable[[Call], str],
+    switch: Switch,
+    progress: Progress,
+    *,
+    patience: Patience = CUSTOMER,
+    over: Callable[[], bool] = lambda: False,
 ) -> list[Answer]:
-    """Makes all calls and all faults of the plan; answers in the order of the calls. Faults end with the run."""
+    """Makes the calls of the plan until it is `over`, and all its faults; answers in the order of the calls. Faults end
+    with the run."""
     limits = httpx.Limits(max_connections=1_000, max_keepalive_connections=200)
     # The gateway's certificate is for the load balancer, which verifies none; and this is loopback (`target.gateway`).
-    async with httpx.AsyncClient(base_url=target.url, verify=False, limits=limits, timeout=TIMEOUT_S) as client:
-        began = time.perf_counter()
+    async with httpx.AsyncClient(verify=False, limits=limits, timeout=patience.timeout_s) as client:
+        began, progress.began = time.perf_counter(), time.time()
         faults = [asyncio.create_task(_fault(fault, began, switch, progress)) for fault in plan.faults]
         calls = []
         for call in plan.calls:
             await asyncio.sleep(max(0.0, began + call.at_s - time.perf_counter()))
-            calls.append(asyncio.create_task(_pay(client, call, target.domain, key_of(call), began, progress)))
+            if over():
+                break
+            calls.append(asyncio.create_task(_pay(client, call, where, key_of(call), began, progress, patience)))
         answers = await asyncio.gather(*calls)
         await asyncio.gather(*faults)
     return answers
@@ -109,23 +141,31 @@ async def _fault(fault: Fault, began: float, switch: Switch, progress: Progress)
 
 
 async def _pay(
-    client: httpx.AsyncClient, call: Call, domain: str, key: str, began: float, progress: Progress
+    client: httpx.AsyncClient,
+    call: Call,
+    where: Where,
+    key: str,
+    began: float,
+    progress: Progress,
+    patience: Patience,
 ) -> Answer:
     progress.sent += 1
     progress.in_flight += 1
-    headers = {"Host": domain, "Authorization": f"Bearer {key}", "Idempotency-Key": call.idempotency_key}
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": call.idempotency_key}
     tries: list[Try] = []
     due = call.at_s
     body: dict[str, Any] = {}
-    for number in range(MAX_TRIES):
-        response, seconds = await _exchange(client, call, headers, began + due)
-        one, body = _read(response, due, seconds)
+    for number in range(patience.tries):
+        target = where()
+        response, seconds = await _exchange(client, call, target, headers, began + due)
+        one, body = _read(response, due, seconds, target)
         tries.append(one)
         if one.reason:
             progress.refusals[one.reason] += 1
-        if one.status in ACKNOWLEDGED or not _may_retry(one) or number == MAX_TRIES - 1:
+        if one.status in ACKNOWLEDGED or not _may_retry(one) or number == patience.tries - 1:
             break
-        wait_s = min(LONGEST_WAIT_S, _retry_after(response))
+        # Longer each time: what has failed is not helped by those who ask again at once.
+        wait_s = min(LONGEST_WAIT_S, max(_retry_after(response), number))
         await asyncio.sleep(wait_s)
         due = time.perf_counter() - began
     progress.in_flight -= 1
@@ -143,18 +183,23 @@ async def _pay(
 
 
 async def _exchange(
-    client: httpx.AsyncClient, call: Call, headers: Mapping[str, str], due: float
+    client: httpx.AsyncClient, call: Call, target: Target | None, headers: Mapping[str, str], due: float
 ) -> tuple[httpx.Response | None, float]:
-    try:
-        response = await client.post("/v1/payments", json=dict(call.body), headers=dict(headers))
-    except httpx.HTTPError:
-        response = None
+    response = None
+    if target is not None:
+        with suppress(httpx.HTTPError):
+            url, host = f"{target.url}/v1/payments", {"Host": target.domain}
+            response = await client.post(url, json=dict(call.body), headers={**headers, **host})
     return response, time.perf_counter() - due
 
 
-def _read(response: httpx.Response | None, due: float, seconds: float) -> tuple[Try, dict[str, Any]]:
+def _read(
+    response: httpx.Response | None, due: float, seconds: float, target: Target | None
+) -> tuple[Try, dict[str, Any]]:
+    cell = target.stack if target else ""
     if response is None:
-        return Try(at_s=due, seconds=seconds, status=NO_ANSWER, reason="no-answer"), {}
+        reason = "no-answer" if target else "no-address"
+        return Try(at_s=due, seconds=seconds, status=NO_ANSWER, reason=reason, cell=cell), {}
     try:
         body = response.json()
     except ValueError:
@@ -164,7 +209,8 @@ def _read(response: httpx.Response | None, due: float, seconds: float) -> tuple[
     if not reason and response.status_code not in ACKNOWLEDGED:
         reason = str((body.get("error") or {}).get("reason") or response.status_code)
     stages = server_timing(response.headers.get("server-timing", ""))
-    return Try(at_s=due, seconds=seconds, status=response.status_code, reason=reason, stages_ms=stages), body
+    one = Try(at_s=due, seconds=seconds, status=response.status_code, reason=reason, stages_ms=stages, cell=cell)
+    return one, body
 
 
 def server_timing(header: str) -> dict[str, float]:

@@ -25,6 +25,8 @@ class Target:
     domain: str
     address: str
     port: int
+    stack: str
+    """Of the cell whose gateway it is."""
 
     @property
     def url(self) -> str:
@@ -55,10 +57,26 @@ def gateway(stack: str, domain: str) -> Target:
             f"`cell up {stack}`. Its load stays on loopback: a live cell is never probed with it",
             ExitCode.RESOURCE,
         )
-    address, _, port = str(found).rpartition(":")
+    return _on_this_machine(domain, str(found), stack)
+
+
+def follow(domain: str) -> Target | None:
+    """Where a clients' name leads now, as Route 53 answers; None: nowhere. Raises CellError as `gateway`."""
+    names = _names()
+    found = names.get(domain)
+    if found is None:
+        return None
+    address = str(found).rpartition(":")[0]
+    gateways = {name.removesuffix(f"/{GATEWAY}"): at for name, at in names.items() if name.endswith(f"/{GATEWAY}")}
+    stack = next((cell for cell, at in gateways.items() if at.rpartition(":")[0] == address), "")
+    return _on_this_machine(domain, str(found), stack)
+
+
+def _on_this_machine(domain: str, found: str, stack: str) -> Target:
+    address, _, port = found.rpartition(":")
     if not ip_address(address).is_loopback:
         raise CellError(f"{domain}: {address} is not on this machine; a probe's load stays on loopback")
-    return Target(domain=domain, address=address, port=int(port))
+    return Target(domain=domain, address=address, port=int(port), stack=stack)
 
 
 def _names() -> Mapping[str, str]:

@@ -68,6 +68,9 @@ def answers(node: Node, dns: Dns) -> control.Answers:
         argv, environment = node.guests.psql(request["stack"], request["shard"])
         return {"argv": argv, "env": environment}
 
+    def kept(request: Mapping[str, Any]) -> str:
+        return node.guests.kept(request["stack"], request["shard"], request["query"])
+
     def clear(_: Mapping[str, Any]) -> None:
         node.clear()
 
@@ -79,6 +82,7 @@ def answers(node: Node, dns: Dns) -> control.Answers:
         "connections": connections,
         "fault": fault,
         "sql": sql,
+        "kept": kept,
         "resolve": lambda request: dns.leads(request["name"]),
         "clear": clear,
     }

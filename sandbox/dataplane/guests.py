@@ -130,6 +130,15 @@ class Guests:
             raise NoSuchFault(f"{cell} {shard}: no writer of such a shard runs") from error
         return list(command), dict(environment)
 
+    def kept(self, cell: str, shard: str, query: str) -> str:
+        """What a query finds in the volume that was kept last of a former writer of the shard."""
+        if self._databases.manager is None:
+            raise NoSuchFault("this sandbox runs no databases")
+        try:
+            return str(self._databases.manager.kept(cell, shard, query))
+        except KeyError as error:
+            raise NoSuchFault(f"{cell} {shard}: no volume of a former writer is kept") from error
+
     def fault(self, name: str, on: bool) -> None:
         """`bank-<kind>:<bank>` or `shard-restart[:<shard>]`."""
         kind, _, which = name.partition(":")

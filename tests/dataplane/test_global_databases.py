@@ -335,6 +335,8 @@ def test_the_writer_of_a_region_that_died_comes_back_as_a_secondary_and_its_volu
     world.until(lambda: "of the new writer" in world.notes(before))
     assert "never arrived" not in world.notes(before)
     assert world.kept(before) == kept + 1
+    cell = NAMES[before].removesuffix("-s00")
+    assert "never arrived\n" in world.databases.kept(cell, "s00", "SELECT text\nFROM notes")
     world.until(lambda: world.synchronisation()[before] == "connected")
     assert world.snapshots(before)[-1].startswith(f"rds:unplanned-global-failover-{NAMES[before]}-")
 

@@ -135,8 +135,8 @@ def loaded(monkeypatch: pytest.MonkeyPatch, handler: Handler, plan: Plan) -> tup
         switched.append((name, on))
 
     monkeypatch.setattr(load.httpx, "AsyncClient", client)
-    where = target.Target(domain="one.example.com", address="127.0.0.1", port=1)
-    answers = asyncio.run(load.run(plan, where, lambda call: f"sk_{call.key_class}", switch, Progress()))
+    where = target.Target(domain="one.example.com", address="127.0.0.1", port=1, stack="one")
+    answers = asyncio.run(load.run(plan, lambda: where, lambda call: f"sk_{call.key_class}", switch, Progress()))
     return answers, switched
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.dataplane.databases import kept
 from sandbox.dataplane.databases.account import Account, Cluster, Proxy
 from sandbox.dataplane.databases.cluster import ClusterServers, Machine
 from sandbox.dataplane.databases.lag import Follower, Lags
@@ -74,6 +76,8 @@ class Databases:
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="databases")
         self._told: dict[str, str] = {}
         self._restorable: dict[str, int | None] = {}
+        self._reading = threading.Lock()
+        """Held while a kept volume is read: only one server may use it."""
         self._measured = time.monotonic()
         self._lags = Lags(self._account, self._say)
 
@@ -326,6 +330,14 @@ class Databases:
                     "PGSSLMODE": "verify-full",
                     "PGSSLROOTCERT": str(self._folder / "ca.pem"),
                 }
+        raise KeyError(f"{cell}-{shard}")
+
+    def kept(self, cell: str, shard: str, query: str) -> str:
+        """What a query finds in the volume that was kept last of a former writer of the shard; KeyError without one."""
+        for servers in self._named(f"{cell}-{shard}"):
+            if volume := kept.newest(servers.folder):
+                with self._reading:
+                    return kept.read(self._machine.programs, volume, servers.cluster.database, query)
         raise KeyError(f"{cell}-{shard}")
 
     def suffer(self) -> None:
