@@ -20,6 +20,7 @@ from operations.consent import confirmed, typed
 from operations.cost.ceiling import as_data
 from operations.cost.command import cost_report, show_report
 from operations.declared import disarm_file
+from operations.drill.plan import Kind as DrillKind
 from operations.errors import CellError, ExitCode
 from operations.graph import Drawing, stack_graph, write_graph
 from operations.iam import Role, StateStore, characters, policies, target
@@ -287,6 +288,43 @@ def probe(
     show(probing.summary(numbers) if output is Format.TABLE else numbers, output)
     if numbers["problems"]:
         raise CellError("\n".join(numbers["problems"]), ExitCode.ERROR)
+
+
+@app.command()
+def drill(
+    stack: Stack,
+    kind: Annotated[DrillKind, typer.Option(help="What is rehearsed.")],
+    lag: Annotated[float, typer.Option(help="Replication lag before the fault, in seconds.")] = 0.0,
+    payments: Annotated[int | None, typer.Option(help="At least. Left out: 300; of --short 60.")] = None,
+    rate: Annotated[float, typer.Option(help="Payments a second; at most 50.")] = 5.0,
+    short: Annotated[bool, typer.Option("--short", help="Few payments: proves the way and measures little.")] = False,
+    no_failback: Annotated[bool, typer.Option("--no-failback", help="Leave the writer where it is moved to.")] = False,
+    shard: Annotated[str, typer.Option(help="Of --kind restore.")] = "s00",
+    at: Annotated[datetime | None, typer.Option(help="Of --kind restore: UTC. Left out: the latest.")] = None,
+    yes: Yes = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Break a region, a network, a database or a control plane, move the writer for real, and prove what was lost.
+
+    In the sandbox only. Exit 1 if an objective is missed: a payment applied twice, or more lost than the bound.
+    """
+    from operations.drill import command as drilling  # httpx and boto3, as in _preflight
+    from operations.drill.plan import PAYMENTS, SHORT_PAYMENTS
+
+    options = drilling.Options(
+        kind=kind,
+        payments=payments if payments is not None else SHORT_PAYMENTS if short else PAYMENTS,
+        rate=rate,
+        lag_s=lag,
+        failback=not no_failback,
+        shard=shard,
+        at=None if at is None else at.replace(tzinfo=UTC),
+    )
+    numbers = drilling.drill(_session(), stack, options, _consent(yes))
+    drilling.show_found(numbers, output)
+    _say_difference("drill")
+    if broken := numbers.get("problems"):
+        raise CellError("\n".join(broken), ExitCode.ERROR)
 
 
 @app.command()

@@ -13,6 +13,7 @@ DIFFERENCES: Mapping[str, str] = {
     "readiness": "quotas, backups, restore tests, images and S3's own lag are those of an account that is used",
     "graph": "a region takes at least as long as this computes from published times; here it takes seconds",
     "probe": "composite alarms turn within a minute and not at once, and people are woken",
+    "drill": "promotion, health checks and names take minutes; these figures are the sandbox's",
     "cost": "this is billed by use, at the prices of the day; here nothing is",
 }
 """By command; `cell preflight` and `cell connect` say their own."""

@@ -37,6 +37,9 @@ class Kind(StrEnum):
 FAULT_AT: Final = 0.3
 """Share of the payments after which the fault happens: those before are what is compared with."""
 
+ARRIVED_S: Final = 6.0
+"""Seconds of payments that arrive at the other region before the fault."""
+
 PAYMENTS, RATE = 300, 5.0
 SHORT_PAYMENTS: Final = 60
 """Of `--short`, which only proves that the way works: twelve seconds before a movement are enough for that."""
@@ -80,8 +83,8 @@ class DrillPlan:
 
     @property
     def fault_at_s(self) -> float:
-        """Seconds after the first payment."""
-        return self.payments * FAULT_AT / self.rate
+        """Seconds after the first payment: late enough for some of them to have been replicated."""
+        return max(self.payments * FAULT_AT / self.rate, self.lag_s + ARRIVED_S)
 
     @property
     def fault(self) -> str | None:

@@ -77,7 +77,7 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
         seed=randbits(SEED_BITS) if options.seed is None else options.seed,
     )
     if has_sandbox():
-        _wait_until_ready(session.console, stack)
+        wait_until_ready(session.console, stack)
     target = gateway(stack, str(cell["domainName"]))
     clients = entered(load_fleet(session.project.stacks_folder).account_of(stack), "probe")
     secrets = clients.get("secretsmanager", region)
@@ -97,7 +97,7 @@ def probe(session: Session, stack: str, options: Options) -> dict[str, Any]:
     return numbers
 
 
-def _wait_until_ready(console: Console, stack: str) -> None:
+def wait_until_ready(console: Console, stack: str) -> None:
     """Until every program of the cell that runs here is ready: `cell up` ends before the first of them runs. Raises
     CellError that names those which are not."""
     deadline = time.monotonic() + READY_S
@@ -180,7 +180,7 @@ def _load(console: Console, plan: Plan, target: Target, secret: str) -> list[Ans
         await asyncio.to_thread(_fault, name, on)
 
     progress = Progress()
-    with _shown(console, plan, progress):
+    with shown(console, len(plan.calls), progress):
         return asyncio.run(run(plan, lambda: target, key_of, switch, progress))
 
 
@@ -190,12 +190,12 @@ def _fault(name: str, on: bool) -> None:
 
 
 @contextmanager
-def _shown(console: Console, plan: Plan, progress: Progress) -> Iterator[None]:
-    """The live view: redrawn on a terminal, a line now and then elsewhere."""
+def shown(console: Console, planned: int, progress: Progress) -> Iterator[None]:
+    """The live view of a load: redrawn on a terminal, a line now and then elsewhere."""
 
     def line() -> Text:
         parts = [
-            f"{progress.sent:,} of {len(plan.calls):,} sent",
+            f"{progress.sent:,} of {planned:,} sent",
             f"{progress.in_flight} in flight",
             ", ".join(f"{status} {count:,}" for status, count in progress.statuses.most_common(6)),
             "refused: " + ", ".join(f"{why} {n:,}" for why, n in progress.refusals.most_common(4))
