@@ -166,7 +166,7 @@ def _pair(fleet: Fleet, stack: str) -> PairPlan:
 def _evidence(session: Session, plan: DrillPlan, pair: PairPlan, clients: Clients) -> PairEvidence:
     buckets = {cell: str(_outputs(session, cell)["archiveBucket"]) for cell in pair.cells}
     for cell, settings in pair.cells.items():
-        gateway(cell, settings.domain_name)
+        gateway(cell, settings.domain)
     return PairEvidence(plan=plan, shards=pair.shards, buckets=buckets, clients=clients)
 
 

@@ -1,6 +1,6 @@
 """Runs a `cell` command as it is, and counts its calls of AWS from outside of its own code.
 
-python -m operations.drill.counted FILE failover eu-west-1 --to ...     writes {"<region> <service> <operation>": count}
+python -m operations.drill.counted FILE failover eu-west-1 --to ...     writes {"<region> <service> <call>": count}
 """
 
 import json
@@ -16,13 +16,14 @@ from operations.cli import main
 
 def count(calls: Counter[str]) -> None:
     """Counts each call of any client from now on; a call that botocore tries again is one."""
-    original = BaseClient._make_api_call
+    client: Any = BaseClient
+    original = client._make_api_call
 
     def counted(self: Any, operation: str, parameters: Any) -> Any:
         calls[f"{self.meta.region_name} {self.meta.service_model.service_name} {operation}"] += 1
         return original(self, operation, parameters)
 
-    BaseClient._make_api_call = counted
+    client._make_api_call = counted
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def verdicts(found: Found) -> list[Verdict]:
         ),
         Verdict(objective="0 payments applied twice", found=str(len(losses.doubled)), kept=not losses.doubled),
         Verdict(
-            objective=f"at most {bound} acknowledged payments lost ({plan.bound_s(found.lag_s):g} s at {plan.rate:g}/s)",
+            objective=f"at most {bound} acknowledged payments lost, {plan.bound_s(found.lag_s):g} s of {plan.rate:g}/s",
             found=str(lost),
             kept=lost <= bound,
         ),
@@ -93,7 +93,7 @@ def document(found: Found) -> dict[str, Any]:
     """All of it, as JSON takes it."""
     plan, figures, losses, given = found.plan, found.figures, found.losses, verdicts(found)
     fenced = found.movement.ended("fence")
-    fault_s = found.fault_at.timestamp()
+    fault_s, calls = found.fault_at.timestamp(), dict(found.movement.calls)
     return {
         "kind": plan.kind.value,
         "pair": plan.pair,
@@ -120,7 +120,7 @@ def document(found: Found) -> dict[str, Any]:
         "bound": plan.bound(found.lag_s),
         "losses": {**asdict(losses), "counts": counts(losses)},
         "steps": found.movement.seconds(),
-        "calls": dict(found.movement.calls),
+        "calls": calls,
         "callsOfOriginRegion": sum(
             n for name, n in found.movement.calls.items() if name.split()[0] == found.plan.origin_region
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from operations.probe.load import ACKNOWLEDGED, Answer, Try
@@ -89,7 +90,7 @@ def _silence_s(ends: Sequence[float], answers: Sequence[Answer]) -> float:
     """Between two acknowledgements, or from the last to the end of all tries."""
     end = max((one.ended_s for answer in answers for one in answer.tries), default=0.0)
     moments = [0.0, *ends, end]
-    return max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
+    return max(later - earlier for earlier, later in pairwise(moments))
 
 
 def _rounded(value: float | None) -> float | None:

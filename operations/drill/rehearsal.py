@@ -1,5 +1,5 @@
-"""A movement rehearsed: customers pay through the pair's name, something breaks, the real command moves the writer, every
-acknowledged payment is looked for, and the writer is brought back."""
+"""A movement rehearsed: customers pay through the pair's name, something breaks, the real command moves the writer,
+every acknowledged payment is looked for, and the writer is brought back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -166,7 +166,7 @@ class Incident:
     rehearsal: Rehearsal
     switched: list[str]
     lag_s: float = 0.0
-    fault_at: datetime = datetime.fromtimestamp(0, UTC)
+    fault_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     command_s: float = 0.0
     _ended: float | None = None
     _movement: Movement | None = None
