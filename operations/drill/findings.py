@@ -121,9 +121,7 @@ def document(found: Found) -> dict[str, Any]:
         "losses": {**asdict(losses), "counts": counts(losses)},
         "steps": found.movement.seconds(),
         "calls": calls,
-        "callsOfOriginRegion": sum(
-            n for name, n in found.movement.calls.items() if name.split()[0] == found.plan.origin_region
-        ),
+        "callsInOriginRegion": sum(n for name, n in calls.items() if name.split()[0] == plan.origin_region),
         "run": found.movement.said.get("id"),
         "failback": None if found.back is None else found.back.seconds(),
         "verdicts": [asdict(one) for one in given],
