@@ -20,6 +20,7 @@ from bench.gateway import gateway_ratios
 from bench.machine import Machine
 from bench.memory import memory_ratio
 from bench.ratio import Ratio
+from bench.recovery import recovery_ratios
 from bench.start import start_ratio
 
 console = Console(stderr=True)
@@ -40,6 +41,7 @@ SUITES = {
     "banks": Suite(what="banks: one hangs, and 5,000 of them", measure=banks_ratios),
     "memory": Suite(what="memory of a development cell that takes payments", measure=memory_ratio),
     "cell": Suite(what="a development cell, several times up and down", measure=cell_ratios),
+    "recovery": Suite(what="a region that dies, at lags of 0 to 30 s", measure=recovery_ratios),
     "audit": Suite(what="a full audit of one cell, and of ten in one account", measure=audit_ratios),
 }
 

@@ -44,7 +44,7 @@ class PairEvidence:
     """Stack -> its archive."""
     clients: Clients
 
-    def rows(self, cell: str) -> list[Row]:
+    def rows_of(self, cell: str) -> list[Row]:
         """The payments in all shards of the cell that writes. Raises CellError where one does not answer."""
         return self._of_shards(cell, lambda query: ("-c", copied(query)))
 

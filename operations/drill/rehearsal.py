@@ -118,7 +118,7 @@ class Rehearsal:
         ]
         return account(
             told,
-            evidence.rows(plan.target),
+            evidence.rows_of(plan.target),
             [] if plan.kind is Kind.SWITCHOVER else evidence.kept_rows(incident.fault_at),
             evidence.archived(plan.origin) | evidence.archived(plan.target),
             movement.missing,

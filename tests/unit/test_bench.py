@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.cell import own_resources
 from bench.ratio import Ratio
+from bench.recovery import ratios
 
 FLAT = runpy.run_path(str(Path(__file__).resolve().parents[2] / "bench/flat/__main__.py"), run_name="flat")
 
@@ -49,3 +50,19 @@ def test_only_resources_in_aws_are_compared() -> None:
         {"urn": "urn:pulumi:dev::p::pulumi:providers:aws::a", "type": "pulumi:providers:aws", "custom": True},
     ]
     assert own_resources({"deployment": {"resources": rows}}) == {"aws:kms/key:Key::dev-logs"}
+
+
+def test_losses_are_held_against_their_bound_and_times_against_those_without_lag() -> None:
+    def drilled(lost: int, bound: int, first_s: float) -> dict[str, Any]:
+        return {
+            "losses": {"counts": {"lost": lost}},
+            "bound": bound,
+            "seconds": {"firstSuccess": first_s},
+            "calls": {"eu-central-1 rds FailoverGlobalCluster": 8, "eu-central-1 dynamodb GetItem": 4},
+        }
+
+    found = ratios({0: drilled(0, 5, 20.0), 5: drilled(31, 30, 30.0)}, {"usd": 200.0, "replica": {"usd": 90.0}})
+    assert [round(ratio.value, 2) for ratio in found] == [0.0, 1.0, 1.03, 1.5, 6.0, 0.45]
+    assert [ratio.what for ratio in found if not ratio.holds] == [
+        "acknowledged payments lost with a lag of 5 s / bound"
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -18,20 +19,23 @@ from hypothesis import strategies as st
 
 from contracts.reconciliation import Acknowledged
 from contracts.shard_plan import declared_map
-from operations.drill import command, counted, findings, movement
+from operations.drill import command, counted, findings, movement, rehearsal
+from operations.drill import plan as drill_plan
 from operations.drill.evidence import row_of
 from operations.drill.findings import Found, document
 from operations.drill.losses import Losses, Row, Witness, account
 from operations.drill.measure import measured
 from operations.drill.movement import Movement
 from operations.drill.plan import DrillPlan, Kind, refuse_sizes
-from operations.drill.rehearsal import Customers
+from operations.drill.rehearsal import Customers, Rehearsal
 from operations.errors import CellError, ExitCode
 from operations.probe import load, target
 from operations.probe.load import Answer, Patience, Progress, Try
 from operations.probe.plan import Call, Plan, plan_probe
 from operations.probe.target import GATEWAY, RESOLVE, Target
+from operations.project import Project
 
+ROOT = Path(__file__).parents[2]
 OLD, NEW = "home", "away"
 FAULT_S = 10.0
 FINAL = ("succeeded", "declined")
@@ -406,6 +410,95 @@ def test_calls_are_counted_by_region_service_and_operation(monkeypatch: pytest.M
     assert calls == {"eu-central-1 sts GetCallerIdentity": 2}
 
 
+# ---- in order
+
+
+class World:
+    """A drill against a gateway that is none: what was switched, run and asked, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, fails: str = "") -> None:
+        self.told: list[str] = []
+        self.writer, self.fails = OLD, fails
+        whole = httpx.AsyncClient
+
+        def client(**settings: Any) -> httpx.AsyncClient:
+            return whole(transport=httpx.MockTransport(self.answer), timeout=settings["timeout"])
+
+        monkeypatch.setattr(load.httpx, "AsyncClient", client)
+        monkeypatch.setattr(load, "LONGEST_WAIT_S", 0.01)
+        for name, value in (("TAIL_S", 0.1), ("BACK_S", 0.1), ("DECIDE_S", 0.05), ("LOOK_S", 0.01)):
+            monkeypatch.setattr(rehearsal, name, value)
+        monkeypatch.setattr(drill_plan, "ARRIVED_S", 0.0)
+        monkeypatch.setattr(rehearsal, "switch", lambda name, on: self.told.append(f"{name} {'on' if on else 'off'}"))
+        monkeypatch.setattr(rehearsal, "move", self.move)
+        market = {"eu": {"currency": "EUR", "banks": {"a": {}}}}
+        made = plan_probe(
+            OLD, payments=500, rate=50.0, markets=market, only=(), faults=(), shard_map=declared_map(2, [])
+        )
+        self.rows: list[Row] = []
+        self.plan = plan(payments=20, rate=50.0, lag_s=0.1)
+        self.rehearsal = Rehearsal(
+            plan=self.plan,
+            customers=Customers(plan=made, where=self.where, key_of=lambda _: "sk"),
+            evidence=self,  # type: ignore[arg-type]
+            project=folder,
+            folder=folder,
+            say=lambda _: None,
+            progress=Progress(),
+        )
+
+    def where(self) -> Target:
+        return Target(domain="pay.example.com", address="127.0.0.1", port=1, stack=self.writer)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        key = request.headers["idempotency-key"]
+        self.rows.append(Row(payment_id=f"pay_{key}", account="acct_probe1", key=key, status="succeeded"))
+        return httpx.Response(201, json={"id": f"pay_{key}", "status": "succeeded"})
+
+    def move(self, arguments: Sequence[str], _project: Path, _folder: Path) -> Movement:
+        self.told.append(" ".join(arguments))
+        if arguments[0] == self.fails:
+            raise CellError("it does not move")
+        self.writer = arguments[arguments.index("--to") + 1]
+        return ran()
+
+    def lag_s(self) -> float:
+        return 0.1
+
+    def rows_of(self, _cell: str) -> list[Row]:
+        return self.rows
+
+    def kept_rows(self, _since: datetime) -> list[Row]:
+        self.told.append("kept volumes read")
+        return []
+
+    def archived(self, _cell: str) -> set[str]:
+        return set()
+
+
+def test_a_drill_breaks_moves_mends_proves_and_comes_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    world = World(monkeypatch, tmp_path)
+    numbers = document(world.rehearsal.act())
+    assert world.told == [
+        "replication-lag:eu-central-1:0.1 on",
+        "region-dead:eu-west-1 on",
+        "failover home --to away --accept-data-loss",
+        "region-dead:eu-west-1 off",
+        "replication-lag:eu-central-1:0.1 off",
+        "kept volumes read",
+        "failback away --to home",
+    ]
+    assert (numbers["problems"], numbers["losses"]["lost"]) == ([], [])
+    assert set(numbers["acknowledgedByCell"]) == {OLD, NEW}
+
+
+def test_faults_are_off_after_a_failover_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    world = World(monkeypatch, tmp_path, fails="failover")
+    with pytest.raises(CellError, match="it does not move"):
+        world.rehearsal.act()
+    assert world.told[-2:] == ["region-dead:eu-west-1 off", "replication-lag:eu-central-1:0.1 off"]
+
+
 # ---- dispatch
 
 
@@ -426,3 +519,27 @@ def test_payments_after_a_failback_are_new_ones() -> None:
     some = Customers(plan=made, where=lambda: None, key_of=lambda _: "").some(30, 10).calls
     assert [one.idempotency_key for one in some] == [one.idempotency_key for one in made.calls[30:40]]
     assert (some[0].at_s, some[-1].at_s) == (0.0, pytest.approx(1.8))
+
+
+def test_a_restore_goes_to_its_own_drill(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {}
+
+    def run(_clients: Any, cell: str, region: str, **more: Any) -> dict[str, Any]:
+        asked.update(cell=cell, region=region, **more)
+        return {"kind": "restore", "same": True}
+
+    monkeypatch.setenv(RESOLVE, str(tmp_path / "hosts.json"))
+    monkeypatch.setattr(command, "entered", lambda *_: None)
+    monkeypatch.setattr(command.restore, "run", run)
+    session: Any = SimpleNamespace(project=Project(ROOT), console=None)
+    found_ = command.drill(session, "eu-west-1", replace(options(Kind.RESTORE), shard="s03"), lambda _: True)
+    assert found_ == {"kind": "restore", "same": True}
+    assert (asked["cell"], asked["region"], asked["shard"], asked["at"]) == ("eu-west-1", "eu-west-1", "s03", None)
+
+
+def test_a_cell_without_a_replica_is_not_drilled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(RESOLVE, str(tmp_path / "hosts.json"))
+    session: Any = SimpleNamespace(project=Project(ROOT), console=None)
+    with pytest.raises(CellError, match="dev: is in no pair") as refused:
+        command.drill(session, "dev", options(Kind.REGION_DEAD), lambda _: True)
+    assert refused.value.code is ExitCode.STACK_NOT_FOUND
