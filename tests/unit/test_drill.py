@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from contracts.reconciliation import Acknowledged
 from contracts.shard_plan import declared_map
-from operations.drill import command, counted, findings, movement, rehearsal
+from operations.drill import command, counted, findings, measure, movement, rehearsal
 from operations.drill import plan as drill_plan
 from operations.drill.evidence import row_of
 from operations.drill.findings import Found, document
@@ -429,6 +429,7 @@ class World:
         for name, value in (("TAIL_S", 0.1), ("BACK_S", 0.1), ("DECIDE_S", 0.05), ("LOOK_S", 0.01)):
             monkeypatch.setattr(rehearsal, name, value)
         monkeypatch.setattr(drill_plan, "ARRIVED_S", 0.0)
+        monkeypatch.setattr(measure, "WINDOW_S", 0.03)
         monkeypatch.setattr(rehearsal, "switch", lambda name, on: self.told.append(f"{name} {'on' if on else 'off'}"))
         monkeypatch.setattr(rehearsal, "move", self.move)
         market = {"eu": {"currency": "EUR", "banks": {"a": {}}}}
