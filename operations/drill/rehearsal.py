@@ -211,8 +211,11 @@ class Incident:
             time.sleep(LOOK_S)
 
     def over(self) -> bool:
-        """Whether enough payments were made after the command."""
-        return self._ended is not None and (self._movement is None or time.monotonic() > self._ended + TAIL_S)
+        """Whether enough payments were made, in all and after the command; or there is nothing to pay for any more."""
+        if self._ended is None:
+            return False
+        enough = self.rehearsal.progress.sent >= self.rehearsal.plan.payments
+        return self._movement is None or (enough and time.monotonic() > self._ended + TAIL_S)
 
     def done(self) -> Movement:
         """Raises CellError where the payments ended before the command did."""
