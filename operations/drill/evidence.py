@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ class PairEvidence:
         self._wait_for_volumes(since)
         return self._of_shards(self.plan.origin, lambda query: ("--kept", query))
 
-    def _of_shards(self, cell: str, how: Any) -> list[Row]:
+    def _of_shards(self, cell: str, how: Callable[[str], tuple[str, str]]) -> list[Row]:
         def ask(shard: str) -> str:
             return sandbox.ask(f"{cell} {shard}: the shard does not answer", "sql", cell, shard, *how(PAYMENTS))
 
