@@ -293,7 +293,7 @@ def probe(
 @app.command()
 def drill(
     stack: Stack,
-    kind: Annotated[DrillKind, typer.Option(help="What is rehearsed.")],
+    kind: Annotated[DrillKind, typer.Option(help="What is rehearsed.")] = DrillKind.REGION_DEAD,
     lag: Annotated[float, typer.Option(help="Replication lag before the fault, in seconds.")] = 0.0,
     payments: Annotated[int | None, typer.Option(help="At least. Left out: 300; of --short 60.")] = None,
     rate: Annotated[float, typer.Option(help="Payments a second; at most 50.")] = 5.0,
