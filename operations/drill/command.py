@@ -63,12 +63,7 @@ def drill(session: Session, stack: str, options: Options, consent: Callable[[str
     refuse_sizes(options.kind, options.payments, options.rate, options.lag_s)
     pair = _pair(fleet, stack)
     plan = planned(pair, stack, options)
-    if (target := follow(pair.domain)) is None or target.stack != stack:
-        leads = f"to {target.stack or 'a gateway that is dead'}" if target else "nowhere"
-        raise CellError(
-            f"{pair.domain} leads {leads}, and not to {stack}: drill the cell that writes (cell recovery status)",
-            ExitCode.RESOURCE,
-        )
+    _refuse_unless_writer(pair, stack)
     if not consent(_question(plan)):
         raise CellError("cancelled; nothing was broken", ExitCode.CANCELLED)
     clients = entered(fleet.account_of(stack), "drill")
@@ -161,6 +156,17 @@ def _pair(fleet: Fleet, stack: str) -> PairPlan:
             f"{stack}: is in no pair; stacks/ declares {known or 'none: run cell replicate'}", ExitCode.STACK_NOT_FOUND
         )
     return fleet.pair(name)
+
+
+def _refuse_unless_writer(pair: PairPlan, stack: str) -> None:
+    """Raises CellError where the clients' name leads to another cell, or nowhere."""
+    found = follow(pair.domain)
+    if found is None or found.stack != stack:
+        leads = f"to {found.stack or 'a gateway that is dead'}" if found else "nowhere"
+        raise CellError(
+            f"{pair.domain} leads {leads}, and not to {stack}: drill the cell that writes (cell recovery status)",
+            ExitCode.RESOURCE,
+        )
 
 
 def _evidence(session: Session, plan: DrillPlan, pair: PairPlan, clients: Clients) -> PairEvidence:

@@ -544,3 +544,17 @@ def test_a_cell_without_a_replica_is_not_drilled(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(CellError, match="dev: is in no pair") as refused:
         command.drill(session, "dev", options(Kind.REGION_DEAD), lambda _: True)
     assert refused.value.code is ExitCode.STACK_NOT_FOUND
+
+
+def test_only_the_cell_to_which_the_name_leads_is_drilled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    names = tmp_path / "hosts.json"
+    monkeypatch.setenv(RESOLVE, str(names))
+    pair: Any = SimpleNamespace(domain="pay.example.com")
+    gateways = {f"{OLD}/{GATEWAY}": "127.0.0.2:8443", f"{NEW}/{GATEWAY}": "127.0.0.3:8443"}
+    names.write_text(json.dumps(gateways))
+    with pytest.raises(CellError, match="leads nowhere, and not to home"):
+        command._refuse_unless_writer(pair, OLD)
+    names.write_text(json.dumps({**gateways, "pay.example.com": "127.0.0.3:443"}))
+    with pytest.raises(CellError, match="leads to away, and not to home"):
+        command._refuse_unless_writer(pair, OLD)
+    command._refuse_unless_writer(pair, NEW)
