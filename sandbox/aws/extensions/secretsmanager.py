@@ -5,10 +5,10 @@ from moto.secretsmanager.models import ReplicaSecret
 
 
 def _name(replica: ReplicaSecret) -> str:
-    return replica.source.name
+    return str(replica.source.name)
 
 
 def install() -> None:
     """A replica has the name of its source
     (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)."""
-    ReplicaSecret.name = property(_name)  # type: ignore[attr-defined]
+    ReplicaSecret.name = property(_name)
