@@ -1,14 +1,25 @@
-"""Secrets Manager: replicas of several secrets in a region. The emulator looks a secret up by its ARN or its name, and
-its replicas have none: the first one would hide all others."""
+"""Secrets Manager: replicas of several secrets in a region. The emulator looks a secret up by its ARN or its name; its
+replicas have no name, so that the first one would hide all others, and an ARN in which every word that is the source's
+region is replaced, in the name too."""
 
-from moto.secretsmanager.models import ReplicaSecret
+from moto.secretsmanager.models import FakeSecret, ReplicaSecret
+
+_init = ReplicaSecret.__init__
 
 
 def _name(replica: ReplicaSecret) -> str:
     return str(replica.source.name)
 
 
+def _made(
+    replica: ReplicaSecret, source: FakeSecret, region: str, status: str | None = None, message: str | None = None
+) -> None:
+    _init(replica, source, region, status, message)
+    replica.arn = source.arn.replace(f":{source.region}:", f":{region}:", 1)
+
+
 def install() -> None:
-    """A replica has the name of its source
+    """A replica has the name of its source, and its ARN in the other region
     (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)."""
     ReplicaSecret.name = property(_name)
+    ReplicaSecret.__init__ = _made
