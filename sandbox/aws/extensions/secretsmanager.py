@@ -1,10 +1,12 @@
 """Secrets Manager: replicas of several secrets in a region. The emulator looks a secret up by its ARN or its name; its
 replicas have no name, so that the first one would hide all others, and an ARN in which every word that is the source's
-region is replaced, in the name too."""
+region is replaced, in the name too. It also shows its source's key as theirs."""
+
+from typing import Any
 
 from moto.secretsmanager.models import FakeSecret, ReplicaSecret
 
-_init = ReplicaSecret.__init__
+_init, _to_dict = ReplicaSecret.__init__, ReplicaSecret.to_dict
 
 
 def _name(replica: ReplicaSecret) -> str:
@@ -18,8 +20,14 @@ def _made(
     replica.arn = source.arn.replace(f":{source.region}:", f":{region}:", 1)
 
 
+def _described(replica: ReplicaSecret) -> dict[str, Any]:
+    described: dict[str, Any] = _to_dict(replica)
+    return described | {"KmsKeyId": replica.config["KmsKeyId"]}
+
+
 def install() -> None:
     """A replica has the name of its source, and its ARN in the other region
     (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)."""
     ReplicaSecret.name = property(_name)
     ReplicaSecret.__init__ = _made
+    ReplicaSecret.to_dict = _described
