@@ -122,6 +122,12 @@ ALLOWED: tuple[Allowed, ...] = (
             *("enableKeyRotation", "rotationPeriodInDays", "isEnabled", "enabled"),
         )
     ),
+    Allowed(
+        type="aws:kms/key:Key",
+        name="*-subjects",
+        property="tags.payment-cell:use",
+        reason="its table is a replica without a resource here: the key says what it is for (control RET-02)",
+    ),
     Allowed(type="aws:secretsmanager/secret:Secret", side=Side.PRIMARY, reason=_SECRETS),
     Allowed(type="aws:secretsmanager/secretVersion:SecretVersion", side=Side.PRIMARY, reason=_SECRETS),
     Allowed(type="aws:secretsmanager/secret:Secret", property="replicas*", reason=_SECRETS),

@@ -18,6 +18,8 @@ from components.controller_roles import NAMESPACE, ControllerRoles
 from components.controllers import Controllers
 from components.custom_types import CustomTypes
 from components.gateway_binding import GatewayBinding
+from components.image_replication import ImageReplication, ImageReplicationArgs
+from components.registry import Registry
 from components.vocabulary import Compute
 from operations.events import COMPONENT_TYPE_PREFIX
 from operations.picture import Box, Picture, by_component, component_picture, mermaid, type_picture
@@ -75,10 +77,24 @@ def controllers_and_their_parts() -> Registered:
     return run(program)
 
 
+def registry_and_its_copies() -> Registered:
+    """A cell's registry, and what copies its images to a replica's region."""
+    tested = import_module("test_component_registry")
+    args = ImageReplicationArgs(region="eu-west-1", account_id="123456789012", targets={"eu-central-1": ["test"]})
+
+    def program() -> None:
+        Registry("test", tested.ARGS)
+        ImageReplication("test", args)
+
+    return run(program)
+
+
 def drawn_on(page: Path) -> Registered:
     """What a page's picture shows."""
     if page.stem == "controllers":
         return controllers_and_their_parts()
+    if page.stem == "registry":
+        return registry_and_its_copies()
     if page.stem == "account":
         tested = import_module("test_component_account")
         return tested.made(replace(tested.ARGS, break_glass=tested.BREAK_GLASS))  # type: ignore[no-any-return]
