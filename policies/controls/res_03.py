@@ -11,8 +11,10 @@ def replicas_stay_inside(table: Resource, stack: Stack) -> Verdict:
     replicas = table.props.get("replicas") or ()
     if not replicas:
         return not_applicable("has no replicas")
-    # A witness keeps what was written, though nobody reads it there.
-    witness = table.props.get("globalTableWitness")
+    # A witness keeps what was written, though nobody reads it there. Only strong consistency has one: elsewhere a
+    # preview does not know that there is none.
+    strong = any(replica.get("consistencyMode") == "STRONG" for replica in replicas)
+    witness = table.props.get("globalTableWitness") if strong else None
     places = [(replica, "a replica") for replica in replicas] + ([(witness, "the witness")] if witness else [])
     for place, what in places:
         verdict = stays_inside(place["regionName"], table, stack, what)

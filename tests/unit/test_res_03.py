@@ -38,7 +38,7 @@ def test_a_replica_in_a_resource_of_its_own_is_held_to_its_tables_jurisdiction()
 
 def test_the_witness_of_a_table_is_held_to_its_jurisdiction_too() -> None:
     def table(witness: object) -> Status:
-        replicas = [{"regionName": "eu-central-1"}]
+        replicas = [{"regionName": "eu-central-1", "consistencyMode": "STRONG"}]
         made = resource(TABLE, "t", tags=PERSONAL, replicas=replicas, globalTableWitness={"regionName": witness})
         return status("RES-03", made)
 
