@@ -17,6 +17,7 @@ from components.base import type_token
 from components.certificate import Certificate, CertificateArgs
 from components.vocabulary import DataClass, tags
 from components.web_acl import WebAcl, WebAclArgs
+from components.zone import zone_of
 from contracts.metrics import Subject
 
 HTTP, HTTPS = 80, 443
@@ -115,8 +116,9 @@ class Edge(pulumi.ComponentResource):
         super().__init__(type_token(type(self)), name, {}, opts)
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._lasting = pulumi.ResourceOptions(parent=self, protect=args.protected)
-        zone_id = self._zone()
+        zone_id, self.name_servers = zone_of(
+            name, args.domain_name, args.zone_id, "edge", self, protected=args.protected
+        )
         certificate = Certificate(
             name, CertificateArgs(region=args.region, domain_name=args.domain_name, zone_id=zone_id), self._child
         )
@@ -142,22 +144,6 @@ class Edge(pulumi.ComponentResource):
                 "nameServers": self.name_servers,
             }
         )
-
-    def _zone(self) -> pulumi.Input[str]:
-        self.name_servers = None
-        if self._args.zone_id is not None:
-            return self._args.zone_id
-        zone = route53.Zone(
-            self._prefix,
-            name=self._args.domain_name,
-            comment=f"{self._prefix}: edge",
-            force_destroy=not self._args.protected,
-            tags=tags(DataClass.PUBLIC),
-            opts=self._lasting,
-        )
-        self.name_servers = zone.name_servers
-        zone_id: pulumi.Output[str] = zone.zone_id
-        return zone_id
 
     def _security_group(self) -> ec2.SecurityGroup:
         args = self._args

@@ -8,7 +8,7 @@ import pulumi
 from components.alarms import Alarms, Series, Watch, any_of
 from components.base import type_token
 from components.pair_archive import REPLICATION_MINUTES, RULE
-from contracts.metrics import Subject, metric
+from contracts.metrics import REPLICATION_LAG, Subject, metric
 
 LATE_S = 60 * REPLICATION_MINUTES
 
@@ -64,7 +64,7 @@ class PairAlarms(pulumi.ComponentResource):
 
 
 def _lag(cluster: str) -> Series:
-    found = metric(Subject.REPLICATED_SHARD, "AuroraGlobalDBReplicationLag")
+    found = metric(Subject.REPLICATED_SHARD, REPLICATION_LAG)
     return Series(metric=found, dimensions={"DBClusterIdentifier": cluster}, namespace=found.namespace)
 
 

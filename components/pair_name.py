@@ -10,6 +10,7 @@ from pulumi_aws import lb, route53
 from components.base import type_token
 from components.certificate import Certificate, CertificateArgs
 from components.vocabulary import DataClass, tags
+from components.zone import zone_of
 
 WRITER_PATH = "/writer"
 """Answers 200 while the cell holds the writer's lease, 503 otherwise."""
@@ -68,28 +69,14 @@ class ClientName(pulumi.ComponentResource):
         super().__init__(type_token(type(self)), name, {}, opts)
         self._prefix, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        zone_id = self._zone()
+        zone_id, self.name_servers = zone_of(
+            name, args.domain_name, args.zone_id, "clients", self, protected=args.protected
+        )
         self.health_check_ids = {
             cell: self._target(cell, role, target, zone_id)
             for role, (cell, target) in zip(("PRIMARY", "SECONDARY"), args.targets.items(), strict=True)
         }
         self.register_outputs({"healthCheckIds": self.health_check_ids, "nameServers": self.name_servers})
-
-    def _zone(self) -> pulumi.Input[str]:
-        self.name_servers = None
-        if self._args.zone_id is not None:
-            return self._args.zone_id
-        zone = route53.Zone(
-            self._prefix,
-            name=self._args.domain_name,
-            comment=f"{self._prefix}: clients",
-            force_destroy=not self._args.protected,
-            tags=tags(DataClass.PUBLIC),
-            opts=pulumi.ResourceOptions(parent=self, protect=self._args.protected),
-        )
-        self.name_servers = zone.name_servers
-        zone_id: pulumi.Output[str] = zone.zone_id
-        return zone_id
 
     def _target(self, cell: str, role: str, target: Target, zone_id: pulumi.Input[str]) -> pulumi.Output[str]:
         name, domain = f"{self._prefix}-{cell}", self._args.domain_name

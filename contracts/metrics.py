@@ -149,6 +149,9 @@ class Metric:
 _DOCS = "https://docs.aws.amazon.com"
 _ELB = f"{_DOCS}/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html"
 _AURORA = f"{_DOCS}/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html"
+REPLICATION_LAG = "AuroraGlobalDBReplicationLag"
+"""Milliseconds that a secondary of a global database is behind, in its region, by `DBClusterIdentifier` (`_AURORA`)."""
+
 _KINESIS = f"{_DOCS}/streams/latest/dev/monitoring-with-cloudwatch.html"
 _SQS = f"{_DOCS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"
 
@@ -202,7 +205,7 @@ _TABLE: tuple[tuple[str, Subject, str, tuple[tuple[str, str, str], ...]], ...] =
         ),
     ),
     ("AWS/RDS", Subject.SHARD_READERS, _AURORA, (("AuroraReplicaLag", "Milliseconds", "Maximum"),)),
-    ("AWS/RDS", Subject.REPLICATED_SHARD, _AURORA, (("AuroraGlobalDBReplicationLag", "Milliseconds", "Maximum"),)),
+    ("AWS/RDS", Subject.REPLICATED_SHARD, _AURORA, ((REPLICATION_LAG, "Milliseconds", "Maximum"),)),
     (
         "AWS/S3",
         Subject.ARCHIVE_REPLICATION,

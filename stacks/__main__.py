@@ -64,9 +64,8 @@ def main() -> None:
                 outputs = cell.run(stack, settings)
             case ReplicaSettings() as settings:
                 from stacks import cell
-                from stacks.fleet import load_fleet
 
-                outputs = cell.run(stack, load_fleet(Path(__file__).parent).cells[stack])
+                outputs = cell.run(stack, settings)
             case PairSettings():
                 from stacks import pair
 

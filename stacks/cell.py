@@ -24,6 +24,7 @@ from components.vocabulary import Environment, KeyUse
 from contracts.epoch import epoch_table
 from stacks.fleet import load_fleet
 from stacks.models import AccountSettings, CellSettings
+from stacks.pair_models import ReplicaSettings
 from stacks.plan import CellPlan, NodeGroupSpec, ShardSpec, StandbySpec
 from stacks.providers import aws_provider
 from stacks.sizing import derive
@@ -164,9 +165,11 @@ def standby_for(plan: CellPlan, spec: StandbySpec) -> Standby:
     )
 
 
-def run(stack: str, settings: CellSettings) -> Mapping[str, pulumi.Input[object]]:
-    """Declares the cell and returns the stack's outputs."""
-    account = load_fleet(HERE).accounts[settings.account]
+def run(stack: str, given: CellSettings | ReplicaSettings) -> Mapping[str, pulumi.Input[object]]:
+    """Declares the cell, or the replica of one, and returns the stack's outputs."""
+    fleet = load_fleet(HERE)
+    settings = fleet.cells[stack] if isinstance(given, ReplicaSettings) else given
+    account = fleet.accounts[settings.account]
     plan = derive(stack, settings)
     if settings.ceiling_usd is not None:
         pulumi.log.info(

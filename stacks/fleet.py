@@ -119,8 +119,11 @@ class Fleet:
         """The plan of a cell. Raises KeyError where there is none of this name."""
         return derive(cell, self.cells[cell])
 
-    def pair_of(self, cell: str) -> str | None:
-        """Stack of the pair that a cell is in; None: it has none."""
+    def pair_of(self, stack: str) -> str | None:
+        """Stack of the pair that a stack is, or that its cell is in; None: it has none."""
+        if stack in self.pairs:
+            return stack
+        cell = self.workloads[stack].cell if stack in self.workloads else stack
         return next((name for name, pair in self.pairs.items() if cell in (pair.primary, pair.replica)), None)
 
     def pair(self, name: str) -> PairPlan:

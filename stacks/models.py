@@ -402,9 +402,11 @@ class CellSettings(DataSettings):
     )
 
     @property
-    def is_production(self) -> bool:
-        """Real money."""
-        return self.environment is Environment.PRODUCTION
+    def effective_recovery_region(self) -> str | None:
+        """The declared recovery region, else in production the catalogue's; None: the cell has none."""
+        if self.recovery_region is not None:
+            return None if self.recovery_region == "none" else self.recovery_region
+        return catalogue.region(self.region).recovery if self.environment is Environment.PRODUCTION else None
 
     @property
     def effective_jurisdiction(self) -> str:

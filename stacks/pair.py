@@ -14,6 +14,7 @@ from components.pair_archive import ArchiveReplicationArgs, ArchiveSide
 from components.pair_epoch import EpochStoreArgs
 from components.pair_name import ClientNameArgs, Target
 from components.pair_tables import ReplicatedTable, TableReplicasArgs
+from components.standby import table_arn
 from components.vocabulary import SUBJECT_KEYS, KeyUse
 from stacks.fleet import load_fleet
 from stacks.pairs import PairPlan
@@ -98,15 +99,15 @@ def pair_args(plan: PairPlan, primary: Built, replica: Built) -> CellPairArgs:
 
 
 def _tables(plan: PairPlan, primary: Built, replica: Built) -> Mapping[str, ReplicatedTable]:
-    arn = f"arn:aws:dynamodb:{plan.primary.region}:{plan.account_id}:table/"
+    home = (plan.primary.region, plan.account_id)
     return {
         SUBJECT_KEYS: ReplicatedTable(
-            arn=pulumi.Output.concat(arn, primary.word("subjectKeysTable")),
+            arn=table_arn(*home, primary.word("subjectKeysTable")),
             key_arn=replica.key(KeyUse.SUBJECTS),
             use=SUBJECT_KEYS,
         ),
         "features": ReplicatedTable(
-            arn=pulumi.Output.concat(arn, primary.word("featureTable")), key_arn=replica.key(KeyUse.FRAUD)
+            arn=table_arn(*home, primary.word("featureTable")), key_arn=replica.key(KeyUse.FRAUD)
         ),
     }
 

@@ -122,8 +122,9 @@ def _replica_problems(
         where = "the primary's own region" if replica.region == primary.region else "outside its jurisdiction"
         rule = f"is {where}: {replica.of} is of {primary.effective_jurisdiction} (control RES-01)"
         yield stack.problem("region", rule, f"use {listed(allowed)}" if allowed else "remove the replica")
-    target = primary.recovery_region or catalogue.region(primary.region).recovery
-    if primary.recovery_region == "none" or (primary.recovery_region is None and not primary.is_production):
+    # Without another region in the jurisdiction its own problem above says all.
+    if primary.effective_recovery_region is None and allowed:
+        target = catalogue.region(primary.region).recovery
         rule = f"has no recovery region: the shards of {replica.of} are in no global database, which they cannot join"
         yield stack.problem("of", rule, f"set recoveryRegion: {target} in its file before it is created")
     arn = replica.backups.copy_vault_arn

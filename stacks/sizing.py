@@ -231,15 +231,14 @@ def vpc_network(settings: CellSettings) -> IPv4Network:
 
 
 def _recovery(settings: CellSettings, ledger: _Ledger) -> str | None:
-    region = catalogue.region(settings.region)
+    region, target = catalogue.region(settings.region), settings.effective_recovery_region
     if settings.recovery_region is not None:
-        target = None if settings.recovery_region == "none" else settings.recovery_region
         formula, source = "recoveryRegion", "setting"
     elif settings.environment is not Environment.PRODUCTION:
-        target, formula, source = None, f"none in {settings.environment}", "stacks/sizing.py"
+        formula, source = f"none in {settings.environment}", "stacks/sizing.py"
     else:
-        target, source = region.recovery, "catalogue/regions.yaml"
         formula = region.no_recovery or f"pair of {settings.region} in {region.jurisdiction}"
+        source = "catalogue/regions.yaml"
     ledger.note("recoveryRegion", target or "none", "region", formula, source)
     return target
 

@@ -149,7 +149,7 @@ def show_found(numbers: Mapping[str, Any], output: Format) -> None:
 
 
 def _pair(fleet: Fleet, stack: str) -> PairPlan:
-    name = fleet.pair_of(stack)
+    name = fleet.pair_of(stack) if stack in fleet.cells else None
     if name is None:
         known = ", ".join(f"{pair.primary} and {pair.replica}" for pair in fleet.pairs.values())
         raise CellError(

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from contracts import archive, events
+from contracts.metrics import REPLICATION_LAG
 from operations.drill.comparison import copied
 from operations.drill.losses import Row
 from operations.drill.plan import DrillPlan
@@ -28,7 +29,7 @@ PAYMENTS: Final = (
 KEPT_S: Final = 300.0
 """Longest wait until the old writer's volume is kept and it follows the new one: it copies the whole database."""
 
-LAG, LAG_PERIOD_S = "AuroraGlobalDBReplicationLag", 60
+LAG_PERIOD_S = 60
 """https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html"""
 
 POLL_S = 2.0
@@ -102,7 +103,7 @@ class PairEvidence:
         for shard in self.shards:
             points = cloudwatch.get_metric_statistics(
                 Namespace="AWS/RDS",
-                MetricName=LAG,
+                MetricName=REPLICATION_LAG,
                 Dimensions=[{"Name": "DBClusterIdentifier", "Value": f"{self.plan.target}-{shard}"}],
                 StartTime=now - timedelta(seconds=3 * LAG_PERIOD_S),
                 EndTime=now + timedelta(seconds=LAG_PERIOD_S),

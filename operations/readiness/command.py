@@ -58,8 +58,7 @@ def readiness(session: Session, stack: str) -> list[Verdict]:
 
 def pair_of(fleet: Fleet, stack: str) -> str:
     """The pair's stack. Raises CellError where the stack is of none."""
-    cell = fleet.workloads[stack].cell if stack in fleet.workloads else stack
-    name = stack if stack in fleet.pairs else fleet.pair_of(cell)
+    name = fleet.pair_of(stack)
     if name is None:
         raise CellError(f"{stack} has no replica: run `cell replicate {stack}`", ExitCode.CONFIGURATION)
     return name

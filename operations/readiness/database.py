@@ -7,13 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.epoch import KEY, WRITER, EpochError, Writer, WriterState, writer_of
+from contracts.metrics import REPLICATION_LAG
 from operations.preflight_aws import NotObserved, ask
 from operations.readiness.subject import Subject
 from operations.readiness.verdict import Verdict, judged, not_observed, not_ready, untold
-
-LAG_METRIC = "AuroraGlobalDBReplicationLag"
-"""Milliseconds, in the secondary's region
-(https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html)."""
 
 LAG_WINDOW_MIN = 5
 """Minutes of which the worst counts."""
@@ -46,7 +43,7 @@ def _lag_s(of: Subject, cell: str, shard: str) -> float | None:
     answer = ask(
         of.get("cloudwatch", cell).get_metric_statistics,
         Namespace="AWS/RDS",
-        MetricName=LAG_METRIC,
+        MetricName=REPLICATION_LAG,
         Dimensions=[{"Name": "DBClusterIdentifier", "Value": of.pair.cluster(cell, shard)}],
         StartTime=of.now - timedelta(minutes=LAG_WINDOW_MIN),
         EndTime=of.now,

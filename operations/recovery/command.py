@@ -196,7 +196,7 @@ def _pair(stack: str) -> tuple[Fleet, PairPlan]:
     """The pair that a stack is, or is in."""
     # What runs is moved: a quota that the next `cell up` would need holds nothing up.
     fleet = load_fleet(Project.find().stacks_folder, check_quotas=False)
-    name = stack if stack in fleet.pairs else fleet.pair_of(stack)
+    name = fleet.pair_of(stack)
     if name is None:
         known = ", ".join(fleet.pairs) or "none; run cell replicate"
         raise CellError(f"{stack}: is in no pair; stacks/ declares {known}", ExitCode.STACK_NOT_FOUND)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contracts.metrics import REPLICATION_LAG
 from operations.errors import CellError, ExitCode
 from operations.preflight_aws import error_code
 from operations.recovery.context import Context
@@ -15,10 +16,6 @@ from operations.recovery.machine import RefusedError
 from operations.recovery.run import Kind
 from operations.recovery.store import Source
 from stacks.pairs import PairPlan
-
-NAMESPACE, METRIC = "AWS/RDS", "AuroraGlobalDBReplicationLag"
-"""Milliseconds, in the secondary's region
-(https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html)."""
 
 RECENT_S: Final = 300
 """Seconds after which a measured lag says nothing any more: the metric has a value a minute."""
@@ -46,8 +43,8 @@ def lags(clients: Source, pair: PairPlan, cell: str, now: datetime) -> dict[str,
             "Id": f"m{number}",
             "MetricStat": {
                 "Metric": {
-                    "Namespace": NAMESPACE,
-                    "MetricName": METRIC,
+                    "Namespace": "AWS/RDS",
+                    "MetricName": REPLICATION_LAG,
                     "Dimensions": [{"Name": "DBClusterIdentifier", "Value": pair.cluster(cell, shard)}],
                 },
                 "Period": 60,

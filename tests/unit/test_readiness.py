@@ -17,9 +17,10 @@ from botocore.exceptions import ClientError
 
 from components.vocabulary import Strategy
 from contracts.epoch import Writer, WriterState
+from contracts.metrics import REPLICATION_LAG
 from operations.errors import CellError, ExitCode
 from operations.preflight_aws import Clients
-from operations.readiness import database, files, stores
+from operations.readiness import files, stores
 from operations.readiness.command import as_data, exit_code, pair_of, summary, verdicts
 from operations.readiness.subject import Subject
 from operations.readiness.verdict import Answer, Verdict
@@ -144,7 +145,7 @@ class Aws:
         return {"DBClusters": [self.clusters[DBClusterIdentifier]]}
 
     def cloudwatch_get_metric_statistics(self, region: str, **asked: Any) -> Any:
-        late = asked["MetricName"] == database.LAG_METRIC
+        late = asked["MetricName"] == REPLICATION_LAG
         writer = self.pair.writer
         assert region == self.pair.cells[self.pair.other(writer) if late else writer].region
         return {"Datapoints": [{"Maximum": value} for value in (self.lag_ms if late else self.archive_s)]}
