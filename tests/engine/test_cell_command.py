@@ -115,9 +115,9 @@ def test_policy_violation_stops_an_up_before_anything_is_created(project: Projec
     weak = """    import pulumi_aws
     weak = pulumi.ResourceOptions(provider=provider)
     pulumi_aws.kms.Key("weak", enable_key_rotation=False, opts=weak)
-    return {"""
-    source = project.folder / "stacks" / "account.py"
-    source.write_text(source.read_text().replace("    return {", weak))
+"""
+    source, end = project.folder / "stacks" / "account.py", '    return {\n        "accountId"'
+    source.write_text(source.read_text().replace(end, weak + end))
 
     refused = project.cell("up", ACCOUNT, "--yes", code=POLICY_VIOLATION)
 

@@ -46,6 +46,12 @@ def test_rotation_and_policy_of_a_secret_are_read_where_there_are_any() -> None:
     assert (found["secretArn"], found["policy"]) == (SECRET, "{}")
 
 
+def test_the_policy_of_a_replica_is_its_primarys_and_not_asked_for() -> None:
+    asked = {"secretsmanager.get_resource_policy": {"ResourcePolicy": "{}"}}
+    replica = secret(PrimaryRegion="eu-central-1")
+    assert read("aws:secretsmanager/secretPolicy:SecretPolicy", replica | asked).found == []
+
+
 def test_replicas_of_secrets_and_those_of_services_are_made_by_aws() -> None:
     for more, rule in (
         ({}, ""),

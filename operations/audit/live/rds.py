@@ -27,7 +27,7 @@ _SHARED = (
     *("AvailabilityZone", "BackupRetentionPeriod", "CopyTagsToSnapshot", "DeletionProtection", "Engine"),
     *("EngineVersion", "KmsKeyId", "PubliclyAccessible", "StorageEncrypted", "MonitoringInterval"),
 )
-_CLUSTER = ("EngineMode", "AvailabilityZones", "DatabaseName", "Port", *_SHARED)
+_CLUSTER = ("EngineMode", "AvailabilityZones", "DatabaseName", "MasterUsername", "Port", *_SHARED)
 _INSTANCE_WORDS = {
     "DBInstanceArn": "arn",
     "DBInstanceIdentifier": "identifier",

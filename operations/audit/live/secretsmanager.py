@@ -67,8 +67,11 @@ def rotations(region: Region) -> Iterator[Live]:
 
 
 def policies(region: Region) -> Iterator[Live]:
-    """Policies of secrets that have one."""
+    """Policies of secrets that have one. A replica has its primary's, read in the primary's region
+    (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)."""
     for secret in region.pages(LIST):
+        if _is_replica(secret, region):
+            continue
         answer = region.ask(POLICY, SecretId=secret["ARN"]) or {}
         if policy := answer.get("ResourcePolicy"):
             yield Live(
@@ -82,7 +85,11 @@ def policies(region: Region) -> Iterator[Live]:
 def _made_by_aws(secret: Mapping[str, Any], region: Region) -> str:
     if secret.get("OwningService"):
         return "Secret of a service"
-    return "Replica of a secret" if secret.get("PrimaryRegion", region.name) != region.name else ""
+    return "Replica of a secret" if _is_replica(secret, region) else ""
+
+
+def _is_replica(secret: Mapping[str, Any], region: Region) -> bool:
+    return bool(secret.get("PrimaryRegion", region.name) != region.name)
 
 
 def _replicas(answer: Mapping[str, Any]) -> list[Any]:

@@ -69,12 +69,11 @@ class LogsResponse(MotoResponse):  # type: ignore[misc]
         return answer
 
     def _drop_filters(self, group: str, name: str | None = None) -> None:
-        filters = self.logs_backend.filters
-        filters.metric_filters = [
-            each
-            for each in filters.metric_filters
-            if each["logGroupName"] != group or name not in (None, each["filterName"])
-        ]
+        """In place: a list made anew would lose a filter that another request puts meanwhile."""
+        filters = self.logs_backend.filters.metric_filters
+        for each in list(filters):
+            if each["logGroupName"] == group and name in (None, each["filterName"]):
+                filters.remove(each)
 
     def associate_kms_key(self) -> ActionResult:
         self._named().kms_key_id = self._get_param("kmsKeyId")
