@@ -52,7 +52,7 @@ POD_IP = "POD_IP"
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 
 IMAGE = re.compile(
-    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/(?P<cell>[a-z0-9-]+)/(?P<program>[a-z0-9._-]+)@sha256:[0-9a-f]{64}"
+    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[a-z0-9-]+/[a-z0-9._-]+@sha256:[0-9a-f]{64}"
 )
 """Of a cell's registry (`components.registry.image_of`): nodes pull from nowhere else."""
 _CPU, _MEMORY, _NAME = re.compile(r"\d+m?"), re.compile(r"\d+(Mi|Gi)"), re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -80,7 +80,8 @@ class WorkloadArgs:
     """Of the Deployment, service account, service and policies; also what others write in `needs`."""
     namespace: str
     image: str
-    """Of the cell's own registry, by digest: `components.registry.image_of` writes it."""
+    """By digest, of the cell's own registry or, in a replica cell, of its primary's, which ECR replicates:
+    `components.registry.image_of` writes it."""
     replicas: int
     """Pods, or the least number of them where `scaling` is given."""
     cpu: str
@@ -119,10 +120,9 @@ class WorkloadArgs:
         at = f"workload.{self.name}"
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{at}: {self.name!r} is no name; use a-z, 0-9 and '-', a letter first, at most 40 long")
-        found = IMAGE.fullmatch(self.image)
-        if found is None or found["cell"] != self.cell:
-            form = f"<account>.dkr.ecr.<region>.amazonaws.com/{self.cell}/<program>@sha256:<64 hex digits>"
-            raise ValueError(f"{at}.image: {self.image!r} is no digest of the cell's own registry; write {form}")
+        if not IMAGE.fullmatch(self.image):
+            form = "<account>.dkr.ecr.<region>.amazonaws.com/<cell>/<program>@sha256:<64 hex digits>"
+            raise ValueError(f"{at}.image: {self.image!r} is no digest of a cell's registry; write {form}")
         if self.priority not in PRIORITIES:
             raise ValueError(f"{at}.priority: {self.priority!r} is unknown; choose from {', '.join(PRIORITIES)}")
         if self.replicas < 1 or (self.scaling and self.replicas > self.scaling.maximum):
