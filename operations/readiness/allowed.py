@@ -162,6 +162,31 @@ ALLOWED: tuple[Allowed, ...] = (
         property="policy*",
         reason="a replica reaches the pair's tables and secrets too, which have the primary's name",
     ),
+    *(
+        Allowed(type=type_, name=name, property=property_, reason="ACM asks for a proof of each name")
+        for type_, name, property_ in (
+            ("aws:acm/certificateValidation:CertificateValidation", "*", "validationRecordFqdns*"),
+            ("aws:route53/record:Record", "*-proof", "name"),
+            ("aws:route53/record:Record", "*-proof", "records*"),
+        )
+    ),
+    Allowed(
+        type="kubernetes:core/v1:ConfigMap",
+        name="*-cell-map",
+        property="data.cell-map.json",
+        reason="each gateway takes its own cell for the default, and the map has a checksum",
+    ),
+    Allowed(
+        type="kubernetes:apps/v1:Deployment",
+        name="*-gateway",
+        property="*.env.BOOTSTRAP.value",
+        reason="a digest of the gateway's own configuration",
+    ),
+    Allowed(
+        type="kubernetes:apps/v1:Deployment",
+        property="*.env.EPOCH_PRIMARY.value",
+        reason="both ask the pair's epoch store, which has the primary's name",
+    ),
     Allowed(type="aws:route53/zone:Zone", side=Side.ANY, reason=f"{_PLACE}: hostedZoneId"),
     Allowed(type="aws:route53/record:Record", property="zoneId", reason=f"{_PLACE}: hostedZoneId"),
     Allowed(type="aws:backup/plan:Plan", property="*opyActions*", reason=f"{_PLACE}: backups.copyVaultArn"),

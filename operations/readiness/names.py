@@ -23,6 +23,9 @@ HERE, HOME = "<here>", "<home>"
 REPOSITORY = "aws:ecr/repository:Repository"
 SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 """Has its secret's ARN."""
+PROXY = "aws:rds/proxy:Proxy"
+"""Policies know it by the end of its ARN
+(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-setup.html)."""
 PAIR_WIDE = frozenset({"aws:dynamodb/table:Table", "aws:secretsmanager/secret:Secret", REPOSITORY})
 """Types whose copies in the other region have the primary's name: their ARNs differ in the region alone."""
 
@@ -138,6 +141,10 @@ def _own_values(row: Row) -> Iterable[tuple[str, str]]:
     inputs, outputs = plain(row.get("inputs") or {}), plain(row.get("outputs") or {})
     filled = set(inputs.get("__defaults") or ())
     found = {"id": row.get("id", ""), **outputs}
+    # The group that EKS makes for a cluster.
+    found["clusterSecurityGroupId"] = (outputs.get("vpcConfig") or {}).get("clusterSecurityGroupId")
+    if row["type"] == PROXY and (last := _last(str(outputs.get("arn") or ""))).startswith("prx-"):
+        found["arnIdentifier"] = last
     for name, value in found.items():
         told = name in inputs and name not in filled
         worded = not isinstance(value, str) or len(value) < _LEAST or not any(one.isdigit() for one in value)

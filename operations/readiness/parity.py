@@ -102,11 +102,17 @@ def _unequal(path: str, one: Any, two: Any, own: Place, other: Place) -> Iterato
             )
     elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two) and _of_mappings(one, two):
         for number, (left_, right_) in enumerate(zip(one, two, strict=True)):
-            yield from _unequal(f"{path}.{number}", left_, right_, own, other)
+            yield from _unequal(f"{path}.{_member(number, left_, right_)}", left_, right_, own, other)
     elif one == two and not (other.foreign and other.foreign.search(str(two))):
         return
     elif own.value(one) != other.value(two) and own.apart.value(one) != other.apart.value(two):
         yield path, one, two
+
+
+def _member(number: int, one: Mapping[str, Any], two: Mapping[str, Any]) -> str:
+    """Variables and containers are known by name, other members by place."""
+    name = one.get("name")
+    return name if isinstance(name, str) and name == two.get("name") else str(number)
 
 
 def _of_mappings(*lists: list[Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -96,6 +97,12 @@ def roles(rds: Any, pair: PairPlan) -> dict[str, str | None]:
     return {shard: arns.get(writer_of(global_cluster(rds, pair, shard)) or "") for shard in pair.shards}
 
 
+def begin(context: Context) -> Mapping[str, Any]:
+    """Asks RDS for all shards at once: each takes its minutes beside the others, and the steps after this one wait."""
+    data_loss = context.run.kind is Kind.FAILOVER
+    return {"asked": [one for one in context.pair.shards if _ask(context, one, context.run.target, data_loss=data_loss)]}
+
+
 def promote(context: Context, shard: str) -> Mapping[str, Any]:
     """Makes the target's cluster the writer of a shard. Raises RefusedError where RDS cancels a switchover."""
     data_loss = context.run.kind is Kind.FAILOVER
@@ -113,6 +120,7 @@ def restore_writers(context: Context) -> list[str]:
     with by the same command, and nobody writes until then."""
     back = []
     for shard in context.pair.shards:
+        context.until(f"{shard}: RDS to end what was begun", partial(_at_rest, context, shard), PROMOTION_S)
         if not _moved(context, shard, context.run.origin, data_loss=False):
             raise CellError(f"{shard}: does not go back to {context.run.origin}; the same command tries again")
         back.append(shard)
@@ -120,23 +128,32 @@ def restore_writers(context: Context) -> list[str]:
 
 
 def _moved(context: Context, shard: str, cell: str, *, data_loss: bool) -> bool:
-    """Whether the cell's cluster writes in the end. Nothing is called where it does, or where a move is pending."""
+    """Whether the cell's cluster writes in the end."""
+    _ask(context, shard, cell, data_loss=data_loss)
+    settled = _Settled(context, shard, context.pair.cluster_arn(cell, shard))
+    return context.until(f"{shard}: RDS to make {context.pair.cluster(cell, shard)} the writer", settled, PROMOTION_S)
+
+
+def _ask(context: Context, shard: str, cell: str, *, data_loss: bool) -> bool:
+    """Whether RDS was asked to make the cell's cluster the writer: not where it is, or where a move is pending."""
     rds, pair = context.client("rds"), context.pair
     arn = pair.cluster_arn(cell, shard)
     found = global_cluster(rds, pair, shard)
-    if writer_of(found) == arn:
-        return True
-    if not found.get("FailoverState"):
-        call = rds.failover_global_cluster if data_loss else rds.switchover_global_cluster
-        allowed = {"AllowDataLoss": True} if data_loss else {}
-        try:
-            call(GlobalClusterIdentifier=pair.global_cluster(shard), TargetDbClusterIdentifier=arn, **allowed)
-        except ClientError as error:
-            if error_code(error) not in NOT_NOW:
-                raise
-    return context.until(
-        f"{shard}: RDS to make {pair.cluster(cell, shard)} the writer", _Settled(context, shard, arn), PROMOTION_S
-    )
+    if writer_of(found) == arn or found.get("FailoverState"):
+        return False
+    call = rds.failover_global_cluster if data_loss else rds.switchover_global_cluster
+    allowed = {"AllowDataLoss": True} if data_loss else {}
+    try:
+        call(GlobalClusterIdentifier=pair.global_cluster(shard), TargetDbClusterIdentifier=arn, **allowed)
+    except ClientError as error:
+        if error_code(error) not in NOT_NOW:
+            raise
+    return True
+
+
+def _at_rest(context: Context, shard: str) -> bool | None:
+    found = global_cluster(context.client("rds"), context.pair, shard)
+    return None if found.get("FailoverState") else True
 
 
 class _Settled:

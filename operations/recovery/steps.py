@@ -39,6 +39,7 @@ def steps_of(context: Context, wait_s: float) -> list[Step]:
         Step(name="approve", act=after(approved, context)),
         Step(name="fence", act=after(fence, context), reversible=True),
         Step(name="lag", act=after(lag, context), reversible=True),
+        Step(name="promote", act=after(databases.begin, context), reversible=moving),
         *shards,
         Step(name="grant", act=after(grant, context)),
         Step(name="regenerate", act=after(aftermath.regenerate, context)),

@@ -13,6 +13,16 @@ def _name(replica: ReplicaSecret) -> str:
     return str(replica.source.name)
 
 
+def _policy(replica: ReplicaSecret) -> str | None:
+    policy: str | None = replica.source.policy
+    return policy
+
+
+def _key(replica: ReplicaSecret) -> str | None:
+    key: str | None = replica.config["KmsKeyId"]
+    return key
+
+
 def _made(
     replica: ReplicaSecret, source: FakeSecret, region: str, status: str | None = None, message: str | None = None
 ) -> None:
@@ -26,8 +36,10 @@ def _described(replica: ReplicaSecret) -> dict[str, Any]:
 
 
 def install() -> None:
-    """A replica has the name of its source, and its ARN in the other region
-    (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)."""
+    """A replica has the name of its source, its resource policy, which who reads it is held to, and its ARN in the
+    other region (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)."""
     ReplicaSecret.name = property(_name)
+    ReplicaSecret.policy = property(_policy)
+    ReplicaSecret.kms_key_id = property(_key)
     ReplicaSecret.__init__ = _made
     ReplicaSecret.to_dict = _described
