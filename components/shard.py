@@ -38,10 +38,14 @@ STANDARD_INSIGHTS_DAYS = 7
 PASSWORD_BYTES = 32
 """Random bytes in a master password: 43 characters in base64url, none of which RDS refuses (/, @, ", blank)."""
 
-MOVED = ("replicationSourceIdentifier",)
-"""What a switchover or failover of the global database changes on both sides: the former writer gets a source, the new
-one loses it. The plugin would take a source that the program does not name for one to be removed, which promotes
-(https://github.com/hashicorp/terraform-provider-aws/issues/39368)."""
+MOVED = ("databaseName", "globalClusterIdentifier", "masterUsername", "replicationSourceIdentifier")
+"""What a cluster is born with, and what AWS answers differently, or may, once the writer has moved
+(docs/moving-the-writer.md). The former writer gets a source and the new one loses it: the plugin takes a source that
+the program does not name for one to be removed, which promotes
+(https://github.com/hashicorp/terraform-provider-aws/issues/43214). Until a lost region is back its cluster may be in no
+global database, and nothing published says whether a secondary has a name of its database and a master user, for which
+the plugin would replace it. So none of them can be changed by a program: a cluster leaves its global database by
+RemoveFromGlobalCluster or when it is deleted."""
 
 BACKUP_WINDOW = "02:00-03:00"
 MAINTENANCE_WINDOW = "sun:03:30-sun:04:30"

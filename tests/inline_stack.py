@@ -123,6 +123,14 @@ class InlineStack:
         """The resources in state, secrets in plain text."""
         return list(self._stack.export_stack().deployment.get("resources", []))
 
+    def deployment(self) -> dict[str, Any]:
+        """The whole state, for `deploy`."""
+        return dict(self._stack.export_stack().deployment)
+
+    def deploy(self, deployment: Mapping[str, Any]) -> None:
+        """Put another state in its place."""
+        self._stack.import_stack(automation.Deployment(version=3, deployment=dict(deployment)))
+
     def state_text(self) -> str:
         """The state file as it is stored, secrets encrypted."""
         return self._stack.state_file.read_text(encoding="utf-8")

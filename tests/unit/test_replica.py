@@ -12,6 +12,7 @@ from mocks import Registered, assert_regional, run
 from test_config_pairs import GRANTED, VAULT
 from test_stacks import REFERENCE, STACKS
 
+from components.shard import MOVED
 from components.vocabulary import Strategy
 from policies.control import Status
 from stacks import account, cell
@@ -36,7 +37,6 @@ OUTPUTS: dict[str, Any] = {
 }
 CLUSTER, KEY, KEY_REPLICA = "aws:rds/cluster:Cluster", "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"
 SECRETS, TABLE = "aws:secretsmanager/secret:Secret", "aws:dynamodb/table:Table"
-MOVED = ("replicationSourceIdentifier",)
 
 
 @pytest.fixture(scope="module")

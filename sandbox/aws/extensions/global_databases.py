@@ -1,7 +1,7 @@
 """Aurora global databases: who writes, who follows it, and how that moves from one region to another.
 
 A switchover or failover is pending until the data plane has done it to the servers, and done at once where none runs.
-Roles change at its end, as on AWS:
+Roles change at its end, as on AWS. What is answered of whom is in `global_answers.yaml`.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-disaster-recovery.html
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_SwitchoverGlobalCluster.html
@@ -12,6 +12,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_GlobalClusterMembe
 
 import time
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from moto.rds.exceptions import (
@@ -22,6 +23,8 @@ from moto.rds.exceptions import (
 )
 from moto.rds.models import rds_backends
 
+from sandbox.aws.extensions.global_answers import Answer, Move, Part, Word, table
+
 SECONDARIES_MAX = 10
 """https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database.html"""
 
@@ -30,7 +33,25 @@ INHERITED = ("master_username", "database_name")
 (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-attaching.html)."""
 
 UNPLANNED = "rds:unplanned-global-failover"
-"""Of the name of the snapshot of an old primary's volume."""
+"""Of the name of the snapshot of an old primary's volume; how its time is written is not published."""
+
+SHOWN = (
+    "global_cluster_identifier",
+    "global_cluster_resource_id",
+    "global_cluster_arn",
+    "status",
+    "engine",
+    "engine_version",
+    "engine_lifecycle_support",
+    "database_name",
+    "storage_encrypted",
+    "deletion_protection",
+    "global_cluster_members",
+    "endpoint",
+    "failover_state",
+    "tag_list",
+)
+"""What an answer has of a global cluster, as moto calls it."""
 
 LISTENING_S = 60.0
 """Seconds after which a data plane that asked for nothing is taken to be gone."""
@@ -68,11 +89,36 @@ def member_named(group: Any, name: str) -> Any:
     raise RDSClientError("DBClusterNotFoundFault", f"DBCluster {name} not found.")
 
 
-def source_of(cluster: Any) -> str | None:
-    """ARN of the cluster that `cluster` follows across regions."""
-    group = None if cluster.is_writer else global_of(cluster)
-    writer = writer_of(group) if group else None
-    return str(writer.db_cluster_arn) if writer else None
+def part_of(cluster: Any) -> Part:
+    """What a cluster is in its global database."""
+    if global_of(cluster) is None:
+        return Part.ALONE
+    if cluster.is_writer:
+        return Part.WRITER
+    return Part.SECONDARY if getattr(cluster, "connected", True) else Part.BEHIND
+
+
+def answered(cluster: Any, attribute: str, own: Any) -> Any:
+    """What RDS answers for an attribute of a cluster that would be `own` in a world without global databases."""
+    return _meant(table().clusters[attribute].of(part_of(cluster)), global_of(cluster), own)
+
+
+def _meant(answer: Answer | None, group: Any, own: Any = None, target: str | None = None) -> Any:
+    match answer.value if answer else Word.ABSENT:
+        case Word.ABSENT:
+            return None
+        case Word.KEPT:
+            return own
+        case Word.GROUP:
+            return group.global_cluster_identifier
+        case Word.WRITER:
+            return writer_of(group).db_cluster_arn
+        case Word.SECONDARIES:
+            return [member.db_cluster_arn for member in group.members if not member.is_writer]
+        case Word.TARGET:
+            return target
+        case value:
+            return value
 
 
 def writer_of(group: Any) -> Any:
@@ -100,22 +146,28 @@ def joined(group: Any, cluster: Any) -> None:
             setattr(cluster, name, getattr(writer, name))
 
 
-def move(group: Any, target: str, *, data_loss: bool) -> None:
-    """Begin to make the member `target`, an ARN or the name of a cluster, the writer."""
+def move(group: Any, target: str, *, data_loss: bool) -> SimpleNamespace:
+    """Begin to make the member `target`, an ARN or the name of a cluster, the writer. The answer is what the global
+    database is at that moment."""
     chosen = member_named(group, target)
     if pending(group):
         raise InvalidGlobalClusterStateFault(group.global_cluster_arn)
     if chosen.is_writer or not chosen.members:
         raise InvalidDBClusterStateFault(f"DBCluster {target} is not a secondary with an instance to promote.")
-    group.failover_state = {
-        "Status": "failing-over" if data_loss else "switching-over",
-        "FromDbClusterArn": writer_of(group).db_cluster_arn,
-        "ToDbClusterArn": chosen.db_cluster_arn,
-        "IsDataLossAllowed": data_loss,
-    }
-    group.status = group.failover_state["Status"]
+    doing = Move.FAILING if data_loss else Move.SWITCHING
+
+    def said(attribute: str) -> Any:
+        return _meant(table().groups[attribute].of(doing), group, target=chosen.db_cluster_arn)
+
+    names = ("Status", "FromDbClusterArn", "ToDbClusterArn", "IsDataLossAllowed")
+    group.failover_state = {name: said(f"FailoverState.{name}") for name in names}
+    group.status = said("Status")
+    answer = SimpleNamespace(**{name: getattr(group, name, None) for name in SHOWN})
+    # From then on Aurora is at it (API_FailoverState).
+    group.failover_state = {**group.failover_state, "Status": group.status}
     if time.monotonic() - _heard["at"] > LISTENING_S:
         end(group, moved=True)
+    return answer
 
 
 def pending(group: Any) -> Mapping[str, Any]:
@@ -128,7 +180,7 @@ def end(group: Any, *, moved: bool) -> None:
     if target and moved:
         for member in group.members:
             member.is_writer = member.db_cluster_arn == target
-    group.failover_state, group.status = None, "available"
+    group.failover_state, group.status = None, _meant(table().groups["Status"].of(Move.STILL), group)
 
 
 def told(word: Mapping[str, Any]) -> None:
@@ -152,10 +204,11 @@ def told(word: Mapping[str, Any]) -> None:
         backend.create_db_cluster_snapshot(cluster.db_cluster_identifier, name, "automated")
 
 
-def with_synchronisation(group: Any, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def members_of(group: Any) -> list[dict[str, Any]]:
     """Members as GlobalClusterMember has them."""
-    by_arn = {member.db_cluster_arn: member for member in group.members}
-    for one in members:
-        connected = one["IsWriter"] or getattr(by_arn[one["DBClusterArn"]], "connected", True)
-        one["SynchronizationStatus"] = "connected" if connected else "pending-resync"
-    return members
+    rows = table().members
+    return [
+        {"DBClusterArn": member.db_cluster_arn}
+        | {name: said for name in rows if (said := _meant(rows[name].of(part_of(member)), group)) is not None}
+        for member in group.members
+    ]

@@ -65,6 +65,24 @@ class Insights:
             self.performance_insights_retention_period = INSIGHTS_DAYS
 
 
+class Answered:
+    """An attribute of a cluster whose answer depends on its part in a global database; what is set is what it has
+    without one."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._kept = f"_own {name}"
+
+    def __get__(self, cluster: Any, _: type | None = None) -> Any:
+        own = vars(cluster).get(self._kept)
+        if self._name == "GlobalClusterIdentifier" and global_of(cluster) is None:
+            return own  # moto reads it to make the cluster a member, and it is None once it has left
+        return global_databases.answered(cluster, self._name, own)
+
+    def __set__(self, cluster: Any, own: Any) -> None:
+        vars(cluster)[self._kept] = own
+
+
 class DBCluster(Insights, models.DBCluster):  # type: ignore[misc]
     enabled_cloudwatch_logs_exports: list[str]
 
@@ -92,22 +110,24 @@ class DBCluster(Insights, models.DBCluster):  # type: ignore[misc]
     def latest_restorable_time(self) -> datetime | None:
         return point_in_time.latest(self)
 
-    @property
-    def replication_source_identifier(self) -> str | None:
-        """Of a secondary of a global database the writer's ARN, which changes with the writer."""
-        return global_databases.source_of(self) or self._replication_source
-
-    @replication_source_identifier.setter
-    def replication_source_identifier(self, source: str | None) -> None:
-        self._replication_source = source
+    replication_source_identifier = Answered("ReplicationSourceIdentifier")
+    read_replica_identifiers = Answered("ReadReplicaIdentifiers")
+    global_cluster_identifier = Answered("GlobalClusterIdentifier")
+    global_write_forwarding_status = Answered("GlobalWriteForwardingStatus")
 
     @property
     def db_cluster_members(self) -> list[dict[str, Any]]:
         """A secondary of a global database has readers only."""
-        reading = global_databases.source_of(self) is not None
+        name = "IsClusterWriter"
         return [
-            {**one, "IsClusterWriter": one["IsClusterWriter"] and not reading} for one in super().db_cluster_members
+            {**one, name: global_databases.answered(self, f"DBClusterMembers.{name}", one[name])}
+            for one in super().db_cluster_members
         ]
+
+    @property
+    def multi_az(self) -> bool:
+        """moto: with a replica, too."""
+        return len({instance.availability_zone for instance in self._members}) > 1
 
     @property
     def enable_iam_database_authentication(self) -> bool:
@@ -262,16 +282,15 @@ class RDSResponse(responses.RDSResponse):  # type: ignore[misc]
         return ActionResult({"GlobalCluster": found})
 
     def switchover_global_cluster(self) -> ActionResult:
-        found = self._global_cluster()
-        global_databases.move(found, self.params["TargetDbClusterIdentifier"], data_loss=False)
-        return ActionResult({"GlobalCluster": found})
+        target = self.params["TargetDbClusterIdentifier"]
+        return ActionResult({"GlobalCluster": global_databases.move(self._global_cluster(), target, data_loss=False)})
 
     def failover_global_cluster(self) -> ActionResult:
-        found, data_loss = self._global_cluster(), bool(self.params.get("AllowDataLoss"))
+        target, data_loss = self.params["TargetDbClusterIdentifier"], bool(self.params.get("AllowDataLoss"))
         if data_loss and self.params.get("Switchover"):
             raise InvalidParameterCombination("AllowDataLoss and Switchover cannot be specified together.")
-        global_databases.move(found, self.params["TargetDbClusterIdentifier"], data_loss=data_loss)
-        return ActionResult({"GlobalCluster": found})
+        moving = global_databases.move(self._global_cluster(), target, data_loss=data_loss)
+        return ActionResult({"GlobalCluster": moving})
 
     def create_db_proxy(self) -> ActionResult:
         """With end-to-end IAM authentication a proxy needs no secret: moto asks for one."""
@@ -319,13 +338,9 @@ class RDSResponse(responses.RDSResponse):  # type: ignore[misc]
 
 models_default_storage = models.DBCluster.default_allocated_storage
 
-_members = models.GlobalCluster.global_cluster_members.fget
-
 
 def install() -> None:
-    models.GlobalCluster.global_cluster_members = property(
-        lambda group: global_databases.with_synchronisation(group, _members(group))
-    )
+    models.GlobalCluster.global_cluster_members = property(global_databases.members_of)
     models.DBCluster = DBCluster
     models.DBInstanceClustered = DBInstanceClustered
     # Still moto's module, in which its backend base class looks for the paths.
