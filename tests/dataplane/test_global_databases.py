@@ -227,7 +227,7 @@ def test_a_switchover_loses_nothing_and_swaps_the_roles(world: World) -> None:
     moving = world.clients[HOME].switchover_global_cluster(
         GlobalClusterIdentifier=WORLD, TargetDbClusterIdentifier=world.arn(AWAY)
     )["GlobalCluster"]
-    assert moving["FailoverState"]["Status"] == "switching-over"
+    assert (moving["Status"], moving["FailoverState"]["Status"]) == ("switching-over", "pending")
     assert moving["FailoverState"]["IsDataLossAllowed"] is False
     assert world.writer == HOME
     world.until(lambda: world.writer == AWAY and world.states() == {HOME: "reader", AWAY: "writer"})

@@ -3,7 +3,7 @@ for row."""
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,7 +148,7 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(bare_sandbox: Sandbox) -> Iterator[History]:
+def history(bare_sandbox: Sandbox) -> History:
     world = World(bare_sandbox)
     seen = {"before": world.look()}
     seen["switched over"] = world.look(world.switch(AWAY))
@@ -166,7 +166,7 @@ def history(bare_sandbox: Sandbox) -> Iterator[History]:
     snapshots = world.snapshots(HOME)
     world.remove(HOME)
     seen["removed"] = world.look()
-    yield History(seen, waiting, cancelled, snapshots, {region: world.arn(region) for region in NAMES})
+    return History(seen, waiting, cancelled, snapshots, {region: world.arn(region) for region in NAMES})
 
 
 def found(answer: Mapping[str, Any], attribute: str) -> Any:
@@ -250,5 +250,11 @@ def test_the_volume_of_a_former_writer_is_kept_as_a_snapshot_of_that_name(histor
 def test_all_clusters_differ_in_what_is_kept(history: History) -> None:
     """Else a row that says so would prove nothing."""
     home, away = (history.seen["before"].clusters[region] for region in NAMES)
-    for attribute in ("BackupRetentionPeriod", "PreferredBackupWindow", "StorageType", "KmsKeyId", "PerformanceInsightsEnabled"):
+    for attribute in (
+        "BackupRetentionPeriod",
+        "PreferredBackupWindow",
+        "StorageType",
+        "KmsKeyId",
+        "PerformanceInsightsEnabled",
+    ):
         assert home[attribute] != away[attribute], attribute

@@ -98,6 +98,22 @@ def test_a_preview_declares_the_same(folder: Path, declared: Registered) -> None
     assert {one.urn for one in made(folder, preview=True)} == {one.urn for one in declared}
 
 
+def test_where_the_writer_is_changes_nothing_that_any_stack_declares(
+    folder: Path, declared: Registered, tmp_path: Path
+) -> None:
+    """The file follows the record: a movement writes it, and no program may take it for something to do."""
+    moved = tmp_path / "stacks"
+    shutil.copytree(folder, moved)
+    file = moved / f"Pulumi.{STACK}.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("writer: eu-west-1 #", "writer: eu-west-1-replica #"))
+    before, after = load_fleet(folder), load_fleet(moved)
+    assert (before.pair(STACK).writer, after.pair(STACK).writer) == ("eu-west-1", "eu-west-1-replica")
+    assert replace(after.pair(STACK), writer="eu-west-1") == before.pair(STACK)
+    assert after.cells == before.cells
+    assert {one.urn: one.inputs for one in made(moved)} == {one.urn: one.inputs for one in declared}
+
+
 def test_everything_of_a_pair_has_a_parent(declared: Registered) -> None:
     assert_children_of_components(Registered(resources=[one for one in declared if not one.type.startswith("pulumi:")]))
 

@@ -1,6 +1,6 @@
 """What RDS answers of Aurora global databases, read from `global_answers.yaml`, which has the sources.
 
-    table().clusters["ReplicationSourceIdentifier"].of(Part.SECONDARY).value    Word.WRITER: the writer's ARN
+table().clusters["ReplicationSourceIdentifier"].of(Part.SECONDARY).value    Word.WRITER: the writer's ARN
 """
 
 from collections.abc import Iterator, Mapping

@@ -155,7 +155,9 @@ def _leave_or_refuse(ctx: Context, name: str, old: Props, new: Props) -> None:
     never set: the plugin refuses that, and promotes where it is to be none, which is not emulated
     (https://github.com/hashicorp/terraform-provider-aws/blob/0168cf6844f393420326f1426bf18ed357b56a77/internal/service/rds/cluster.go)."""
     if changed(old, new, "replicationSourceIdentifier"):
-        raise ValueError(f"replicationSourceIdentifier: cluster {name} is not promoted here, and cannot be made a replica")
+        raise ValueError(
+            f"replicationSourceIdentifier: cluster {name} is not promoted here, and cannot be made a replica"
+        )
     before, after = old.get("globalClusterIdentifier"), new.get("globalClusterIdentifier")
     if after and after != before:
         raise ValueError(f"globalClusterIdentifier: cluster {name} exists and cannot join {after}; create it there")
