@@ -121,6 +121,11 @@ class World:
         (found,) = [one for one in self.stacks[region].state() if one["type"] == type_]
         return dict(found["outputs"])
 
+    def follows(self) -> dict[str, str | None]:
+        """Region -> region of the cluster that the one there follows, as state has it."""
+        sources = {region: self.state(region, CLUSTER).get("replicationSourceIdentifier") for region in CELLS}
+        return {region: source.split(":")[3] if source else None for region, source in sources.items()}
+
     def writers(self) -> list[str]:
         """Clusters that the state of the primary's stack has as writers, by region."""
         members = self.state(HOME, GLOBAL)["globalClusterMembers"]
@@ -156,8 +161,7 @@ def nothing_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_left_to_do_at_first(world: World) -> None:
     assert_true_to_the_account(world)
-    assert world.writers() == [HOME]
-    assert world.state(AWAY, CLUSTER)["replicationSourceIdentifier"] == arn(HOME)
+    assert (world.writers(), world.follows()) == ([HOME], {HOME: None, AWAY: HOME})
 
 
 @pytest.mark.usefixtures("nothing_ignored")
@@ -170,8 +174,7 @@ def test_without_what_is_ignored_a_secondary_would_be_promoted_from_its_first_da
 def test_after_a_switchover(world: World) -> None:
     world.switch_over(AWAY)
     assert_true_to_the_account(world)
-    assert world.writers() == [AWAY]
-    assert world.state(HOME, CLUSTER)["replicationSourceIdentifier"] == arn(AWAY)
+    assert (world.writers(), world.follows()) == ([AWAY], {HOME: AWAY, AWAY: None})
 
 
 @pytest.mark.usefixtures("nothing_ignored")
@@ -183,19 +186,19 @@ def test_without_what_is_ignored_the_former_writer_would_be_promoted(world: Worl
 def test_after_a_failback(world: World) -> None:
     world.switch_over(HOME)
     assert_true_to_the_account(world)
-    assert world.writers() == [HOME]
+    assert (world.writers(), world.follows()) == ([HOME], {HOME: None, AWAY: HOME})
 
 
 def test_after_a_failover_while_the_old_region_is_away(world: World) -> None:
     world.fail_over(AWAY)
     assert_true_to_the_account(world)
-    assert world.writers() == [AWAY]
+    assert (world.writers(), world.follows()) == ([AWAY], {HOME: AWAY, AWAY: None})
 
 
 def test_once_the_old_region_is_a_secondary(world: World) -> None:
     world.rejoin(HOME)
     assert_true_to_the_account(world)
-    assert world.state(HOME, CLUSTER)["replicationSourceIdentifier"] == arn(AWAY)
+    assert world.follows() == {HOME: AWAY, AWAY: None}
 
 
 def test_if_a_lost_region_has_left_the_global_database(world: World) -> None:

@@ -193,6 +193,9 @@ def _read(ctx: Context, name: str, _last: Props) -> Props | None:
     found |= {
         "clusterMembers": sorted(member["DBInstanceIdentifier"] for member in live.get("DBClusterMembers") or ()),
         "globalClusterIdentifier": live.get("GlobalClusterIdentifier") or None,
+        # A writer has no source: what it followed before is gone from state, too.
+        "replicationSourceIdentifier": live.get("ReplicationSourceIdentifier"),
+        "masterUsername": live.get("MasterUsername"),
         "iamRoles": sorted(role["RoleArn"] for role in live.get("AssociatedRoles") or ()),
         "vpcSecurityGroupIds": sorted(group["VpcSecurityGroupId"] for group in live.get("VpcSecurityGroups") or ()),
         "tags": {tag["Key"]: tag.get("Value", "") for tag in live.get("TagList") or ()},
