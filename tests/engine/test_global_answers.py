@@ -139,6 +139,8 @@ class World:
 @dataclass(frozen=True)
 class History:
     seen: Mapping[str, Seen]
+    empty: Seen
+    """Once the writer has left, too."""
     waiting: Seen
     """While a switchover waits for the data plane."""
     cancelled: Seen
@@ -166,7 +168,8 @@ def history(bare_sandbox: Sandbox) -> History:
     snapshots = world.snapshots(HOME)
     world.remove(HOME)
     seen["removed"] = world.look()
-    return History(seen, waiting, cancelled, snapshots, {region: world.arn(region) for region in NAMES})
+    world.remove(AWAY)
+    return History(seen, world.look(), waiting, cancelled, snapshots, {region: world.arn(region) for region in NAMES})
 
 
 def found(answer: Mapping[str, Any], attribute: str) -> Any:
@@ -241,6 +244,12 @@ def test_roles_stay_until_the_movement_is_done_and_when_it_is_cancelled(history:
             name = "ReplicationSourceIdentifier"
             assert found(then.clusters[region], name) == found(before.clusters[region], name)
     assert history.cancelled.group == before.group
+
+
+def test_a_global_database_may_be_left_by_all(history: History) -> None:
+    assert history.empty.group["GlobalClusterMembers"] == []
+    for cluster in history.empty.clusters.values():
+        assert found(cluster, "GlobalClusterIdentifier") is Word.ABSENT
 
 
 def test_the_volume_of_a_former_writer_is_kept_as_a_snapshot_of_that_name(history: History) -> None:

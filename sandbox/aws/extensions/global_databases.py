@@ -112,7 +112,7 @@ def _meant(answer: Answer | None, group: Any, own: Any = None, target: str | Non
         case Word.GROUP:
             return group.global_cluster_identifier
         case Word.WRITER:
-            return writer_of(group).db_cluster_arn
+            return getattr(writer_of(group), "db_cluster_arn", None)  # none once the writer has left
         case Word.SECONDARIES:
             return [member.db_cluster_arn for member in group.members if not member.is_writer]
         case Word.TARGET:
