@@ -7,7 +7,7 @@ from pathlib import Path
 
 import catalogue
 from components.vocabulary import DataClass, tags
-from operations.audit import attestations, run
+from operations.audit import attestations, recoveries, run
 from operations.audit.asked import Circumstances, asked_answers
 from operations.audit.evidence.digests import thresholds, tool
 from operations.audit.evidence.history import latest
@@ -44,6 +44,8 @@ def audited(session: Session, request: Request, folder: Path, tell: Tell) -> tup
     read = attestations.load(folder_of, request.controls, now.date(), attestations.verifier(session.project))
     previous, previous_ended = latest(folder)
     circumstances = Circumstances(today=now.date(), accepted=accepted, refused=refused, previous_ended=previous_ended)
+    fleet = load_fleet(session.project.stacks_folder, check_quotas=False)
+    recovered = recoveries.known(session.project.root, request.stacks, fleet, emulated=seen.emulated)
     calls = seen.recorder.calls
     return (
         Audit(
@@ -63,8 +65,13 @@ def audited(session: Session, request: Request, folder: Path, tell: Tell) -> tup
             exceptions=accepted,
             refused_exceptions=refused,
             attestations=attestations.records(read),
+            recoveries=recovered.records,
             calls=run.calls_of(calls),
-            unaccounted=(*seen.unaccounted, *(f"{one.file}: {one.problem}" for one in read if not one.attested)),
+            unaccounted=(
+                *seen.unaccounted,
+                *recovered.problems,
+                *(f"{one.file}: {one.problem}" for one in read if not one.attested),
+            ),
             previous=previous,
         ),
         calls,

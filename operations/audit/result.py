@@ -178,6 +178,57 @@ class Attestation(Record):
     """Why it covers nothing; "" where it does."""
 
 
+class RecoveryStep(Record):
+    """One step of a movement or of a drill."""
+
+    name: str
+    state: str
+    """begun, done or failed."""
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Recovery(Record):
+    """A movement of the writer, or a drill, that was run: it supports criteria, and answers no clause."""
+
+    id: str
+    """Of the run; the folder of a drill."""
+    what: str
+    """failover, switchover, failback, drill of region-dead, ..."""
+    origin: str
+    """Stack of the cell that wrote; of a restore drill, the cell."""
+    target: str = ""
+    """Stack of the cell that was to write; "" for a restore."""
+    started: Time
+    ended: Time | None = None
+    outcome: str
+    """Status of a run; "kept" or "broken" of a drill."""
+    found: str
+    """What was measured, and what was missed, in words."""
+    by: str = ""
+    """ARN of who started it; "" for a drill."""
+    approved_by: tuple[str, ...] = ()
+    steps: tuple[RecoveryStep, ...] = ()
+    file: str
+    """Below the project; a run's can be made again from the pair's journal (`cell recovery collect`)."""
+    sha256: Sha256
+    """Of the file."""
+    emulated: bool
+    """Its cloud was not AWS."""
+    maps_to: tuple[Mapped, ...] = ()
+    """Criteria that it supports; none where `note` says why."""
+    note: str = ""
+
+    @property
+    def cells(self) -> str:
+        """From which cell to which."""
+        return f"{self.origin} -> {self.target}" if self.target else self.origin
+
+    @property
+    def supports(self) -> str:
+        """The criteria, or why there is none."""
+        return ", ".join(f"{one.framework} {one.criterion}" for one in self.maps_to) or f"nothing: {self.note}"
+
+
 class Answer(Record):
     """What one clause answers about one resource (or one attestation), in all places that were asked."""
 
@@ -276,6 +327,8 @@ class Audit(Record):
     exceptions: tuple[AcceptedException, ...] = ()
     refused_exceptions: tuple[RefusedException, ...] = ()
     attestations: tuple[Attestation, ...] = ()
+    recoveries: tuple[Recovery, ...] = ()
+    """Movements and drills of the audited cells, the newest first."""
     calls: Calls
     unaccounted: tuple[str, ...] = ()
     """Sentences about what the audit itself could not do: a region without rights, a type over its limit."""

@@ -29,6 +29,7 @@ from operations.probe.command import SEED_BITS, shown, wait_until_ready
 from operations.probe.load import Progress
 from operations.probe.plan import Call, plan_probe
 from operations.probe.target import follow, gateway, has_sandbox
+from operations.recovery.timeline import DRILLS
 from stacks.fleet import Fleet, load_fleet
 from stacks.pairs import PairPlan
 
@@ -69,9 +70,7 @@ def drill(session: Session, stack: str, options: Options, consent: Callable[[str
     clients = entered(fleet.account_of(stack), "drill")
     for cell in pair.cells:
         wait_until_ready(session.console, cell)
-    began = datetime.now(UTC)
-    folder = session.project.root / FOLDER / "drills" / f"{began:%Y-%m-%dT%H-%M-%SZ}"
-    folder.mkdir(parents=True)
+    folder = _folder(session)
     progress = Progress()
     rehearsal = Rehearsal(
         plan=plan,
@@ -89,7 +88,7 @@ def drill(session: Session, stack: str, options: Options, consent: Callable[[str
         _note(clients, fleet, stack, f"{plan.kind}: failed: {failed}")
         raise
     numbers = findings.document(found)
-    write(numbers, folder)
+    write(numbers, folder, findings.markdown)
     _note(clients, fleet, stack, findings.line(numbers))
     session.console.print(f"report: {folder}", markup=False, soft_wrap=True)
     return numbers
@@ -136,10 +135,17 @@ def customers(session: Session, plan: DrillPlan, clients: Clients) -> Customers:
     return Customers(plan=payments, where=lambda: follow(plan.domain), key_of=key_of)
 
 
-def write(numbers: Mapping[str, Any], folder: Path) -> None:
-    """The report in its two forms."""
+def write(numbers: Mapping[str, Any], folder: Path, page: Callable[[Mapping[str, Any]], str]) -> None:
+    """The report in its two forms; `page` makes the second one."""
     (folder / "drill.json").write_text(json.dumps(numbers, indent=2) + "\n")
-    (folder / "drill.md").write_text(findings.markdown(numbers))
+    (folder / "drill.md").write_text(page(numbers))
+
+
+def _folder(session: Session) -> Path:
+    """Of a drill that begins now."""
+    folder = session.project.root / FOLDER / DRILLS / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}"
+    folder.mkdir(parents=True)
+    return folder
 
 
 def show_found(numbers: Mapping[str, Any], output: Format) -> None:
@@ -211,6 +217,11 @@ def _restore(
         steps = "\n".join(f"  {row['step']}: {row['what']}" for row in plan.rows())
         return consent(f"A drill of {plan.source}:\n{steps}\nGo on?")
 
+    def keep(found: Mapping[str, Any]) -> None:
+        folder = _folder(session)
+        write({**found, "sandbox": findings.SANDBOX}, folder, report.markdown)
+        session.console.print(f"report: {folder}", markup=False, soft_wrap=True)
+
     if stack not in fleet.cells:
         raise CellError(f"{stack}: is not a cell; stacks/ declares {', '.join(fleet.cells)}", ExitCode.STACK_NOT_FOUND)
     return restore.run(
@@ -222,4 +233,5 @@ def _restore(
         checker=None,
         consent=agreed,
         say=partial(_say, session.console),
+        keep=keep,
     )

@@ -313,13 +313,16 @@ def run(
     checker: str | None,
     consent: Callable[[RestorePlan], bool],
     say: Callable[[str], object],
+    keep: Callable[[Mapping[str, Any]], object],
 ) -> dict[str, Any]:
-    """The drill as a command calls it: plan, consent, act. The report (`operations.drill.report`); raises CellError."""
+    """The drill as a command calls it: plan, consent, act, keep. The report (`operations.drill.report`); raises
+    CellError, for a copy that differs once that is kept."""
     drill = RestoreDrill(clients=clients, region=region, cell=cell, checker=checker, say=say)
     plan = drill.plan(shard, at)
     if not consent(plan):
         raise CellError("cancelled; nothing was restored", ExitCode.CANCELLED)
     found = drill.act(plan)
+    keep(found)
     if not found["same"]:
         raise CellError(f"{plan.name}: differs from {plan.source}: {', '.join(found['different'])}")
     return found

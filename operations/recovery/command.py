@@ -126,6 +126,20 @@ def missing(
 
 
 @recovery.command()
+def collect(stack: Stack) -> None:
+    """Write the timelines of all runs of a pair from its journal, so that `cell audit` finds those of other machines
+    too: an auditor reads no data, and so no journal."""
+    from operations.preflight_aws import asks_aws
+    from operations.recovery import session
+    from operations.recovery.collect import Collected, write
+
+    fleet, pair = _pair(stack)
+    opened = session.opened(fleet, pair, session.both(pair))
+    found = Collected(pair=pair.name, by=opened.caller, runs=opened.store.runs(), emulated=not asks_aws())
+    console.print(f"{len(found.runs)} runs: {write(Project.find().root, found)}", markup=False, soft_wrap=True)
+
+
+@recovery.command()
 def abandon(
     run: Annotated[str, typer.Argument(help="Of `cell recovery status`.")], stack: Stack, yes: Yes = False
 ) -> None:
@@ -242,11 +256,13 @@ def _note(pair: PairPlan, writer: str) -> None:
 
 
 def _write(context: Context) -> None:
+    from operations.preflight_aws import asks_aws
     from operations.recovery import timeline
 
     if context.run.status is Status.RUNNING and not context.run.steps:
         return
-    console.print(f"timeline: {timeline.write(Project.find().root, context.run)}", markup=False, soft_wrap=True)
+    written = timeline.write(Project.find().root, context.run, emulated=not asks_aws())
+    console.print(f"timeline: {written}", markup=False, soft_wrap=True)
 
 
 def _say(line: str) -> None:

@@ -111,7 +111,8 @@ class Run:
             KEY: {"S": RUN + self.id},
             "version": {"N": str(self.version)},
             "status": {"S": self.status.value},
-            "body": {"S": json.dumps(self.to_data(), sort_keys=True)},
+            # Not sorted: steps stand in the order in which they began.
+            "body": {"S": json.dumps(self.to_data())},
         }
 
     def to_data(self) -> dict[str, Any]:

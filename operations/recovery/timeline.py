@@ -14,6 +14,9 @@ from operations.recovery.run import Run
 FOLDER: Final = ".recovery"
 """Of the project: a folder a run."""
 
+DRILLS: Final = "drills"
+"""Below it: a folder a drill (operations/drill/command.py)."""
+
 ROW_PX, NAME_PX, WIDTH_PX, SECONDS_PX = 22, 180, 900, 70
 
 COLOURS: Final[Mapping[str, str]] = {"done": "#2da44e", "failed": "#cf222e", "begun": "#bf8700"}
@@ -34,9 +37,9 @@ def rows(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def document(run: Run) -> dict[str, Any]:
-    """Everything that is known of a run."""
-    return {**run.to_data(), "timeline": rows(run)}
+def document(run: Run, *, emulated: bool) -> dict[str, Any]:
+    """Everything that is known of a run. `emulated`: its cloud was not AWS."""
+    return {**run.to_data(), "timeline": rows(run), "emulated": emulated}
 
 
 def markdown(run: Run) -> str:
@@ -80,11 +83,11 @@ def picture(run: Run) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def write(folder: Path, run: Run) -> Path:
-    """Writes the three of them and returns their folder."""
+def write(folder: Path, run: Run, *, emulated: bool) -> Path:
+    """Writes the three of them and returns their folder. The same run gives the same bytes."""
     target = folder / FOLDER / run.id
     target.mkdir(parents=True, exist_ok=True)
-    (target / "timeline.json").write_text(json.dumps(document(run), indent=2, sort_keys=True) + "\n")
+    (target / "timeline.json").write_text(json.dumps(document(run, emulated=emulated), indent=2, sort_keys=True) + "\n")
     (target / "timeline.md").write_text(markdown(run))
     (target / "timeline.svg").write_text(picture(run))
     return target

@@ -16,13 +16,15 @@ from operations.audit.result import (
     Place,
     Population,
     Reconciled,
+    Recovery,
+    RecoveryStep,
     RefusedException,
     ResourceRef,
     Scope,
     Tool,
 )
 from policies.catalogue import controls
-from policies.control import Status
+from policies.control import Framework, Status, Strength
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -91,6 +93,30 @@ def answer(status: Status, name: str = "payments", **given: Any) -> Answer:
         ),
     }
     return Answer(**{**about, **given})
+
+
+def recovery(**given: Any) -> Recovery:
+    """A switchover that supports both criteria."""
+    about: dict[str, Any] = {
+        "id": "switchover-20261120T060000Z-abcdef",
+        "what": "switchover",
+        "origin": "eu-west-1",
+        "target": "eu-west-1-replica",
+        "started": "2026-11-20T06:00:00Z",
+        "ended": "2026-11-20T06:02:00Z",
+        "outcome": "done",
+        "found": "data loss was not accepted, 0 payments were named as missing",
+        "by": "arn:aws:iam::123456789012:user/ada",
+        "approved_by": ("arn:aws:iam::123456789012:user/grace",),
+        "steps": (RecoveryStep(name="fence", state="done", seconds=11.0),),
+        "file": ".recovery/switchover-20261120T060000Z-abcdef/timeline.json",
+        "sha256": DIGEST,
+        "emulated": True,
+        "maps_to": tuple(
+            Mapped(framework=Framework.SOC2, criterion=name, strength=Strength.SUPPORTS) for name in ("A1.2", "A1.3")
+        ),
+    }
+    return Recovery(**{**about, **given})
 
 
 def audit(**given: Any) -> Audit:

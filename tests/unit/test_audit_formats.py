@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from audit_outputs import problems
-from audit_samples import HOSTILE, audit
+from audit_samples import HOSTILE, audit, recovery
 
 from operations.audit.report import formats
 from operations.audit.report.formats import FORMATS, NAMES, parse, write
@@ -29,7 +29,8 @@ def test_every_format_is_written_whole_for_its_owner_only_and_says_that_it_is_em
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_format_of_hostile_names_is_good_by_its_own_rules(tmp_path: Path, name: str) -> None:
-    hostile = audit(unaccounted=HOSTILE)
+    moved = tuple(recovery(id=one, origin=one, found=one, by=one, outcome=one, note=one) for one in HOSTILE)
+    hostile = audit(unaccounted=HOSTILE, recoveries=(recovery(), *moved))
     assert problems(name, write(hostile, f"{name}={tmp_path / 'report'}")) == []
 
 

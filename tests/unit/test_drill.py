@@ -350,7 +350,7 @@ def test_calls_that_went_to_the_region_that_was_lost_are_counted() -> None:
 
 def test_the_page_names_every_lost_payment(tmp_path: Path) -> None:
     numbers = document(found(lost_of(3)))
-    command.write(numbers, tmp_path)
+    command.write(numbers, tmp_path, findings.markdown)
     text = (tmp_path / "drill.md").read_text()
     assert all(f"| pay_{n} | old-volume |" in text for n in range(3))
     assert json.loads((tmp_path / "drill.json").read_text()) == numbers

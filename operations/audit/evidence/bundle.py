@@ -82,6 +82,12 @@ def summary(audit: Mapping[str, Any]) -> dict[str, Any]:
         "populations": {"count": len(audit["populations"]), "sha256": digest_of(audit["populations"])},
         "exceptions": [{"id": one["id"], "sha256": digest_of(one)} for one in audit["exceptions"]],
         "attestations": [{"file": one["file"], "sha256": digest_of(one)} for one in audit["attestations"]],
+        # Audits of before have none, and their heads say nothing of them.
+        **(
+            {"recoveries": [{"id": one["id"], "file_sha256": one["sha256"], "sha256": digest_of(one)} for one in them]}
+            if (them := audit.get("recoveries")) is not None
+            else {}
+        ),
         "clock_skew_s": audit["calls"]["clock_skew_s"],
         "previous": audit["previous"],
     }

@@ -90,6 +90,8 @@ class CriterionRow:
     operation: Mapping[Status, int]
     attestations: int = 0
     """Accepted ones of these controls."""
+    recoveries: int = 0
+    """Movements and drills that support it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -224,6 +226,9 @@ def _row(
         design=design,
         operation=operation,
         attestations=sum(one.accepted and one.control in mapped for one in audit.attestations),
+        recoveries=sum(
+            (framework, criterion) in {(of.framework, of.criterion) for of in one.maps_to} for one in audit.recoveries
+        ),
     )
 
 

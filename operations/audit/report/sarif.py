@@ -150,6 +150,10 @@ def _invocation(audit: Audit) -> dict[str, Any]:
         if one.listed is None
     ]
     said += [("warning", sentence) for sentence in audit.unaccounted]
+    said += [
+        ("note", f"{one.what} {one.cells} {one.started}: {one.outcome}, {one.found}; supports {one.supports}")
+        for one in audit.recoveries
+    ]
     if audit.scope.emulated:
         said.insert(0, ("warning", "EMULATED: the endpoint is not AWS; nothing here speaks of an account of AWS"))
     return {

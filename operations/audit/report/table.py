@@ -50,6 +50,12 @@ def _parts(audit: Audit, rows: int | None) -> Iterator[RenderableType]:
         [(one.file, one.control, one.statement, one.problem) for one in audit.attestations if not one.accepted],
         rows,
     )
+    yield from listed(
+        "Movements and drills, which support criteria and answer no clause:",
+        ("WHAT", "CELLS", "STARTED", "OUTCOME", "FOUND", "SUPPORTS"),
+        [(one.what, one.cells, one.started, one.outcome, one.found, one.supports) for one in audit.recoveries],
+        rows,
+    )
     yield Text(f"\n{counts_line(audit)}")
 
 

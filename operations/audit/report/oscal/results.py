@@ -21,6 +21,7 @@ from operations.audit.report.oscal.common import (
 )
 from operations.audit.report.oscal.gaps import populations, unlisted_of, unlisted_uuid, without_answer
 from operations.audit.report.oscal.observations import Alike, alike, inventory, observation, origin
+from operations.audit.report.oscal.recoveries import recoveries
 from operations.audit.report.oscal.risks import risk_uuid, risks, unlisted_risk_uuid
 from operations.audit.result import Attestation, Audit, Place
 from policies.control import Status
@@ -45,7 +46,12 @@ def assessment_results(audit: Audit, version: str) -> Document:
         ),
         "reviewed-controls": reviewed(asked(audit)),
         "attestations": [_attestation(one) for one in audit.attestations],
-        "observations": [*(observation(audit, one) for one in groups), *without_answer(audit), *populations(audit)],
+        "observations": [
+            *(observation(audit, one) for one in groups),
+            *without_answer(audit),
+            *populations(audit),
+            *recoveries(audit),
+        ],
         "risks": risks(audit),
         "findings": _findings(audit, groups),
         "remarks": "\n\n".join(map(hostile, audit.unaccounted)),
