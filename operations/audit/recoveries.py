@@ -61,7 +61,7 @@ def known(root: Path, stacks: Sequence[str], fleet: Fleet, *, emulated: bool) ->
         try:
             data, document = _read(path)
             if not mine.isdisjoint({str(document.get(name)) for name in ("origin", "target", "cell")}):
-                records.append(_judged(made(path, document, {"file": file, "sha256": digest(data)}), emulated))
+                records.append(_judged(made(path, document, file, digest(data)), emulated))
         except UNREADABLE as error:
             problems.append(f"{file}: no record of a movement or drill ({type(error).__name__})")
     records.sort(key=lambda one: (one.started, one.id), reverse=True)
@@ -77,7 +77,8 @@ def _cells(fleet: Fleet, pair: str) -> tuple[str, str]:
     return fleet.pairs[pair].primary, fleet.pairs[pair].replica
 
 
-Maker = Callable[[Path, Mapping[str, Any], Mapping[str, str]], Recovery]
+Maker = Callable[[Path, Mapping[str, Any], str, str], Recovery]
+"""Of the path, what it says, the path below the project, and the digest."""
 
 
 def _files(folder: Path) -> list[tuple[Path, Maker]]:
@@ -97,11 +98,12 @@ def _read(path: Path) -> tuple[bytes, Mapping[str, Any]]:
     return data, found
 
 
-def _movement(_path: Path, run: Mapping[str, Any], about: Mapping[str, str]) -> Recovery:
+def _movement(_path: Path, run: Mapping[str, Any], file: str, sha256: str) -> Recovery:
     lost = run["steps"].get("missing", {}).get("facts", {}).get("payments", ())
     accepted = "data loss was accepted" if run["accept_data_loss"] else "data loss was not accepted"
     return Recovery(
-        **about,
+        file=file,
+        sha256=sha256,
         id=run["id"],
         what=run["kind"],
         origin=run["origin"],
@@ -121,11 +123,12 @@ def _movement(_path: Path, run: Mapping[str, Any], about: Mapping[str, str]) -> 
     )
 
 
-def _drill(path: Path, drill: Mapping[str, Any], about: Mapping[str, str]) -> Recovery:
+def _drill(path: Path, drill: Mapping[str, Any], file: str, sha256: str) -> Recovery:
     restore = drill["kind"] == "restore"
     steps = {one["name"]: one["seconds"] for one in drill["steps"]} if restore else drill["steps"]
     return Recovery(
-        **about,
+        file=file,
+        sha256=sha256,
         id=path.parent.name,
         what=f"drill of {drill['kind']}",
         origin=drill["cell"] if restore else drill["origin"],
