@@ -9,11 +9,13 @@ import catalogue
 from operations.cost.estimate import Difference, Estimate, difference, estimate
 from operations.cost.resources import declared as declared_resources
 from operations.cost.resources import existing as existing_resources
-from operations.cost.usage import Usage, usage_of
+from operations.cost.usage import Usage, usage_of, warm
 from operations.events import Reading
 from operations.project import Project
+from stacks.fleet import load_fleet
 from stacks.models import CellSettings
-from stacks.problems import ConfigError
+from stacks.pair_models import PairSettings, ReplicaSettings
+from stacks.problems import ConfigError, Problem
 from stacks.settings import StackFile, load_stack_file
 from stacks.sizing import derive
 
@@ -38,16 +40,31 @@ class PreviewCost:
         return difference(self.before, self.after)
 
 
-def home_and_usage(file: StackFile) -> tuple[str | None, Usage]:
-    """A stack's region and use; a stack that is no cell has no use of its own that could be derived."""
+def home_and_usage(project: Project, file: StackFile) -> tuple[str | None, Usage]:
+    """A stack's region and use. A replica receives its primary's data and takes no payment; a pair is counted where its
+    primary is; a stack that is no cell has no use of its own that could be derived."""
+    settings = file.settings
+    if isinstance(settings, CellSettings):
+        return settings.region, usage_of(derive(file.name, settings))
+    if isinstance(settings, ReplicaSettings):
+        plan = load_fleet(project.stacks_folder, check_quotas=False).plan(file.name)
+        return settings.region, warm(usage_of(plan))
+    if isinstance(settings, PairSettings):
+        primary = load_stack_file(project.stack_file(settings.primary)).settings
+        return getattr(primary, "region", None), Usage()
+    return getattr(settings, "home_region", None), Usage()
+
+
+def ceiling_of(file: StackFile) -> float | None:
+    """USD a month that a stack may cost; None: nobody has said. A replica has none of its primary's."""
     if isinstance(file.settings, CellSettings):
-        return file.settings.region, usage_of(derive(file.name, file.settings))
-    return getattr(file.settings, "home_region", None), Usage()
+        return file.settings.ceiling_usd
+    return file.settings.monthly_ceiling_usd if isinstance(file.settings, ReplicaSettings) else None
 
 
 def preview_cost(project: Project, stack: str, reading: Reading) -> PreviewCost | None:
     """The cost before and after; None where the stack's region has no prices at all."""
-    region, usage = home_and_usage(load_stack_file(project.stack_file(stack)))
+    region, usage = home_and_usage(project, load_stack_file(project.stack_file(stack)))
     if region not in catalogue.prices().regions():
         return None
     return PreviewCost(
@@ -57,20 +74,20 @@ def preview_cost(project: Project, stack: str, reading: Reading) -> PreviewCost 
 
 
 def refuse_above_ceiling(project: Project, stack: str, cost: PreviewCost | None) -> str | None:
-    """Raises ConfigError where a cell becomes dearer than its file allows, or where that cannot be known.
+    """Raises ConfigError where a cell or a replica becomes dearer than its file allows, or where that cannot be known.
 
-    Returns what is wrong where the cell is above its ceiling already and the update makes nothing dearer: refusing it
-    would keep the cell as dear as it is.
+    Returns what is wrong where it is above its ceiling already and the update makes nothing dearer: refusing it would
+    keep it as dear as it is.
     """
     file = load_stack_file(project.stack_file(stack))
-    if not isinstance(file.settings, CellSettings) or file.settings.ceiling_usd is None:
+    ceiling = ceiling_of(file)
+    if ceiling is None:
         return None
-    ceiling, environment = file.settings.ceiling_usd, file.settings.environment
-    whose = "" if file.settings.monthly_ceiling_usd else f"the default of {ceiling:,.0f} for {environment} "
-    if cost is None:
-        fix = "add its prices there with their sources, or use a region that has them"
-        rule = f"{whose}cannot be checked: catalogue/prices.yaml has no prices for {file.settings.region}"
-        raise ConfigError([file.problem("monthlyCeilingUsd", rule, fix)])
+    settings = file.settings
+    own = getattr(settings, "monthly_ceiling_usd", None)
+    whose = "" if own else f"the default of {ceiling:,.0f} for {getattr(settings, 'environment', '')} "
+    if cost is None or (cost.after.usd <= ceiling and not cost.after.complete):
+        raise ConfigError([_unknown(file, whose, cost)])
     if cost.after.usd <= ceiling:
         return None
     rule = f"{whose}is less than what {stack} would cost, USD {cost.after.usd:,.2f} a month ({largest(cost.after)})"
@@ -79,6 +96,18 @@ def refuse_above_ceiling(project: Project, stack: str, cost: PreviewCost | None)
     if cost.difference.usd >= SMALLEST_USD:
         raise ConfigError([problem])
     return str(problem)
+
+
+def _unknown(file: StackFile, whose: str, cost: PreviewCost | None) -> Problem:
+    """A ceiling that no sum can be held against: what has no price may cost anything."""
+    region = getattr(file.settings, "region", "")
+    lacks = sorted({line.price for line in cost.after.lines if line.unit_usd is None}) if cost else []
+    rule = f"{whose}cannot be checked: catalogue/prices.yaml has no prices for {region}"
+    if lacks:
+        more = f" and {len(lacks) - SHOWN_LINES} more" if len(lacks) > SHOWN_LINES else ""
+        rule = f"{whose}cannot be checked: no price in {region} of {', '.join(lacks[:SHOWN_LINES])}{more}"
+    fix = "add its prices to catalogue/prices.yaml with their sources, or use a region that has them"
+    return file.problem("monthlyCeilingUsd", rule, fix)
 
 
 def largest(found: Estimate) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from operations.cost.ceiling import home_and_usage
+from operations.cost.ceiling import ceiling_of, home_and_usage
 from operations.cost.estimate import estimate
 from operations.cost.replica import replica_estimate
 from operations.cost.report import COLUMNS, Replica, Report, as_data, component_rows, notes, rows
@@ -28,8 +28,11 @@ def cost_report(project: Project, stack: str, declared: Mapping[str, Declared], 
     if subject.kind is Kind.WORKLOADS:
         fix = f"its objects run on the nodes of {subject.needs}: run `cell cost {subject.needs}`"
         raise CellError(f"{stack} has no cost of its own; {fix}", ExitCode.CONFIGURATION)
+    if subject.kind is Kind.PAIR:
+        fix = f"it is read from both cells as they are up: run `cell preview {stack}`"
+        raise CellError(f"{stack} has no cost before its cells are up; {fix}", ExitCode.CONFIGURATION)
     file = load_stack_file(project.stack_file(stack))
-    region, usage = home_and_usage(file)
+    region, usage = home_and_usage(project, file)
     if region is None:
         raise CellError(f"{stack} has no region of its own, so nothing says its prices", ExitCode.CONFIGURATION)
     settings = file.settings if isinstance(file.settings, CellSettings) else None
@@ -42,14 +45,14 @@ def cost_report(project: Project, stack: str, declared: Mapping[str, Declared], 
     resources = declared_resources(preview_from_nothing(project, stack, declared).reading)
     standby = None
     if replica and recovery is not None:
-        found, priced_in = replica_estimate(resources, usage, region, recovery)
-        standby = Replica(recovery_region=recovery, priced_in=priced_in, estimate=found)
+        found = replica_estimate(resources, usage, region, recovery)
+        standby = Replica(recovery_region=recovery, home=region, borrowed=found.borrowed, estimate=found.estimate)
     return Report(
         stack=stack,
         region=region,
         usage=usage,
         estimate=estimate(resources, usage, region),
-        ceiling_usd=settings.ceiling_usd if settings else None,
+        ceiling_usd=ceiling_of(file),
         replica=standby,
     )
 

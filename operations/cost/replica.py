@@ -1,9 +1,9 @@
-"""What a warm standby of a cell would cost in its recovery region: a model of it, until replicas can be declared."""
+"""What a warm standby of a cell would cost in its recovery region: a model of it, before one is declared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import catalogue
 from catalogue import Prices
@@ -22,7 +22,7 @@ MODEL = (
     "the rows and the archive a second time; what is written crosses regions once, rows by replicated write I/Os",
 )
 LEAVES_OUT = (
-    "replicas cannot be declared yet: this is computed from the cell's own resources, not from a replica's",
+    "computed from the cell's own resources: of a declared replica `cell cost` and `cell preview` tell what it has",
     "scaling up after a promotion, test failovers, and a replica's own backups",
     "requests and storage of replicated secrets, tables and keys beyond those that the cell has itself",
 )
@@ -49,18 +49,32 @@ def warm_resources(resources: Sequence[Resource], region: str) -> list[Resource]
     return result
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standby:
+    """What a standby adds to a cell's cost."""
+
+    estimate: Estimate
+    borrowed: tuple[str, ...]
+    """Prices that the recovery region lacks: the cell's own region's stand in for them, as not confirmed."""
+
+
 def replica_estimate(
     resources: Sequence[Resource], usage: Usage, home: str, recovery: str, prices: Prices | None = None
-) -> tuple[Estimate, str]:
-    """What the standby adds to the cell's cost, and the region whose prices were used.
-
-    That is the recovery region, or the cell's own where the catalogue has no prices for the recovery region.
-    """
+) -> Standby:
+    """At the prices of the recovery region; where it lacks one, at that of the cell's own, which is said."""
     prices = prices or catalogue.prices()
-    region = recovery if recovery in prices.regions() else home
-    standby = estimate(warm_resources(resources, region), warm(usage), region, prices)
-    lines = (*standby.lines, *_replication(usage, home, prices))
-    return replace(standby, lines=lines), region
+    there = estimate(warm_resources(resources, recovery), warm(usage), recovery, prices)
+    lines, borrowed, not_priced = [], set(), dict(there.not_priced)
+    for line in there.lines:
+        entry = prices.prices[line.price].of(home) if line.unit_usd is None and line.price in prices.prices else None
+        if entry is not None:
+            borrowed.add(line.price)
+            not_priced.pop(line.price, None)
+            lines.append(replace(line, region=home, unit_usd=entry.usd, verified=False))
+        else:
+            lines.append(line)
+    found = replace(there, lines=(*lines, *_replication(usage, home, prices)), not_priced=not_priced)
+    return Standby(estimate=found, borrowed=tuple(sorted(borrowed)))
 
 
 def _replication(usage: Usage, home: str, prices: Prices) -> list[Line]:

@@ -18,7 +18,10 @@ class Replica:
     """The additional cost of a warm standby."""
 
     recovery_region: str
-    priced_in: str
+    home: str
+    """Region whose prices stand in for those that are borrowed."""
+    borrowed: tuple[str, ...]
+    """Prices that the recovery region lacks."""
     estimate: Estimate
 
 
@@ -76,11 +79,16 @@ def notes(report: Report) -> list[str]:
     if report.ceiling_usd is not None:
         lines.append(f"monthlyCeilingUsd: {report.ceiling_usd:,.0f}, {report.ceiling_usd - found.usd:,.2f} left")
     if replica := report.replica:
-        where = "" if replica.priced_in == replica.recovery_region else f", at the prices of {replica.priced_in}"
+        more = "" if replica.estimate.complete else "at least "
         lines.append(
-            f"a warm replica in {replica.recovery_region} would add USD {replica.estimate.usd:,.2f} a month{where}; "
+            f"a warm replica in {replica.recovery_region} would add {more}USD {replica.estimate.usd:,.2f} a month; "
             f"{_share(replica.estimate)} of it at confirmed prices"
         )
+        if replica.borrowed:
+            lines.append(
+                f"replica, at the prices of {replica.home}, for want of {replica.recovery_region}'s: "
+                f"{', '.join(replica.borrowed)}"
+            )
         lines += [f"replica, assumed: {text}" for text in MODEL]
         lines += [f"replica, left out: {text}" for text in LEAVES_OUT]
     return lines
@@ -104,7 +112,8 @@ def as_data(report: Report) -> dict[str, Any]:
     if replica := report.replica:
         data["replica"] = {
             "recoveryRegion": replica.recovery_region,
-            "pricedIn": replica.priced_in,
+            "borrowedFrom": replica.home,
+            "borrowed": list(replica.borrowed),
             **_estimate_data(replica.estimate),
             "assumptions": list(MODEL),
             "leftOut": list(LEAVES_OUT),

@@ -31,6 +31,10 @@ PROGRAMS_SUFFIX = "-programs"
 AUTO_MODE_DISK_GIB = 50
 """Volume of an Auto Mode node (components/auto_nodes.py)."""
 
+FAST_INTERVAL_S = 10
+"""Of a health check, which is charged as a feature; the standard one is 30 s
+(https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html)."""
+
 SHARD = "aws:rds/cluster:Cluster"
 INSTANCE = "aws:rds/clusterInstance:ClusterInstance"
 
@@ -263,8 +267,19 @@ def _dashboard(_resource: Resource, _context: Context) -> Iterator[Charge]:
     yield Charge(price="cloudwatch.dashboard", quantity=1, formula="1 dashboard; the account's first three are free")
 
 
-def _health_check(_resource: Resource, _context: Context) -> Iterator[Charge]:
+def _health_check(resource: Resource, _context: Context) -> Iterator[Charge]:
+    """Of what AWS runs: the names of cells lead to their load balancers."""
     yield Charge(price="route53.health-check", quantity=1, formula="1 health check")
+    kind = str(resource.inputs.get("type", ""))
+    features = {
+        "HTTPS": kind.startswith("HTTPS"),
+        "string match": kind.endswith("_STR_MATCH"),
+        "fast interval": resource.inputs.get("requestInterval") == FAST_INTERVAL_S,
+        "latency": resource.inputs.get("measureLatency") is True,
+    }
+    chosen = [name for name, there in features.items() if there]
+    if chosen:
+        yield Charge(price="route53.health-check-feature", quantity=len(chosen), formula=", ".join(chosen))
 
 
 def _key(_resource: Resource, context: Context) -> Iterator[Charge]:

@@ -15,7 +15,7 @@ from components.auto_nodes import AutoNodesArgs
 from operations.cost.estimate import Estimate, difference, estimate
 from operations.cost.free import FREE, FREE_PREFIXES, NOT_PRICED
 from operations.cost.replica import replica_estimate, warm_resources
-from operations.cost.report import Report, as_data, component_rows, notes, rows
+from operations.cost.report import Replica, Report, as_data, component_rows, notes, rows
 from operations.cost.resources import Resource
 from operations.cost.rules import AUTO_MODE_DISK_GIB, PRICED, Context
 from operations.cost.usage import Usage, usage_of, warm
@@ -173,7 +173,17 @@ CASES: list[tuple[Resource, list[Resource], dict[str, float]]] = [
     ),
     (resource("aws:cloudwatch/compositeAlarm:CompositeAlarm"), [], {"cloudwatch.composite-alarm": 1}),
     (resource("aws:cloudwatch/dashboard:Dashboard"), [], {"cloudwatch.dashboard": 1}),
-    (resource("aws:route53/healthCheck:HealthCheck"), [], {"route53.health-check": 1}),
+    (resource("aws:route53/healthCheck:HealthCheck", type="CALCULATED"), [], {"route53.health-check": 1}),
+    (
+        resource("aws:route53/healthCheck:HealthCheck", type="HTTPS", requestInterval=10),
+        [],
+        {"route53.health-check": 1, "route53.health-check-feature": 2},
+    ),
+    (
+        resource("aws:route53/healthCheck:HealthCheck", type="HTTP_STR_MATCH", requestInterval=30, measureLatency=True),
+        [],
+        {"route53.health-check": 1, "route53.health-check-feature": 2},
+    ),
     (resource("aws:kms/key:Key"), [resource("aws:kms/key:Key", "y")], {"kms.key": 1, "kms.request": 5}),
     (
         resource("aws:s3/bucket:Bucket", "x-archive"),
@@ -216,12 +226,19 @@ def test_every_type_of_a_cell_is_priced_free_or_said_not_to_be_priced() -> None:
     assert not set(PRICED) & set(FREE)
 
 
-def test_both_priced_regions_have_every_price_but_on_demand_streams() -> None:
+def test_both_wholly_priced_regions_have_every_price_but_on_demand_streams() -> None:
     prices = catalogue.prices()
-    missing = [
-        (name, region) for name, p in prices.prices.items() for region in prices.regions() if p.of(region) is None
-    ]
-    assert {name.rpartition(".")[0] for name, _ in missing} == {"kinesis.on-demand"}
+    missing = [name for name, p in prices.prices.items() if p.of("eu-west-1") is None or p.of("us-east-1") is None]
+    assert {name.rpartition(".")[0] for name in missing} == {"kinesis.on-demand"}
+
+
+def test_no_price_of_another_region_is_confirmed_by_a_file_of_this_one() -> None:
+    prices, places = catalogue.prices(), {"fra": "eu-central-1", "eu": "eu-west-1", "us": "us-east-1"}
+    for name, price in prices.prices.items():
+        for region, entry in price.regions.items():
+            words = (entry.seen or "").split("-")
+            for word, of in places.items():
+                assert word not in words or region == of, f"{name}: {region}: {entry.seen}"
 
 
 @pytest.mark.parametrize(
@@ -275,9 +292,9 @@ def test_what_is_free_or_unknown_is_listed_with_the_reason() -> None:
 
 
 def test_a_region_without_a_price_is_not_priced_and_never_free_of_charge() -> None:
-    found = estimate(cell("eu-central-1"), Usage(), "eu-west-1")
+    found = estimate(cell("sa-east-1"), Usage(), "eu-west-1")
     assert not found.complete
-    assert found.not_priced["eks.cluster"] == "not priced in eu-central-1 (catalogue/prices.yaml)"
+    assert found.not_priced["eks.cluster"] == "not priced in sa-east-1 (catalogue/prices.yaml)"
     assert [line.price for line in found.lines if line.unit_usd is None] == ["eks.cluster"]
     assert "not priced" in [row.get("usd") for row in rows(found)]
     report = Report(stack="x", region="eu-west-1", usage=Usage(), estimate=found)
@@ -377,17 +394,39 @@ def test_a_standby_has_fewer_nodes_one_instance_a_shard_and_no_zone() -> None:
 
 def test_a_replica_costs_its_standby_and_what_crosses_regions() -> None:
     resources = [*cell(), OPTIMIZED, *INSTANCES]
-    found, region = replica_estimate(resources, USE, "eu-west-1", "us-east-1")
-    assert region == "us-east-1"
+    standing = replica_estimate(resources, USE, "eu-west-1", "us-east-1")
+    found = standing.estimate
+    assert standing.borrowed == ()
     standby = estimate(warm_resources(resources, "us-east-1"), warm(USE), "us-east-1")
     assert found.by_component()["Replication"] == pytest.approx(60 * 0.22 + 1040 * 0.02)
     assert found.usd == pytest.approx(standby.usd + 60 * 0.22 + 1040 * 0.02)
     assert not [line for line in found.lines if line.price in {"bus.event", "waf.request", "aurora.io"}]
 
 
-def test_a_replica_where_no_prices_are_known_is_priced_at_home_and_says_so() -> None:
-    _, region = replica_estimate(cell(), USE, "eu-west-1", "eu-central-1")
-    assert region == "eu-west-1"
+def test_a_replica_borrows_what_its_region_lacks_and_says_so() -> None:
+    standing = replica_estimate([*cell(), OPTIMIZED, *INSTANCES], USE, "eu-west-1", "eu-central-1")
+    assert {"aurora.db.r7g.large", "aurora.storage-optimized"} <= set(standing.borrowed)
+    assert not {"eks.cluster", "ec2.t4g.large"} & set(standing.borrowed)
+    lines = {line.price: line for line in standing.estimate.lines}
+    instance, nodes = lines["aurora.db.r7g.large"], lines["ec2.t4g.large"]
+    assert (instance.region, instance.unit_usd, instance.verified) == ("eu-west-1", 0.305, False)
+    assert (nodes.region, nodes.unit_usd) == ("eu-central-1", 0.0768)
+    assert standing.estimate.complete
+    assert not set(standing.borrowed) & set(standing.estimate.not_priced)
+    report = Report(
+        stack="x",
+        region="eu-west-1",
+        usage=USE,
+        estimate=estimate(cell(), USE, "eu-west-1"),
+        replica=Replica(
+            recovery_region="eu-central-1",
+            home="eu-west-1",
+            borrowed=standing.borrowed,
+            estimate=standing.estimate,
+        ),
+    )
+    assert any("at the prices of eu-west-1, for want of eu-central-1's: " in line for line in notes(report))
+    assert as_data(report)["replica"]["borrowed"] == list(standing.borrowed)
 
 
 def test_data_for_programs_has_each_line_with_its_source() -> None:

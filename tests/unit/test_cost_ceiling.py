@@ -166,6 +166,72 @@ def test_a_ceiling_that_cannot_be_checked_refuses(project: Project) -> None:
     refuse_above_ceiling(declare(project, region="sa-east-1"), "one", cost)
 
 
+def standing(project: Project, region: str, ceiling: str = "") -> Project:
+    """With a replica of the cell in a region."""
+    config_files.write(project.stacks_folder, "one", config_files.cell(recoveryRegion=region))
+    said = (
+        "of: one",
+        f"region: {region}",
+        "domain: two.example.com",
+        "backups: {noCopyReason: no other account in these tests}",
+        ceiling,
+    )
+    text = "\n".join(["config:", "  payment-cell:replica:", *(f"    {line}" for line in said if line)]) + "\n"
+    config_files.write(project.stacks_folder, "two", text)
+    return project
+
+
+STREAM = f"{PREFIX}$aws:kinesis/stream:Stream::two-stream"
+
+
+def test_a_replicas_own_ceiling_is_held_and_its_primarys_is_not(project: Project) -> None:
+    standing(project, "eu-central-1")
+    cost = preview_cost(project, "two", reading_of(step(NODES, "create", None, group(2))))
+    assert cost is not None
+    assert cost.after.usd == pytest.approx(2 * 730 * 0.0768), "at the prices of its region"
+    assert refuse_above_ceiling(project, "two", cost) is None
+    standing(project, "eu-central-1", "monthlyCeilingUsd: 100")
+    with pytest.raises(ConfigError, match="100 is less than what two would cost, USD 112") as refused:
+        refuse_above_ceiling(project, "two", cost)
+    assert refused.value.problems[0].line == 7
+    standing(project, "eu-central-1", "monthlyCeilingUsd: 200")
+    assert refuse_above_ceiling(project, "two", cost) is None
+
+
+def test_a_pair_is_counted_where_its_primary_is_and_only_in_a_preview(project: Project) -> None:
+    standing(project, "eu-central-1")
+    said = ("primary: one", "replica: two", "writer: one", "domain: pay.example.com")
+    text = "\n".join(["config:", "  payment-cell:pair:", *(f"    {line}" for line in said)]) + "\n"
+    config_files.write(project.stacks_folder, "both", text)
+    check = f"{PREFIX}$aws:route53/healthCheck:HealthCheck::both-one"
+    inputs = {"type": "HTTPS", "requestInterval": 10}
+    cost = preview_cost(project, "both", reading_of(step(check, "create", None, inputs)))
+    assert cost is not None
+    assert cost.after.usd == pytest.approx(0.5 + 2 * 1.0)
+    assert cost.after.usd == cost.after.verified_usd
+    with pytest.raises(CellError, match="run `cell preview both`"):
+        cost_report(project, "both", declared_stacks(project, check_quotas=False), replica=False)
+
+
+def test_a_replica_takes_no_payments_into_its_bill(project: Project) -> None:
+    standing(project, "eu-central-1")
+    balancer = f"{PREFIX}$aws:lb/loadBalancer:LoadBalancer::two"
+    prices = {
+        stack: {line.price for line in cost.after.lines}
+        for stack in ("one", "two")
+        if (cost := preview_cost(project, stack, reading_of(step(balancer, "create", None, {"internal": True}))))
+    }
+    assert prices == {"one": {"alb.hour", "alb.lcu"}, "two": {"alb.hour"}}
+
+
+def test_a_ceiling_is_not_held_against_a_sum_that_lacks_a_price(project: Project) -> None:
+    standing(project, "eu-central-1", "monthlyCeilingUsd: 5000")
+    stream = {"shardCount": 1, "retentionPeriod": 24}
+    cost = preview_cost(project, "two", reading_of(step(STREAM, "create", None, stream)))
+    with pytest.raises(ConfigError, match=r"cannot be checked: no price in eu-central-1 of kinesis\.shard"):
+        refuse_above_ceiling(project, "two", cost)
+
+
 def test_an_accounts_stack_has_no_ceiling(project: Project) -> None:
     reading = reading_of(step(CLUSTER, "create", None, {}))
     cost = preview_cost(project, "account", reading)
