@@ -202,15 +202,15 @@ def test_a_pair_is_counted_where_its_primary_is_and_only_in_a_preview(project: P
     standing(project, "eu-central-1")
     said = ("primary: one", "replica: two", "writer: one", "domain: pay.example.com")
     text = "\n".join(["config:", "  payment-cell:pair:", *(f"    {line}" for line in said)]) + "\n"
-    config_files.write(project.stacks_folder, "both", text)
-    check = f"{PREFIX}$aws:route53/healthCheck:HealthCheck::both-one"
+    config_files.write(project.stacks_folder, "one-pair", text)
+    check = f"{PREFIX}$aws:route53/healthCheck:HealthCheck::one-pair-one"
     inputs = {"type": "HTTPS", "requestInterval": 10}
-    cost = preview_cost(project, "both", reading_of(step(check, "create", None, inputs)))
+    cost = preview_cost(project, "one-pair", reading_of(step(check, "create", None, inputs)))
     assert cost is not None
     assert cost.after.usd == pytest.approx(0.5 + 2 * 1.0)
     assert cost.after.usd == cost.after.verified_usd
-    with pytest.raises(CellError, match="run `cell preview both`"):
-        cost_report(project, "both", declared_stacks(project, check_quotas=False), replica=False)
+    with pytest.raises(CellError, match="run `cell preview one-pair`"):
+        cost_report(project, "one-pair", declared_stacks(project, check_quotas=False), replica=False)
 
 
 def test_a_replica_takes_no_payments_into_its_bill(project: Project) -> None:
