@@ -108,7 +108,7 @@ def payments(of: Archive, bucket: str, since: datetime) -> tuple[dict[str, str],
         replica = of.is_replica(bucket, version)
         for event in of.events(bucket, version):
             payment = payment_of(event.data)
-            if payment is None or event.time < _milliseconds(since):
+            if payment is None or event.time < milliseconds(since):
                 continue
             if replica:
                 old[payment] = max(old.get(payment, ("", "")), (event.time, event.type))
@@ -124,7 +124,8 @@ def payment_of(data: Mapping[str, Any]) -> str | None:
     return None if found is None else str(found)
 
 
-def _milliseconds(moment: datetime) -> str:
+def milliseconds(moment: datetime) -> str:
+    """A time as events have it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from operations.recovery.context import Context
 
 console = talk()
+
+LOOK_H: Final = 1.0
+"""Hours after a run's report in which events of the new writer are read again: what is sent again is archived within
+minutes, and a busy archive has gigabytes an hour."""
 
 recovery = typer.Typer(help="What goes on in a pair of cells, and consent to a movement.", rich_markup_mode=None)
 
@@ -105,24 +109,37 @@ def approve(run: Annotated[str, typer.Argument(help="Of `cell recovery status`."
 def missing(
     run: Annotated[str, typer.Argument(help="Of `cell recovery status`.")],
     stack: Stack,
+    hours: Annotated[
+        float, typer.Option(min=0, max=72, help="How long after the run's report events of the new writer are read.")
+    ] = LOOK_H,
     output: Output = Format.TABLE,
 ) -> None:
-    """Payments that a movement lost, named, as its last look found them; what could not be read; the bound."""
+    """Payments that a movement lost: the archive is read again, and says which of them turned up, and which others
+    have to be named."""
     from operations.recovery import session
+    from operations.recovery.again import look_again
+    from operations.recovery.archive import Archive
 
     fleet, pair = _pair(stack)
-    found = session.opened(fleet, pair, session.both(pair)).store.load(run)
+    opened = session.opened(fleet, pair, session.both(pair))
+    found = opened.store.load(run)
     if found is None or not found.done("missing"):
         state = "no such run" if found is None else f"{found.status}, and has not come to the report yet"
         raise CellError(f"{run}: {state}", ExitCode.CONFIGURATION)
-    report = found.facts("missing")
+    region = pair.cells[found.target].region
+    report = look_again(found, Archive(s3=opened.clients.get("s3", region), cell=found.target, region=region), hours)
     if output is not Format.TABLE:
         show(report, output)
         return
-    show(report["payments"], output, columns=("id", "last_event"))
-    for line in (report.get("unreadable"), *(f"not read: {source}" for source in report["not_read"])):
-        if line:
-            console.print(line, markup=False, soft_wrap=True)
+    show(report["payments"], output, columns=("id", "last_event", "state", "named"))
+    counted = ", ".join(f"{count} {state}" for state, count in report["counts"].items()) or "none is missing"
+    unread = (f"the archive cannot be read: {report['unreadable']}",) if "unreadable" in report else ()
+    for line in (f"named at {report['reported_at']}, now: {counted}", *unread, *_not_read(report)):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _not_read(report: Mapping[str, Any]) -> list[str]:
+    return [f"not read: {source}" for source in report["not_read"]]
 
 
 @recovery.command()

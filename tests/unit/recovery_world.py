@@ -18,7 +18,9 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from components.vocabulary import Strategy
+from contracts import archive
 from contracts.epoch import KEY, RENEW_S, Writer, regenerated_key, writer_of
+from contracts.events import GENESIS, seal
 from operations.recovery import session
 from operations.recovery.context import Context
 from operations.recovery.machine import Journal
@@ -410,3 +412,33 @@ def made(pair: PairPlan) -> Iterator[World]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def archived(world: World, cell: str, *payments: str, replica: bool = True, event_id: str | None = None) -> None:
+    """An object of the cell's archive that came by replication, or that it wrote itself. `event_id`: of its events."""
+    s3 = world.real("s3", AWAY)
+    bucket = f"{cell}-archive-0a1b2c3"
+    if bucket not in [one["Name"] for one in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": AWAY})
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    lines = []
+    for number, payment in enumerate(payments, 1):
+        event = seal(
+            account=f"acct_{number:05d}",
+            sequence=1,
+            previous=GENESIS,
+            type="payment.succeeded",
+            schema="payment/1",
+            region=HOME,
+            cell=PRIMARY,
+            shard="s00",
+            data={"payment": payment},
+            id=event_id,
+        )
+        lines.append(archive.Line(sequence_number=number, text=event.to_json(), account=event.account, sequence=1))
+    made_ = archive.encode(lines)
+    key = archive.Range(stream_shard="s", day=archive.day_of(world.now()), first=1, last=len(lines)).key
+    s3.put_object(Bucket=bucket, Key=key, Body=made_.body, Metadata=dict(made_.metadata))
+    version = s3.list_object_versions(Bucket=bucket)["Versions"][0]["VersionId"]
+    if replica:
+        world.replicas.add(version)

@@ -8,11 +8,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from recovery_world import ALICE, AWAY, BOB, HOME, PRIMARY, REPLICA, Killed, World, made, pair_of
+from recovery_world import ALICE, AWAY, BOB, HOME, PRIMARY, REPLICA, Killed, World, archived, made, pair_of
 
-from contracts import archive
 from contracts.epoch import FENCE_S, OUTBOX_H, WriterState
-from contracts.events import GENESIS, seal
 from operations.declared import note_writer
 from operations.errors import CellError
 from operations.project import Project
@@ -371,32 +369,3 @@ def dead_letters(world: World) -> str:
     fifo = {"MessageGroupId": "a", "MessageDeduplicationId": "a"} if consumer.ordered else {}
     sqs.send_message(QueueUrl=url, MessageBody="{}", **fifo)
     return name
-
-
-def archived(world: World, cell: str, *payments: str, replica: bool = True) -> None:
-    """An object of the cell's archive that came by replication, or that it wrote itself."""
-    s3 = world.real("s3", AWAY)
-    bucket = f"{cell}-archive-0a1b2c3"
-    if bucket not in [one["Name"] for one in s3.list_buckets()["Buckets"]]:
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": AWAY})
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    lines = []
-    for number, payment in enumerate(payments, 1):
-        event = seal(
-            account=f"acct_{number:05d}",
-            sequence=1,
-            previous=GENESIS,
-            type="payment.succeeded",
-            schema="payment/1",
-            region=HOME,
-            cell=PRIMARY,
-            shard="s00",
-            data={"payment": payment},
-        )
-        lines.append(archive.Line(sequence_number=number, text=event.to_json(), account=event.account, sequence=1))
-    made_ = archive.encode(lines)
-    key = archive.Range(stream_shard="s", day=archive.day_of(world.now()), first=1, last=len(lines)).key
-    s3.put_object(Bucket=bucket, Key=key, Body=made_.body, Metadata=dict(made_.metadata))
-    version = s3.list_object_versions(Bucket=bucket)["Versions"][0]["VersionId"]
-    if replica:
-        world.replicas.add(version)
