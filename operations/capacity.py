@@ -98,16 +98,23 @@ class Result:
         return ExitCode.ERROR if self.lost or self.short else ExitCode.OK
 
 
-def without(fleet: Fleet, markets: Markets, region: str, peak: int | None = None) -> Result:
-    """`peak`: payments/s of all lost cells together in place of their declared peaks, divided as those are.
-
-    Raises CellError for a region in which no cell is.
-    """
+def lost_cells(fleet: Fleet, region: str) -> Mapping[str, CellSettings]:
+    """Cells that carry payments in a region; replicas wait, and nobody waits for a development cell. Raises CellError
+    where there is none."""
     paying = {name: cell for name, cell in fleet.cells.items() if name not in fleet.replicas and _pays(cell)}
     lost = {name: cell for name, cell in paying.items() if cell.region == region}
     if not lost:
         regions = sorted({cell.region for cell in paying.values()})
         raise CellError(f"{region} has no cell that carries payments; use {listed(regions)}", ExitCode.CONFIGURATION)
+    return lost
+
+
+def without(fleet: Fleet, markets: Markets, region: str, peak: float | None = None) -> Result:
+    """`peak`: payments/s of all lost cells together in place of their declared peaks, divided as those are.
+
+    Raises CellError for a region in which no cell is.
+    """
+    lost = lost_cells(fleet, region)
     declared = sum(cell.peak_payments_per_second for cell in lost.values())
     scale = 1 if peak is None else peak / declared
     moved = [

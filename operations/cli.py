@@ -15,6 +15,7 @@ import typer
 from components.vocabulary import Strategy
 from operations import attestation, config, deploy, environments, exceptions, policy
 from operations import capacity as carried
+from operations import capacity_check as beside
 from operations.audit.command import app as audit_app
 from operations.consent import confirmed, typed
 from operations.cost.ceiling import as_data
@@ -194,12 +195,27 @@ def readiness(stack: Stack, output: Output = Format.TABLE) -> None:
 def capacity(
     without: Annotated[str, typer.Option("--without", help="The region that is lost.", show_default=False)],
     peak: Annotated[int | None, typer.Option(min=1, help="Payments/s of its cells. Left out: as declared.")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="drill.json of a drill of that region: computed beside measured, exit 1 beyond 10 %."),
+    ] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Whether the other cells can take a region's payments at the peak, and what ends first. Asks nobody."""
     folder = Project.find().stacks_folder
     fleet = load_fleet(folder, check_quotas=False)
-    found = carried.without(fleet, load_markets(folder / MARKETS, fleet.cells), without, peak)
+    markets = load_markets(folder / MARKETS, fleet.cells)
+    if against is not None:
+        if peak is not None:
+            raise CellError(
+                "--peak, --against: a drill has a rate of its own; leave out --peak", ExitCode.CONFIGURATION
+            )
+        checked = beside.checked(fleet, markets, without, beside.read(against))
+        show(beside.rows(checked) if output is Format.TABLE else beside.as_data(checked), output)
+        for line in beside.remarks(checked):
+            console.print(line, markup=False, soft_wrap=True)
+        raise typer.Exit(checked.code)
+    found = carried.without(fleet, markets, without, peak)
     show(carried.rows(found) if output is Format.TABLE else carried.as_data(found), output)
     for line in carried.remarks(found):
         console.print(line, markup=False, soft_wrap=True)

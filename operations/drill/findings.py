@@ -114,6 +114,7 @@ def document(found: Found) -> dict[str, Any]:
             "fullRate": figures.full_rate_s,
             "silence": figures.silence_s,
         },
+        "full": None if figures.full is None else asdict(figures.full),
         "acknowledged": figures.acknowledged,
         "acknowledgedByCell": figures.by_cell,
         "failedTries": figures.failed_tries,

@@ -17,6 +17,18 @@ FULL: Final = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Full:
+    """From when on first tries were served as before, to the end: what `cell capacity --against` compares."""
+
+    due: int
+    """Payments that were to be made."""
+    served: int
+    """Of these, acknowledged by the new cell at the first try."""
+    rate: float
+    """payments/s, of these, by when they were acknowledged: a cell that falls behind its customers is seen."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
     """A movement as seen from outside. None: it did not happen."""
 
@@ -32,6 +44,7 @@ class Figures:
     """Until the new cell acknowledged one."""
     full_rate_s: float | None
     """From when on first tries were served as before, to the end."""
+    full: Full | None
     silence_s: float
     """Longest time without any acknowledgement, from before the fault to the end."""
     by_cell: dict[str, int]
@@ -44,6 +57,7 @@ def measured(answers: Sequence[Answer], fault_s: float, target: str) -> Figures:
     failed = [one for answer in answers for one in answer.tries if one.status not in ACKNOWLEDGED and _unserved(one)]
     after = [one.ended_s - fault_s for one in failed if one.ended_s >= fault_s]
     first = [one.ended_s - fault_s for one in told if one.cell == target and one.ended_s >= fault_s]
+    full_s = _full_rate_s(answers, fault_s, target)
     by_cell: dict[str, int] = {}
     for one in told:
         by_cell[one.cell] = by_cell.get(one.cell, 0) + 1
@@ -54,7 +68,8 @@ def measured(answers: Sequence[Answer], fault_s: float, target: str) -> Figures:
         failed_tries=len(after),
         detected_s=_rounded(min(after, default=None)),
         first_success_s=_rounded(min(first, default=None)),
-        full_rate_s=_rounded(_full_rate_s(answers, fault_s, target)),
+        full_rate_s=_rounded(full_s),
+        full=None if full_s is None else _full(answers, fault_s + full_s, target),
         silence_s=round(_silence_s([one.ended_s for one in told], answers), 3),
         by_cell=by_cell,
     )
@@ -84,6 +99,15 @@ def _full_rate_s(answers: Sequence[Answer], fault_s: float, target: str) -> floa
             break
         full = number
     return None if full is None else full * WINDOW_S
+
+
+def _full(answers: Sequence[Answer], from_s: float, target: str) -> Full | None:
+    """None where too few were made to tell a rate."""
+    first = [answer.tries[0] for answer in answers if answer.call.at_s >= from_s]
+    served = sorted(one.ended_s for one in first if one.status in ACKNOWLEDGED and one.cell == target)
+    if len(served) < 2 or served[-1] == served[0]:
+        return None
+    return Full(due=len(first), served=len(served), rate=round((len(served) - 1) / (served[-1] - served[0]), 3))
 
 
 def _silence_s(ends: Sequence[float], answers: Sequence[Answer]) -> float:
