@@ -38,8 +38,19 @@ def test_every_call_is_explained_without_asking_aws(capsys: pytest.CaptureFixtur
         (["failback", PRIMARY, "--to", "dev"], ExitCode.STACK_NOT_FOUND),
         (["recovery", "abandon", "run", PRIMARY], ExitCode.CONFIGURATION),
         (["recovery", "status", "dev"], ExitCode.STACK_NOT_FOUND),
+        (["recovery", "collect", "dev"], ExitCode.STACK_NOT_FOUND),
+        (["recovery", "missing", "run", "dev"], ExitCode.STACK_NOT_FOUND),
     ],
-    ids=["no terminal and no --yes", "to itself", "from elsewhere", "no pair", "abandon unasked", "status of no pair"],
+    ids=[
+        "no terminal and no --yes",
+        "to itself",
+        "from elsewhere",
+        "no pair",
+        "abandon unasked",
+        "status of no pair",
+        "collect of no pair",
+        "missing of no pair",
+    ],
 )
 def test_what_cannot_be_is_refused_with_its_exit_code(words: list[str], code: ExitCode) -> None:
     with pytest.raises(CellError) as refused:
