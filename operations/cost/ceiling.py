@@ -120,7 +120,8 @@ def in_words(stack: str, change: Difference) -> str:
     """``dev: USD +467.21 a month, 467.21 in all: Network +135.90, Cluster +131.12, ...``"""
     parts = [f"{name} {usd:+,.2f}" for name, usd in change.by_component.items()]
     more = f", {len(parts) - SHOWN_LINES} more" if len(parts) > SHOWN_LINES else ""
-    text = f"{stack}: USD {change.usd:+,.2f} a month, {change.after_usd:,.2f} in all"
+    least = "" if change.complete else "at least "
+    text = f"{stack}: USD {change.usd:+,.2f} a month, {least}{change.after_usd:,.2f} in all"
     return f"{text}: {', '.join(parts[:SHOWN_LINES])}{more}" if parts else text
 
 
@@ -131,4 +132,5 @@ def as_data(change: Difference) -> Mapping[str, object]:
         "afterUsd": round(change.after_usd, 2),
         "differenceUsd": round(change.usd, 2),
         "byComponent": {name: round(usd, 2) for name, usd in change.by_component.items()},
+        "complete": change.complete,
     }

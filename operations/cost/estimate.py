@@ -152,6 +152,8 @@ class Difference:
     after_usd: float
     by_component: Mapping[str, float]
     """Component -> USD more (or, negative, less), the largest change first; those that stay are left out"""
+    complete: bool = True
+    """Every charge of both has a price."""
 
     @property
     def usd(self) -> float:
@@ -165,4 +167,5 @@ def difference(before: Estimate, after: Estimate) -> Difference:
     changes = {name: new.get(name, 0.0) - old.get(name, 0.0) for name in {*old, *new}}
     kept = {name: usd for name, usd in changes.items() if abs(usd) >= 0.005}
     ordered = dict(sorted(kept.items(), key=lambda item: (-abs(item[1]), item[0])))
-    return Difference(before_usd=before.usd, after_usd=after.usd, by_component=ordered)
+    complete = before.complete and after.complete
+    return Difference(before_usd=before.usd, after_usd=after.usd, by_component=ordered, complete=complete)

@@ -232,8 +232,12 @@ def test_both_wholly_priced_regions_have_every_price_but_on_demand_streams() -> 
     assert {name.rpartition(".")[0] for name in missing} == {"kinesis.on-demand"}
 
 
+PLACES = {"fra": "eu-central-1", "ore": "us-west-2", "eu": "eu-west-1", "us": "us-east-1"}
+"""Word in the name of a quotation -> the region that it is of."""
+
+
 def test_no_price_of_another_region_is_confirmed_by_a_file_of_this_one() -> None:
-    prices, places = catalogue.prices(), {"fra": "eu-central-1", "eu": "eu-west-1", "us": "us-east-1"}
+    prices, places = catalogue.prices(), PLACES
     for name, price in prices.prices.items():
         for region, entry in price.regions.items():
             words = (entry.seen or "").split("-")

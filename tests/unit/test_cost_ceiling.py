@@ -109,6 +109,7 @@ def test_a_difference_is_told_in_words_and_as_data(project: Project) -> None:
         "afterUsd": 107.46,
         "differenceUsd": 53.73,
         "byComponent": {"Nodes": 53.73},
+        "complete": True,
     }
 
 
@@ -228,6 +229,9 @@ def test_a_ceiling_is_not_held_against_a_sum_that_lacks_a_price(project: Project
     standing(project, "eu-central-1", "monthlyCeilingUsd: 5000")
     stream = {"shardCount": 1, "retentionPeriod": 24}
     cost = preview_cost(project, "two", reading_of(step(STREAM, "create", None, stream)))
+    assert cost is not None
+    assert in_words("two", cost.difference) == "two: USD +0.00 a month, at least 0.00 in all"
+    assert as_data(cost.difference)["complete"] is False
     with pytest.raises(ConfigError, match=r"cannot be checked: no price in eu-central-1 of kinesis\.shard"):
         refuse_above_ceiling(project, "two", cost)
 
