@@ -12,15 +12,15 @@ from typing import Any
 
 from operations.deploy import Session
 from operations.errors import CellError
+from operations.last_drill import RESTORE_TESTS, last_drill
 from operations.plan import Kind, known_stack
 from operations.preflight_aws import Clients, NotObserved, Silent, ask
 from operations.preflight_checks import entered
 from operations.upgrade.running import ADD_ON, CLUSTER, INSTANCE, NODE_GROUP, SHARD
-from stacks.fleet import load_fleet
+from stacks.fleet import Fleet, load_fleet
 
 ALARMS = frozenset({"aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAlarm:CompositeAlarm"})
 TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
-RESTORE_TESTS = "aws:backup/restoreTestingPlan:RestoreTestingPlan"
 
 MAX_NAMES = 100
 """Of one DescribeAlarms
@@ -45,7 +45,7 @@ class Part:
 def live(session: Session, stack: str) -> dict[str, Any]:
     """``alarms``, ``health`` (part -> state), ``lastDrill`` and ``lastAudit`` of a stack."""
     fleet, kind = load_fleet(session.project.stacks_folder), known_stack(stack, session.declared).kind
-    cell = str(session.declared[stack].needs) if kind is Kind.WORKLOADS else stack
+    cell = _cell_of(session, fleet, stack, kind)
     account = fleet.accounts[stack] if kind is Kind.ACCOUNT else fleet.account_of(cell)
     region = account.home_region if kind is Kind.ACCOUNT else fleet.cells[cell].region
     rows = [row for row in session.engine.resources(stack) if not row.get("delete")]
@@ -56,9 +56,25 @@ def live(session: Session, stack: str) -> dict[str, Any]:
     return {
         "alarms": alarms(clients, rows),
         "health": health(clients, rows),
-        "lastDrill": newest(last_drill(clients, rows), last_rehearsal(clients, region, cell)),
+        "lastDrill": drilled(clients, rows, _drilled_places(fleet, stack, cell)),
         "lastAudit": last_audit(clients, region, stack if kind is Kind.ACCOUNT else cell),
     }
+
+
+def _cell_of(session: Session, fleet: Fleet, stack: str, kind: Kind) -> str:
+    """The cell whose account and records are asked: of a pair its primary."""
+    if kind is Kind.PAIR:
+        return fleet.pairs[stack].primary
+    return str(session.declared[stack].needs) if kind is Kind.WORKLOADS else stack
+
+
+def _drilled_places(fleet: Fleet, stack: str, cell: str) -> dict[str, str]:
+    """Cell -> region of the records of drills: of a pair both cells', because whichever writes is drilled."""
+    if cell not in fleet.cells:
+        return {}
+    pair = fleet.pairs.get(stack)
+    cells = (pair.primary, pair.replica) if pair else (cell,)
+    return {one: fleet.cells[one].region for one in cells}
 
 
 def health(clients: Clients, rows: Sequence[Row]) -> dict[str, str]:
@@ -173,53 +189,21 @@ def _alarm_states(clients: Clients, declared: Sequence[Row]) -> Iterator[Mapping
             yield {alarm["AlarmName"]: alarm["StateValue"] for alarm in found}
 
 
-def last_drill(clients: Clients, rows: Sequence[Row]) -> str:
-    """The newest restore that a restore testing plan of the stack began."""
+def drilled(clients: Clients, rows: Sequence[Row], places: Mapping[str, str]) -> str:
+    """When the last drill was, how long ago that is, and how it ended; ``never``, or why nobody could be asked."""
     try:
-        last = newest_restore(clients, rows)
+        found = last_drill(clients, rows, places)
     except NotObserved as reason:
         return f"not observed: {reason}"
-    if last is None:
+    if found is None:
         plans = any(row["type"] == RESTORE_TESTS for row in rows)
         return NEVER if plans else f"{NEVER}: the stack has no restore tests"
-    said = " ".join(str(last[key]) for key in ("Status", "ValidationStatus") if last.get(key))
-    return f"{_utc(last['CreationDate'])}: restore {said}"
-
-
-def newest_restore(clients: Clients, rows: Sequence[Row]) -> Mapping[str, Any] | None:
-    """The newest job that a restore testing plan of the rows began; None: there is none. Raises NotObserved
-    (https://docs.aws.amazon.com/aws-backup/latest/devguide/API_ListRestoreJobs.html)."""
-    jobs: list[Mapping[str, Any]] = []
-    for plan in (row["outputs"] for row in rows if row["type"] == RESTORE_TESTS):
-        jobs += ask(_restores, backup=clients.get("backup", plan["region"]), plan_arn=plan["arn"])
-    return max(jobs, key=lambda job: job["CreationDate"], default=None)
-
-
-def _restores(backup: Any, plan_arn: str) -> list[Mapping[str, Any]]:
-    pages = backup.get_paginator("list_restore_jobs").paginate(ByRestoreTestingPlanArn=plan_arn)
-    return [job for page in pages for job in page["RestoreJobs"]]
+    return found.words(datetime.now(UTC))
 
 
 def audit_record(stack: str) -> str:
     """Parameter of an account or a cell that says how its last audit ended: whoever audits writes it, no stack does."""
     return f"/payment-cell/{stack}/last-audit"
-
-
-def drill_record(stack: str) -> str:
-    """Parameter of a cell that says how its last drill ended: whoever drills writes it, no stack does."""
-    return f"/payment-cell/{stack}/last-drill"
-
-
-def last_rehearsal(clients: Clients, region: str, cell: str) -> str:
-    """The last `cell drill`, by its record; ``never`` where there was none."""
-    return _record(clients, region, drill_record(cell))
-
-
-def newest(restored: str, rehearsed: str) -> str:
-    """The later of AWS Backup's own restore test and a drill; what was not observed gives way to what was."""
-    known = [said for said in (restored, rehearsed) if not said.startswith((NEVER, "not observed"))]
-    # Both begin with the time, in one form.
-    return max(known) if known else restored
 
 
 def last_audit(clients: Clients, region: str, stack: str) -> str:

@@ -12,7 +12,8 @@ from operations.audit.live.reader import NOT_READ, shown_as
 from operations.audit.reconcile import Key, Said, Sight
 from operations.audit.result import Place, ResourceRef
 from operations.audit.state import Row, plain, resources, stack_of
-from operations.health import audit_record, drill_record
+from operations.health import audit_record
+from operations.last_drill import drill_record
 from policies.control import Control, Status, answers
 from policies.resources import Stack
 

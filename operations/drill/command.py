@@ -85,11 +85,11 @@ def drill(session: Session, stack: str, options: Options, consent: Callable[[str
         with shown(session.console, plan.most_payments, progress):
             found = rehearsal.act()
     except CellError as failed:
-        _note(clients, fleet, stack, f"{plan.kind}: failed: {failed}")
+        _note(clients, fleet, stack, f"{plan.kind}: {failed}", passed=False)
         raise
     numbers = findings.document(found)
     write(numbers, folder, findings.markdown)
-    _note(clients, fleet, stack, findings.line(numbers))
+    _note(clients, fleet, stack, findings.line(numbers), passed=not numbers["problems"])
     session.console.print(f"report: {folder}", markup=False, soft_wrap=True)
     return numbers
 
@@ -202,10 +202,10 @@ def _say(console: Console, text: str) -> None:
     console.print(f"{datetime.now(UTC):%H:%M:%S} {text}", markup=False, soft_wrap=True)
 
 
-def _note(clients: Clients, fleet: Fleet, stack: str, text: str) -> None:
+def _note(clients: Clients, fleet: Fleet, stack: str, text: str, *, passed: bool) -> None:
     """Where `cell status` looks for the last drill of a cell."""
     region = fleet.cells[stack].region
-    report.note(clients.get("ssm", region), region, stack, text[:1000])
+    report.note(clients.get("ssm", region), region, stack, text, passed=passed)
 
 
 def _restore(

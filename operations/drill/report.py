@@ -10,11 +10,15 @@ from typing import Any
 import catalogue
 from components.vocabulary import DataClass, tags
 from operations.drill.comparison import Compared, same
-from operations.health import drill_record
+from operations.last_drill import drill_record, record_text
 
 RESTORED = ("isolate", "restore", "instance", "answer")
 CHECKED = (*RESTORED, "compare")
 """Steps that the two times are made of."""
+
+LONGEST = 1_000
+"""Characters of a note; a parameter holds 4 KiB
+(https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,10 +82,10 @@ def line(found: Mapping[str, Any]) -> str:
     return f"restore of {found['shard']} as of {found['at']}: {verdict}, {times}"
 
 
-def note(ssm: Any, region: str, cell: str, text: str) -> None:
-    """Writes how the drill ended where `cell status` looks for it."""
+def note(ssm: Any, region: str, cell: str, text: str, *, passed: bool) -> None:
+    """Writes how the drill ended where `cell status` and `cell readiness` look for it."""
     name = drill_record(cell)
-    ssm.put_parameter(Name=name, Value=text, Type="String", Overwrite=True)
+    ssm.put_parameter(Name=name, Value=record_text(text, passed=passed)[:LONGEST], Type="String", Overwrite=True)
     # By itself: PutParameter takes no tags where it may overwrite. Untagged, it would be judged as personal data.
     marks = tags(DataClass.INTERNAL, jurisdiction=catalogue.region(region).jurisdiction)
     listed = [{"Key": key, "Value": value} for key, value in marks.items()]

@@ -162,14 +162,14 @@ class RestoreDrill:
         except ClientError as refused:
             raise _refused(plan, refused) from refused
         except CellError as failed:
-            note(ssm, self.region, self.cell, f"restore of {plan.shard}: failed: {failed}")
+            note(ssm, self.region, self.cell, f"restore of {plan.shard}: {failed}", passed=False)
             raise
         finally:
             with self._step("remove"):
                 self.clear()
         names = {"cell": plan.cell, "shard": plan.shard, "source": plan.source, "copy": plan.name}
         found = document(names, plan.at, began, self.steps, compared)
-        note(ssm, self.region, self.cell, line(found))
+        note(ssm, self.region, self.cell, line(found), passed=bool(found["same"]))
         return found
 
     def _restored(self, plan: RestorePlan) -> Sequence[Compared]:

@@ -88,7 +88,7 @@ def verdicts(
         files.banks(of, markets),
         stores.backups(of),
         files.drift(of, history),
-        files.last_drill(of),
+        files.drilled(of),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from operations.health import newest_restore
+from operations.last_drill import last_drill
 from operations.preflight_aws import NotObserved, ask
 from operations.preflight_quotas import live_values, quota_finding
 from operations.preflight_report import Answer as Asked
@@ -125,24 +125,26 @@ def drift(of: Subject, history: Mapping[str, Sequence[Mapping[str, Any]]]) -> Ve
     return judged(check, wrong, text, "cell refresh each, then cell up")
 
 
-def last_drill(of: Subject) -> Verdict:
-    """A restore test of either cell completed lately."""
+def drilled(of: Subject) -> Verdict:
+    """A restore test of either cell, or a drill of ours, kept its objectives lately."""
     check = "last drill"
     rows = [row for cell in of.pair.cells for row in of.states.get(cell, ())]
+    places = {cell: plan.region for cell, plan in of.pair.cells.items()}
+    fix = f"cell drill {of.pair.primary.cell} --schedule, or a restore test by AWS Backup"
     try:
-        job = newest_restore(of.clients, rows)
+        last = last_drill(of.clients, rows, places)
     except NotObserved as reason:
-        return untold(check, reason, "allow backup:ListRestoreJobs in both regions", emulated=of.emulated)
-    if job is None and of.emulated:
+        allow = "allow backup:ListRestoreJobs and ssm:GetParameter in both regions"
+        return untold(check, reason, allow, emulated=of.emulated)
+    if last is None and of.emulated:
         return not_emulated(check, "no restore test runs")
-    if job is None:
-        return not_ready(check, "no restore test ever ran", f"cell drill {of.pair.primary.cell} --kind restore")
-    age = of.now - job["CreationDate"]
-    wrong = [f"{age.days} days ago, the bound is {DRILL_DAYS}"] if age > timedelta(days=DRILL_DAYS) else []
-    if job["Status"] != "COMPLETED":
-        wrong.append(f"it ended {job['Status']}")
-    text = f"{age.days} days ago, the bound is {DRILL_DAYS}"
-    return judged(check, wrong, text, f"cell drill {of.pair.primary.cell} --kind restore")
+    if last is None:
+        return not_ready(check, "there never was one", fix)
+    days = (of.now - last.at).days
+    wrong = [f"{days} days ago, the bound is {DRILL_DAYS}"] if of.now - last.at > timedelta(days=DRILL_DAYS) else []
+    if not last.passed:
+        wrong.append(f"it ended: {last.said}")
+    return judged(check, wrong, f"{days} days ago, the bound is {DRILL_DAYS}: {last.said}", fix)
 
 
 def banks(of: Subject, markets: Markets) -> Verdict:

@@ -93,7 +93,7 @@ def test_a_drill_restores_compares_and_leaves_nothing(region: Region) -> None:
     assert rows == {"accounts": (1, 1), "payments": (2, 2), "refunds": (0, 0), "outbox": (0, 0)}
     assert 0 < found["restoredS"] < found["checkedS"]
     assert region.left() == []
-    assert region.said().startswith("restore of s00 as of ")
+    assert region.said().startswith("passed: restore of s00 as of ")
 
 
 def test_a_copy_that_lacks_rows_is_told_apart(region: Region) -> None:
@@ -103,6 +103,7 @@ def test_a_copy_that_lacks_rows_is_told_apart(region: Region) -> None:
     found = drill.act(drill.plan("s00", at))
     region.stand.sql(SOURCE, "DELETE FROM payments WHERE id = 'backdated'")
     assert found["different"] == ["payments"]
+    assert region.said().startswith("failed: ")
     assert "different (payments)" in region.said()
 
 
@@ -125,7 +126,7 @@ def test_the_copy_stands_apart_and_goes_when_the_check_fails(region: Region) -> 
     assert seen["copy"]["DBClusterIdentifier"].startswith("cell-s00-restore-")
     assert region.stand.rds.describe_db_proxy_targets(DBProxyName=SOURCE)["Targets"][0]["RdsResourceId"] == SOURCE
     assert region.left() == []
-    assert "failed: the check broke" in region.said()
+    assert region.said().startswith("failed: restore of s00: the check broke")
 
 
 def test_a_drill_removes_what_a_killed_one_left(region: Region) -> None:

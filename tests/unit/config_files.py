@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from components.vocabulary import Strategy
+from stacks.new_stack import render_pair, render_replica
+
 ACCOUNT = """config:
   payment-cell:account:
     accountId: "123456789012"
@@ -49,4 +52,16 @@ def fleet(folder: Path) -> Path:
     write(folder, "account", ACCOUNT)
     write(folder, "one", CELL)
     write(folder, "one-workloads", WORKLOADS)
+    return folder
+
+
+def paired_fleet(folder: Path) -> Path:
+    """The same with a replica, and the pair of both."""
+    fleet(folder)
+    copies = "no other account in these tests"
+    replica = render_replica(
+        "one", "one-replica", "eu-central-1", Strategy.WARM_STANDBY, domain="r.example.com", no_copy_reason=copies
+    )
+    write(folder, "one-replica", replica)
+    write(folder, "one-pair", render_pair("one", "one-replica", "pay.example.com"))
     return folder

@@ -9,12 +9,13 @@ from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from config_files import fleet
+from config_files import fleet, paired_fleet
 
 from operations.declared import declared_stacks
 from operations.deploy import Session
 from operations.errors import CellError
-from operations.health import RESTORE_TESTS, TARGET_GROUP, health, last_audit, last_drill, last_rehearsal, live, newest
+from operations.health import TARGET_GROUP, drilled, health, last_audit, live
+from operations.last_drill import RESTORE_TESTS, last_drill, record_text
 from operations.preflight_aws import Clients
 from operations.project import Project
 from operations.upgrade.running import CLUSTER, INSTANCE, NODE_GROUP, SHARD
@@ -118,18 +119,61 @@ def test_the_last_drill_is_the_newest_restore_of_the_stacks_own_plan() -> None:
         "ValidationStatus": "TIMED_OUT",
     }
     asked = drills(second, first)
-    assert last_drill(asked, [row(RESTORE_TESTS, arn="arn:p")]) == "2026-11-02 12:05 UTC: restore COMPLETED TIMED_OUT"
+    found = last_drill(asked, [row(RESTORE_TESTS, arn="arn:p")], {})
+    assert found is not None
+    now = datetime(2026, 11, 29, 12, 4, tzinfo=UTC)
+    assert found.words(now) == "2026-11-02 12:05 UTC, 26 days ago: restore COMPLETED TIMED_OUT"
     pages = asked.get("backup", REGION).get_paginator("")
     assert pages.paginate.call_args.kwargs == {"ByRestoreTestingPlanArn": "arn:p"}
 
 
 def test_no_drill_is_never_and_not_the_same_as_one_that_nobody_could_ask_for() -> None:
     plan = row(RESTORE_TESTS, arn="arn:p")
-    assert last_drill(drills(), [plan]) == "never"
-    assert last_drill(drills(), []) == "never: the stack has no restore tests"
+    assert drilled(drills(), [plan], {}) == "never"
+    assert drilled(drills(), [], {}) == "never: the stack has no restore tests"
     pages = SimpleNamespace(paginate=refusal("ListRestoreJobs", "NotEmulated"))
     asked = clients(backup=SimpleNamespace(get_paginator=lambda _operation: pages))
-    assert last_drill(asked, [plan]) == "not observed: ListRestoreJobs: NotEmulated"
+    assert drilled(asked, [plan], {}) == "not observed: ListRestoreJobs: NotEmulated"
+
+
+def recorded(**cells: tuple[datetime, str]) -> Any:
+    """SSM with records of drills of these cells."""
+
+    def get_parameter(Name: str) -> Any:
+        cell = Name.removeprefix("/payment-cell/").removesuffix("/last-drill")
+        if cell not in cells:
+            raise ClientError({"Error": {"Code": "ParameterNotFound", "Message": ""}}, "GetParameter")
+        when, said = cells[cell]
+        return {"Parameter": {"LastModifiedDate": when, "Value": said}}
+
+    return SimpleNamespace(get_parameter=get_parameter)
+
+
+def test_the_later_of_a_restore_test_and_of_the_records_of_all_places_is_the_last_drill() -> None:
+    test = {"CreationDate": datetime(2026, 11, 2, 12, 5, tzinfo=UTC), "Status": "COMPLETED"}
+    plan, places = row(RESTORE_TESTS, arn="arn:p"), {"one": REGION, "two": "eu-central-1"}
+    earlier = (datetime(2026, 11, 1, tzinfo=UTC), record_text("earlier", passed=True))
+    later = (datetime(2026, 11, 3, tzinfo=UTC), record_text("switchover: broken", passed=False))
+    backup = drills(test).get("backup", REGION)
+
+    def said(**cells: tuple[datetime, str]) -> tuple[str, bool]:
+        found = last_drill(clients(backup=backup, ssm=recorded(**cells)), [plan], places)
+        assert found is not None
+        return found.said, found.passed
+
+    assert said() == said(one=earlier) == ("restore COMPLETED", True)
+    assert said(one=earlier, two=later) == ("failed: switchover: broken", False)
+
+
+def test_what_was_not_observed_gives_way_to_what_was_and_is_never_taken_for_no_drill() -> None:
+    plan, places = row(RESTORE_TESTS, arn="arn:p"), {"one": REGION}
+    pages = SimpleNamespace(paginate=refusal("ListRestoreJobs", "AccessDenied"))
+    backup = SimpleNamespace(get_paginator=lambda _operation: pages)
+    known = recorded(one=(datetime(2026, 11, 3, tzinfo=UTC), record_text("kept", passed=True)))
+    assert drilled(clients(backup=backup, ssm=known), [plan], places).endswith(": passed: kept")
+    assert (
+        drilled(clients(backup=backup, ssm=recorded()), [plan], places) == "not observed: ListRestoreJobs: AccessDenied"
+    )
 
 
 def test_the_last_audit_is_what_its_record_says() -> None:
@@ -169,18 +213,26 @@ def test_an_account_that_cannot_be_entered_leaves_everything_unobserved(
     assert entered.call_args.args[0].account_id == "123456789012"
 
 
-def test_the_later_of_a_restore_test_and_a_drill_is_the_last_drill() -> None:
-    drill = "2026-11-03 10:00 UTC: restore of s00: same"
-    test = "2026-11-02 12:05 UTC: restore COMPLETED"
-    assert newest(test, drill) == newest(drill, test) == drill
-    assert newest("not observed: ListRestoreJobs: NotEmulated", drill) == drill
-    assert newest(test, "never") == test
-    assert newest("never: the stack has no restore tests", "never") == "never: the stack has no restore tests"
+@pytest.mark.parametrize(("stack", "asked"), [("one", {"one"}), ("one-pair", {"one", "one-replica"})])
+def test_status_shows_the_age_of_the_last_drill_of_a_cell_and_of_a_pair(
+    stack: str, asked: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path)
+    (tmp_path / "stacks").mkdir()
+    paired_fleet(tmp_path / "stacks")
+    when = datetime.now(UTC) - timedelta(days=3, hours=1)
+    names: list[str] = []
 
+    def get_parameter(Name: str) -> Any:
+        names.append(Name)
+        return {"Parameter": {"LastModifiedDate": when, "Value": record_text("switchover: kept", passed=True)}}
 
-def test_the_record_of_a_drill_is_its_own() -> None:
-    ssm = answering(
-        get_parameter={"Parameter": {"LastModifiedDate": datetime(2026, 11, 3, 10, tzinfo=UTC), "Value": "x"}}
+    monkeypatch.setattr(
+        "operations.health.entered", lambda *_: clients(ssm=SimpleNamespace(get_parameter=get_parameter))
     )
-    assert last_rehearsal(clients(ssm=ssm), REGION, "one") == "2026-11-03 10:00 UTC: x"
-    assert ssm.get_parameter.call_args.kwargs == {"Name": "/payment-cell/one/last-drill"}
+    session = SimpleNamespace(
+        project=project, declared=declared_stacks(project), engine=SimpleNamespace(resources=lambda _stack: [])
+    )
+    found = live(cast(Session, session), stack)
+    assert found["lastDrill"] == f"{when:%Y-%m-%d %H:%M} UTC, 3 days ago: passed: switchover: kept"
+    assert {name.split("/")[2] for name in names if name.endswith("/last-drill")} == asked

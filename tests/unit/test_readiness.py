@@ -19,6 +19,7 @@ from components.vocabulary import Strategy
 from contracts.epoch import Writer, WriterState
 from contracts.metrics import REPLICATION_LAG
 from operations.errors import CellError, ExitCode
+from operations.last_drill import drill_record
 from operations.preflight_aws import Clients
 from operations.readiness import files, stores
 from operations.readiness.command import as_data, exit_code, pair_of, summary, verdicts
@@ -113,6 +114,8 @@ class Aws:
         self.pushed = {DIGEST}
         self.quota = 1e9
         self.drill: dict[str, Any] = {"CreationDate": NOW - timedelta(days=9), "Status": "COMPLETED"}
+        self.rehearsed: dict[str, tuple[datetime, str]] = {}
+        """Parameter -> when and what a drill of ours noted."""
         self.refused: dict[str, str] = {}
 
     def get(self, service: str, region: str) -> Any:
@@ -169,6 +172,12 @@ class Aws:
             },
         }
         return SimpleNamespace(paginate=lambda **_: [pages[operation]])
+
+    def ssm_get_parameter(self, _region: str, Name: str) -> Any:
+        if Name not in self.rehearsed:
+            raise ClientError({"Error": {"Code": "ParameterNotFound", "Message": ""}}, "GetParameter")
+        when, said = self.rehearsed[Name]
+        return {"Parameter": {"LastModifiedDate": when, "Value": said}}
 
     def ecr_batch_get_image(self, region: str, **asked: Any) -> Any:
         assert region == AWAY
@@ -342,8 +351,8 @@ def _history(history: list[Mapping[str, Any]]) -> Callable[[World], None]:
         ("drift", _history(refreshed(1, update=3)), f"3 resources of {REPLICA} had drifted"),
         ("drift", _history([]), "was never refreshed"),
         ("last drill", _aws(drill={"CreationDate": NOW - timedelta(days=36), "Status": "COMPLETED"}), "36 days ago"),
-        ("last drill", _aws(drill={"CreationDate": NOW, "Status": "FAILED"}), "it ended FAILED"),
-        ("last drill", _aws(drill={}), "no restore test ever ran"),
+        ("last drill", _aws(drill={"CreationDate": NOW, "Status": "FAILED"}), "it ended: restore FAILED"),
+        ("last drill", _aws(drill={}), "there never was one"),
     ],
 )
 def test_one_thing_amiss_keeps_a_pair_from_being_ready(
@@ -379,6 +388,17 @@ def test_what_aws_does_not_tell_is_not_ready_and_said_apart(world: World, check:
     assert found[check].answer is Answer.NOT_OBSERVED
     assert "AccessDenied" in found[check].found
     assert exit_code(list(found.values())) is ExitCode.ERROR
+
+
+@pytest.mark.parametrize("cell", [PRIMARY, REPLICA])
+def test_a_drill_of_either_cell_is_as_good_as_a_restore_test(world: World, cell: str) -> None:
+    world.aws.drill = {}
+    world.aws.rehearsed = {drill_record(cell): (NOW - timedelta(days=2), "passed: switchover: there and back")}
+    found = world.ask()["last drill"]
+    assert found.answer is Answer.READY
+    assert found.found == f"2 days ago, the bound is {files.DRILL_DAYS}: passed: switchover: there and back"
+    world.aws.rehearsed = {drill_record(cell): (NOW, "failed: switchover: an alarm rang")}
+    assert world.ask()["last drill"].answer is Answer.NOT_READY
 
 
 def test_what_the_emulator_lacks_is_told_and_does_not_count(world: World) -> None:
