@@ -5,6 +5,8 @@
     ArchiveReplication both ways                           event archives
     ClientName         both load balancers                 the name that clients call
     PairAlarms         both regions                        what lags behind
+    RecoveryRole       everywhere                          whoever moves the writer
+    PairDrill          recovery region, where asked for    the weekly drill
 
 Shards, keys, secrets and images are replicated by the stacks of the cells (docs/recovery.md).
 """
@@ -17,8 +19,10 @@ import pulumi
 from components.base import type_token
 from components.pair_alarms import PairAlarms, PairAlarmsArgs
 from components.pair_archive import ArchiveReplication, ArchiveReplicationArgs
+from components.pair_drill import PairDrill, PairDrillArgs
 from components.pair_epoch import EpochStore, EpochStoreArgs
 from components.pair_name import ClientName, ClientNameArgs
+from components.pair_recovery import RecoveryRole, RecoveryRoleArgs
 from components.pair_tables import TableReplicas, TableReplicasArgs
 
 
@@ -31,12 +35,16 @@ class CellPairArgs:
     archive: ArchiveReplicationArgs
     name: ClientNameArgs
     alarms: PairAlarmsArgs
+    recovery: RecoveryRoleArgs
+    drill: PairDrillArgs | None = None
+    """None: nobody drills on a schedule."""
 
 
 class CellPair(pulumi.ComponentResource):
     """All parts of one pair. Creation: some ten minutes, for the global tables and the certificates."""
 
     epoch_table: pulumi.Output[str]
+    recovery_role_arn: pulumi.Output[str]
     health_check_ids: Mapping[str, pulumi.Output[str]]
     name_servers: pulumi.Output[Sequence[str]] | None
 
@@ -48,11 +56,15 @@ class CellPair(pulumi.ComponentResource):
         ArchiveReplication(name, args.archive, child)
         client = ClientName(name, args.name, child)
         PairAlarms(name, args.alarms, child)
+        self.recovery_role_arn = RecoveryRole(name, args.recovery, child).arn
+        if args.drill is not None:
+            PairDrill(name, args.drill, child)
         self.health_check_ids, self.name_servers = client.health_check_ids, client.name_servers
         self.register_outputs(
             {
                 "epochTable": self.epoch_table,
                 "healthCheckIds": self.health_check_ids,
                 "nameServers": self.name_servers,
+                "recoveryRoleArn": self.recovery_role_arn,
             }
         )

@@ -20,12 +20,12 @@ import pulumi
 UNSCOPABLE = frozenset({
     "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeLaunchConfigurations", "autoscaling:DescribeScalingActivities", "autoscaling:DescribeTags",
-    "cloudwatch:PutMetricData", "ec2:DescribeAvailabilityZones", "ec2:DescribeDhcpOptions", "ec2:DescribeImages",
-    "ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions",
+    "cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "ec2:DescribeAvailabilityZones", "ec2:DescribeDhcpOptions",
+    "ec2:DescribeImages", "ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions",
     "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVolumes",
     "ec2:DescribeVpcs", "ecr:GetAuthorizationToken", "elasticloadbalancing:DescribeTargetGroups",
-    "elasticloadbalancing:DescribeTargetHealth", "logs:DescribeLogGroups", "sts:GetCallerIdentity",
-    "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+    "elasticloadbalancing:DescribeTargetHealth", "logs:DescribeLogGroups", "s3:ListAllMyBuckets",
+    "secretsmanager:ListSecrets", "sts:GetCallerIdentity", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
 })  # fmt: skip
 """Actions for which IAM knows no resource type, so `"*"` is the only resource it accepts
 (Service Authorization Reference, https://docs.aws.amazon.com/service-authorization/latest/reference/)."""

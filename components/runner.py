@@ -30,6 +30,17 @@ _IMAGE = re.compile(
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
+def repository_arn(image: str) -> str:
+    """Repository of an ECR image. Raises ValueError for anything else, and for one without a digest."""
+    found = _IMAGE.fullmatch(image)
+    if found is None:
+        raise ValueError(
+            f"image: {image!r} is not an ECR image by digest; "
+            "give 123456789012.dkr.ecr.eu-west-1.amazonaws.com/NAME@sha256:..."
+        )
+    return f"arn:aws:ecr:{found['region']}:{found['account']}:repository/{found['name']}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunnerSetup:
     """What builds run, and on which state."""
@@ -42,11 +53,7 @@ class RunnerSetup:
     """KMS keys that encrypt the bucket's objects and the stacks' secrets."""
 
     def __post_init__(self) -> None:
-        if not _IMAGE.fullmatch(self.image):
-            raise ValueError(
-                f"runner.image: {self.image!r} is not an ECR image by digest; "
-                "give 123456789012.dkr.ecr.eu-west-1.amazonaws.com/NAME@sha256:..."
-            )
+        repository_arn(self.image)
         if not _BUCKET.fullmatch(self.state_bucket):
             raise ValueError(f"runner.state_bucket: {self.state_bucket!r} is not the name of an S3 bucket")
         if not self.state_key_arns:
@@ -58,13 +65,6 @@ class RunnerSetup:
         (https://www.pulumi.com/docs/iac/concepts/secrets/#aws-key-management-service-kms)."""
         first = self.state_key_arns[0]
         return f"awskms:///{first}?region={first.split(':')[3]}"
-
-    @property
-    def repository_arn(self) -> str:
-        """The image's repository."""
-        found = _IMAGE.fullmatch(self.image)
-        assert found is not None, "checked when it was made"
-        return f"arn:aws:ecr:{found['region']}:{found['account']}:repository/{found['name']}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,7 +192,7 @@ class Runner(pulumi.ComponentResource):
                 allow(
                     "Image",
                     ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                    [args.setup.repository_arn],
+                    [repository_arn(args.setup.image)],
                 ),
                 *state_access(args.stack, args.setup.state_bucket, args.setup.state_key_arns),
             ),

@@ -22,6 +22,7 @@ from operations.cost.ceiling import as_data
 from operations.cost.command import cost_report, show_report
 from operations.declared import disarm_file
 from operations.drill.plan import Kind as DrillKind
+from operations.drill.schedule import schedule as schedule_drill
 from operations.errors import CellError, ExitCode
 from operations.graph import Drawing, stack_graph, write_graph
 from operations.iam import Role, StateStore, characters, policies, target
@@ -309,7 +310,7 @@ def probe(
 @app.command()
 def drill(
     stack: Stack,
-    kind: Annotated[DrillKind, typer.Option(help="What is rehearsed.")] = DrillKind.REGION_DEAD,
+    kind: Annotated[DrillKind | None, typer.Option(help="What is rehearsed. Left out: region-dead.")] = None,
     lag: Annotated[float, typer.Option(help="Replication lag before the fault, in seconds.")] = 0.0,
     payments: Annotated[int | None, typer.Option(help="At least. Left out: 300; of --short 60.")] = None,
     rate: Annotated[float, typer.Option(help="Payments a second; at most 50.")] = 5.0,
@@ -317,6 +318,11 @@ def drill(
     no_failback: Annotated[bool, typer.Option("--no-failback", help="Leave the writer where it is moved to.")] = False,
     shard: Annotated[str, typer.Option(help="Of --kind restore.")] = "s00",
     at: Annotated[datetime | None, typer.Option(help="Of --kind restore: UTC. Left out: the latest.")] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help='Break nothing; declare a weekly switchover on AWS: "tuesday 10:00" in UTC, or off.'),
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="Of --schedule. Left out: the runner's.")] = None,
     yes: Yes = False,
     output: Output = Format.TABLE,
 ) -> None:
@@ -324,11 +330,16 @@ def drill(
 
     In the sandbox only. Exit 1 if an objective is missed: a payment applied twice, or more lost than the bound.
     """
+    if schedule is not None:
+        _schedule_drill(stack, kind, schedule, image)
+        return
+    if image is not None:
+        raise CellError("--image: goes with --schedule", ExitCode.CONFIGURATION)
     from operations.drill import command as drilling  # httpx and boto3, as in _preflight
     from operations.drill.plan import PAYMENTS, SHORT_PAYMENTS
 
     options = drilling.Options(
-        kind=kind,
+        kind=kind or DrillKind.REGION_DEAD,
         payments=payments if payments is not None else SHORT_PAYMENTS if short else PAYMENTS,
         rate=rate,
         lag_s=lag,
@@ -341,6 +352,17 @@ def drill(
     _say_difference("drill")
     if broken := numbers.get("problems"):
         raise CellError("\n".join(broken), ExitCode.ERROR)
+
+
+def _schedule_drill(stack: str, kind: DrillKind | None, text: str, image: str | None) -> None:
+    if kind not in (None, DrillKind.SWITCHOVER):
+        raise CellError(
+            f"--kind {kind}: is of the sandbox; on AWS nothing is broken, a switchover goes there and back",
+            ExitCode.CONFIGURATION,
+        )
+    path, pair, changed = schedule_drill(Project.find(), stack, text, image)
+    said = "wrote" if changed else "says so already:"
+    console.print(f"{said} {path.name}; `cell up {pair}` deploys it", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -364,7 +386,7 @@ def iam(
     state_key: Annotated[list[str] | None, typer.Option(help="ARN of a KMS key of the state; may repeat.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """The policies of the role that deploys a cell or an account, of one that only looks, or the boundary."""
+    """The policies of the role that deploys a cell, a pair or an account, of one that only looks, or the boundary."""
     if state_key and state_bucket is None:
         raise CellError("--state-key: of which bucket? add --state-bucket", ExitCode.CONFIGURATION)
     state = StateStore(bucket=state_bucket, key_arns=state_key or ()) if state_bucket is not None else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -41,7 +42,7 @@ def disarm_file(project: Project, stack: str) -> None:
     kind = load_stack_file(path).kind
     if kind == Kind.WORKLOADS:
         raise CellError(f"{stack} protects nothing: disarm its cell", ExitCode.CONFIGURATION)
-    _change(path, kind, "disarmed", True)
+    change_file(path, kind, "disarmed", True)
 
 
 def note_writer(project: Project, pair: str, writer: str) -> bool:
@@ -50,14 +51,20 @@ def note_writer(project: Project, pair: str, writer: str) -> bool:
     stack = load_stack_file(path)
     if getattr(stack.settings, "writer", None) == writer:
         return False
-    _change(path, stack.kind, "writer", writer)
+    change_file(path, stack.kind, "writer", writer)
     return True
 
 
-def _change(path: Path, kind: str, key: str, value: str | bool) -> None:
+def change_file(path: Path, kind: str, key: str, value: str | bool | Mapping[str, Any] | None) -> None:
+    """Sets one key of a stack file, or with None removes it; comments and order stay. Raises ConfigError where the file
+    is not valid any more: it is written all the same."""
     yaml = _editor()
     document = yaml.load(path.read_text())
-    document["config"][f"{NAMESPACE}:{kind}"][key] = value
+    settings = document["config"][f"{NAMESPACE}:{kind}"]
+    if value is None:
+        settings.pop(key, None)
+    else:
+        settings[key] = value
     with path.open("w") as target:
         yaml.dump(document, target)
     load_stack_file(path)

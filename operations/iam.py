@@ -15,6 +15,7 @@ import catalogue
 from components.boundary import ACCOUNT, BOUNDARY_PREFIX, MAX_CHARACTERS, boundary, boundary_arn, boundary_name
 from components.iam import Condition, Statement, deny, document
 from components.runner import state_access
+from contracts.epoch import epoch_table
 from operations.errors import CellError, ExitCode
 from stacks.fleet import Fleet
 from stacks.models import AccountSettings
@@ -29,6 +30,9 @@ class Role(StrEnum):
     """Previews and shows them: everything but data and secrets."""
     CONNECT = "connect"
     """Opens `cell connect`'s sessions to a cluster's nodes."""
+    REPLICAS = "replicas"
+    """Lent to the role that deploys a pair for the `up` that makes replicas of its tables: DynamoDB copies items in the
+    name of whoever asks."""
     BOUNDARY = "boundary"
     """Carried by every role of a cell, and made by the account's stack. Grants nothing."""
 
@@ -40,8 +44,23 @@ BOUNDED = frozenset({
 """Actions on roles that ask for the role's boundary (condition key iam:PermissionsBoundary,
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)."""
 
+REPLICATES = frozenset({"kms:ReplicateKey"})
+"""Asked for of a replica only, in its primary's region."""
+
 NEVER = frozenset({"iam:DeleteRolePermissionsBoundary"})
 """Calls that the provider knows and that no role of ours makes: they would open the boundary."""
+
+REPLICATED_TABLES = ("epoch", "fraud-*", "subject-keys")
+"""Ends of their names (contracts/epoch.py, components/fraud_scoring.py, components/subject_keys.py)."""
+
+MAKES_REPLICAS = (
+    "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
+    "dynamodb:Scan", "dynamodb:UpdateItem",
+)  # fmt: skip
+"""What DynamoDB asks of whoever makes a replica of a table, in the replica's region, beside what is in
+catalogue/deploy_role.yaml; the caller has to keep it until the replica is there
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2gt_IAM.html,
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-globaltable.html)."""
 
 SESSION_DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost"
 """The only document that `cell connect` opens sessions with
@@ -96,21 +115,36 @@ class Target:
     """Of a cell: a build project inside its network runs its workloads stack."""
     organization_root_id: str | None = None
     """Of an organisation's management account."""
+    owners: Sequence[str] = ()
+    """Of a pair: its cells, the primary first. Its own resources, and those of theirs that it changes, are named after
+    them."""
+
+    home: tuple[str, str] | None = None
+    """Of a replica: its primary, and the primary's region."""
+    witness_region: str | None = None
+    """Of a pair: where the third copy of the epoch store is."""
+
+    @property
+    def prefixes(self) -> Sequence[str]:
+        """With which names of its resources begin: a pair's own begin with its primary's."""
+        return self.owners or (self.stack,)
 
     def fill(self, templates: Iterable[str]) -> list[str]:
-        """ARNs of templates, one a region where they name one."""
+        """ARNs of templates, one a region and a prefix where they name one."""
         return list(
             dict.fromkeys(
-                text.format(region=region, account=self.account_id, prefix=self.stack)
+                text.format(region=region, account=self.account_id, prefix=prefix)
                 for text in templates
                 for region in self.regions
+                for prefix in self.prefixes
             )
         )
 
 
 def target(fleet: Fleet, stack: str, state: StateStore | None = None) -> Target:
-    """`state` left out: its cell's runner's. Raises CellError where the stack is neither a cell nor an account."""
-    runner = None
+    """`state` left out: its cell's runner's. Raises CellError where the stack is no cell, pair or account."""
+    runner, home, witness = None, None, None
+    owners: tuple[str, ...] = ()
     if stack in fleet.accounts:
         settings: AccountSettings = fleet.accounts[stack]
         regions, kind, jurisdiction = fleet.regions_of(stack), "account", ACCOUNT
@@ -118,9 +152,15 @@ def target(fleet: Fleet, stack: str, state: StateStore | None = None) -> Target:
         plan = fleet.plan(stack)
         settings, regions = fleet.account_of(stack), (plan.region,)
         kind, jurisdiction, runner = "cell", plan.jurisdiction, plan.runner
+        home = (plan.standby.primary, plan.standby.home_region) if plan.standby else None
+    elif stack in fleet.pairs:
+        pair = fleet.pair(stack)
+        settings, kind, jurisdiction = fleet.account_of(pair.primary.cell), "pair", pair.primary.jurisdiction
+        owners, runner, witness = tuple(pair.cells), pair.primary.runner, pair.witness_region
+        regions = tuple(plan.region for plan in pair.cells.values())
     else:
-        known = ", ".join(sorted([*fleet.accounts, *fleet.cells]))
-        raise CellError(f"{stack}: no cell and no account of stacks/ -> use one of {known}", ExitCode.STACK_NOT_FOUND)
+        known = ", ".join(sorted([*fleet.accounts, *fleet.cells, *fleet.pairs]))
+        raise CellError(f"{stack}: no cell, pair or account of stacks/ -> use one of {known}", ExitCode.STACK_NOT_FOUND)
     if state is None and runner is not None:
         state = StateStore(bucket=runner.state_bucket, key_arns=runner.state_key_arns)
     return Target(
@@ -130,7 +170,10 @@ def target(fleet: Fleet, stack: str, state: StateStore | None = None) -> Target:
         regions=regions,
         jurisdiction=jurisdiction,
         state=state,
-        has_runner=runner is not None,
+        has_runner=runner is not None and kind == "cell",
+        owners=owners,
+        home=home,
+        witness_region=witness,
         organization_root_id=settings.organization_root_id if kind == "account" else None,
     )
 
@@ -154,6 +197,8 @@ def policies(role: Role, of: Target) -> Mapping[str, Mapping[str, Any]]:
         case Role.READ_ONLY:
             reads = {a for a in needed(of.kind) if a.partition(":")[2].startswith(READS)} - DATA
             return _split(f"payment-cell-read-{of.stack}", [*_scoped(reads, of), *_state(of, writes=False)])
+        case Role.REPLICAS:
+            return _split(f"payment-cell-replicas-{of.stack}", replica_statements(of))
         case Role.CONNECT:
             return _split(f"payment-cell-connect-{of.stack}", session_statements(of))
         case Role.BOUNDARY:
@@ -165,13 +210,29 @@ def policies(role: Role, of: Target) -> Mapping[str, Mapping[str, Any]]:
 def deploy_statements(of: Target) -> list[Statement]:
     """All that the deploy role is allowed for one stack."""
     actions = needed(of.kind)
-    found = [*_scoped(actions - BOUNDED, of), *_roles(of, actions & BOUNDED), *_handed_on(of), *_state(of, writes=True)]
+    direct = actions - BOUNDED - REPLICATES
+    found = [
+        *_scoped(direct, of),
+        *_elsewhere(of),
+        *_roles(of, actions & BOUNDED),
+        *_handed_on(of),
+        *_state(of, writes=True),
+    ]
     if of.has_runner:
         project = of.fill(["arn:aws:codebuild:{region}:{account}:project/{prefix}-runner"])
         found.append(_allow("RunWorkloads", ["codebuild:BatchGetBuilds", "codebuild:StartBuild"], project))
     if of.organization_root_id is not None:
         found += _opt_out(of.organization_root_id)
     return found
+
+
+def replica_statements(of: Target) -> list[Statement]:
+    """What is lent: items of the pair's tables in the recovery region. Raises CellError for what is no pair."""
+    if not of.owners:
+        raise CellError(f"{of.stack}: makes no replicas of tables; name a pair", ExitCode.CONFIGURATION)
+    primary, (_, away) = of.owners[0], of.regions
+    tables = [f"arn:aws:dynamodb:{away}:{of.account_id}:table/{primary}-{name}" for name in REPLICATED_TABLES]
+    return [_allow("FillReplicas", MAKES_REPLICAS, tables)]
 
 
 def session_statements(of: Target) -> list[Statement]:
@@ -220,7 +281,7 @@ def _scoped(actions: Iterable[str], of: Target) -> list[Statement]:
 
 def _roles(of: Target, actions: Iterable[str]) -> list[Statement]:
     """Roles of the stack, only while they carry the boundary; nobody takes it off."""
-    roles = [f"arn:aws:iam::{of.account_id}:role/{of.stack}-*"]
+    roles = _own_roles(of)
     carried: Condition = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn(of.account_id, of.jurisdiction)}}
     found = [_allow("RolesWithBoundary", sorted(actions), roles, carried), deny("KeepTheBoundary", sorted(NEVER))]
     if of.kind != "account":
@@ -229,9 +290,31 @@ def _roles(of: Target, actions: Iterable[str]) -> list[Statement]:
     return found
 
 
+def _elsewhere(of: Target) -> list[Statement]:
+    """What a replica and a pair do to resources of another stack or region."""
+    found = []
+    if of.home is not None:
+        primary, region = of.home
+        keys, worlds = f"arn:aws:kms:{region}:{of.account_id}:key/*", f"arn:aws:rds::{of.account_id}:global-cluster"
+        # https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-auth.html
+        into: Condition = {"StringEquals": {"kms:ReplicaRegion": list(of.regions)}}
+        found.append(_allow("ReplicateKeys", sorted(REPLICATES), [keys], into))
+        join = [f"rds:{verb}" for verb in ("CreateDBCluster", "DescribeGlobalClusters", "RemoveFromGlobalCluster")]
+        found.append(_allow("JoinGlobalDatabases", join, [f"{worlds}:{primary}-*"]))
+    if of.witness_region is not None:
+        table = f"arn:aws:dynamodb:{of.witness_region}:{of.account_id}:table/{epoch_table(of.owners[0])}"
+        verbs = ("CreateGlobalTableWitness", "DeleteGlobalTableWitness")
+        found.append(_allow("KeepWitness", [f"dynamodb:{verb}" for verb in verbs], [table]))
+    return found
+
+
+def _own_roles(of: Target) -> list[str]:
+    return [f"arn:aws:iam::{of.account_id}:role/{of.stack}-*"]
+
+
 def _handed_on(of: Target) -> list[Statement]:
     """Roles that the stack gives to services, and those that services make for themselves."""
-    roles = [f"arn:aws:iam::{of.account_id}:role/{of.stack}-*"]
+    roles = _own_roles(of)
     types = catalogue.permissions().stacks[of.kind]
     linked = sorted(row.service for row in catalogue.deploy_role().service_linked_roles if row.type in types)
     passed: Condition = {"StringEquals": {"iam:PassedToService": list(catalogue.permissions().passes[of.kind])}}

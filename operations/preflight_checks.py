@@ -39,6 +39,7 @@ ALWAYS_ON = "us-east-1"
 
 _CLUSTER = "cluster endpoint"
 _SESSION = "payment-cell-preflight"
+_DEPLOY_ROLE = "deploy role"
 _LOG_IN = "log in (`aws sso login`, AWS_PROFILE or keys) as whoever may assume the deploy role"
 
 
@@ -55,12 +56,12 @@ def own_clients(session: boto3.Session | None, account: AccountSettings) -> Clie
 
 
 def credentials(
-    clients: Clients, account: AccountSettings, session_name: str = _SESSION
+    clients: Clients, account: AccountSettings, session_name: str = _SESSION, called: str = _DEPLOY_ROLE
 ) -> tuple[list[Finding], Clients | None]:
     """Who we are, whether the deploy role can be assumed, and whether that is the stack's account.
 
     Also returns clients that act as the stacks will, or None where the account cannot be entered. `session_name`: what
-    CloudTrail shows beside the deploy role.
+    CloudTrail shows beside the deploy role. `called`: what the role is, where it is another one.
     """
     check, region = "credentials", account.home_region
     try:
@@ -85,8 +86,8 @@ def credentials(
         except (ClientError, BotoCoreError) as error:
             code = error_code(error) if isinstance(error, ClientError) else str(error)
             fix = f"let {own['Arn']} assume it: its identity policy and the role's trust policy both have to say so"
-            return [*findings, failed("deploy role", f"{role}: {code}", fix, ExitCode.AUTHENTICATION)], None
-        findings.append(ok("deploy role", f"{role} can be assumed"))
+            return [*findings, failed(called, f"{role}: {code}", fix, ExitCode.AUTHENTICATION)], None
+        findings.append(ok(called, f"{role} can be assumed"))
         clients = clients.with_credentials(answer["Credentials"])
     actual = _account_id(clients, region) if role is not None else str(own["Account"])
     if actual != account.account_id:
@@ -96,11 +97,12 @@ def credentials(
     return [*findings, ok("account", actual)], clients
 
 
-def entered(account: AccountSettings, purpose: str) -> Clients:
-    """Clients that act as the account's deploy role. Raises CellError with what is wrong and how to mend it."""
+def entered(account: AccountSettings, purpose: str, role: str = _DEPLOY_ROLE) -> Clients:
+    """Clients that act as the account's deploy role, or as the one that `deployRoleArn` was replaced by and that is
+    called `role`. Raises CellError with what is wrong and how to mend it."""
     # CloudTrail shows this name beside the role: who it was, and by which command.
     person = re.sub(r"[^\w+=,.@-]", "-", getpass.getuser())[:40]
-    findings, acting = credentials(own_clients(None, account), account, f"cell-{purpose}-{person}")
+    findings, acting = credentials(own_clients(None, account), account, f"cell-{purpose}-{person}", role)
     if acting is None:
         (refused,) = (finding for finding in findings if finding.result is Answer.FAILED)
         raise CellError(f"{refused.check}: {refused.found}; {refused.fix}", refused.code)

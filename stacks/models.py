@@ -133,6 +133,9 @@ AccountId = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^
 RootId = Annotated[str, StringConstraints(pattern=r"^r-[0-9a-z]{4,32}$")]
 OrganizationId = Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")]
+PrincipalArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:(user|role)/[A-Za-z0-9_+=,.@/-]{1,128}$")
+]
 Domain = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,63}$", max_length=200)]
 HostedZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{1,31}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -153,6 +156,10 @@ PATTERN_RULES = MappingProxyType(
         _pattern(OrganizationId): ("is not an organisation id", "write o- and 10 to 32 letters and digits"),
         _pattern(RoleArn): ("is not the ARN of a role", "write arn:aws:iam::<account>:role/<name>"),
         **GUARDRAIL_RULES,
+        _pattern(PrincipalArn): (
+            "is not the ARN of an IAM user or role",
+            "write arn:aws:iam::<account>:user/<name> or :role/<path and name>; of a session its role",
+        ),
         _pattern(Domain): ("is not a DNS name", "write it in lower case without a dot at the end"),
         _pattern(HostedZoneId): ("is not the id of a hosted zone", "write the Z... that Route 53 shows"),
         _pattern(EcrImage): (

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pulumi
 
+from components.boundary import boundary_arn, bounded
 from components.cell_pair import CellPair, CellPairArgs
 from components.pair_alarms import PairAlarmsArgs, Watcher
 from components.pair_archive import ArchiveReplicationArgs, ArchiveSide
+from components.pair_drill import PairDrillArgs, drill_role
 from components.pair_epoch import EpochStoreArgs
 from components.pair_name import ClientNameArgs, Target
+from components.pair_recovery import RecoveryRoleArgs
 from components.pair_tables import ReplicatedTable, TableReplicasArgs
 from components.standby import table_arn
 from components.vocabulary import SUBJECT_KEYS, KeyUse
@@ -95,6 +98,37 @@ def pair_args(plan: PairPlan, primary: Built, replica: Built) -> CellPairArgs:
             watchers={cell: built.watcher(plan) for cell, built in both.items()},
             archives=[primary.word("archiveBucket"), replica.word("archiveBucket")],
         ),
+        recovery=RecoveryRoleArgs(
+            account_id=plan.account_id,
+            cells=_places(plan),
+            epoch_table=plan.epoch_table,
+            operators=plan.operators,
+            drills=f"arn:aws:iam::{plan.account_id}:role/{drill_role(plan.name)}-*" if plan.drill else None,
+        ),
+        drill=_drill(plan, replica),
+    )
+
+
+def _places(plan: PairPlan) -> Mapping[str, str]:
+    """Cell -> its region, the primary first."""
+    return {name: cell.region for name, cell in plan.cells.items()}
+
+
+def _drill(plan: PairPlan, replica: Built) -> PairDrillArgs | None:
+    if plan.drill is None:
+        return None
+    return PairDrillArgs(
+        account_id=plan.account_id,
+        region=plan.replica.region,
+        cells=_places(plan),
+        day=plan.drill.day,
+        hour_utc=plan.drill.hour_utc,
+        image=plan.drill.image,
+        log_key_arn=replica.key(KeyUse.LOGS),
+        ticket_topic_arn=replica.word("ticketTopicArn"),
+        jurisdiction=plan.replica.jurisdiction,
+        log_retention_days=plan.replica.retention.log_days,
+        protected=plan.protected,
     )
 
 
@@ -129,10 +163,14 @@ def run(stack: str) -> Mapping[str, pulumi.Input[object]]:
         synthetic=settings.synthetic_data,
         cell=plan.primary.cell,
     )
-    pair = CellPair(stack, pair_args(plan, primary, replica), pulumi.ResourceOptions(providers=[provider]))
+    opts = bounded(
+        pulumi.ResourceOptions(providers=[provider]), boundary_arn(plan.account_id, plan.primary.jurisdiction)
+    )
+    pair = CellPair(stack, pair_args(plan, primary, replica), opts)
     return {
         "domainName": plan.domain,
         "nameServers": pair.name_servers,
         "epochTable": pair.epoch_table,
         "healthCheckIds": pair.health_check_ids,
+        "recoveryRoleArn": pair.recovery_role_arn,
     }

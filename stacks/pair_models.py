@@ -7,14 +7,17 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from components.pair_drill import Weekday
 from components.vocabulary import Strategy
 from stacks.guardrail_models import BackupSettings
 from stacks.model_base import Settings
 from stacks.models import (
     CellSettings,
     Domain,
+    EcrImage,
     EndpointSettings,
     HostedZoneId,
+    PrincipalArn,
     QuotaName,
     RegionName,
     RoleArn,
@@ -64,6 +67,17 @@ class StandbySettings(CellSettings):
     strategy: Strategy
 
 
+class DrillSettings(Settings):
+    """The weekly drill: the writer moves to the replica and back, unless an alarm rings. Left out: none on a
+    schedule."""
+
+    weekday: Weekday = Field(description="In UTC. Payments are refused for a minute or more each way.")
+    hour_utc: int = Field(ge=0, le=23, description="Full hour at which it begins.")
+    image: EcrImage | None = Field(
+        default=None, description="This project with its packages, by digest. Left out: that of the primary's runner."
+    )
+
+
 class PairSettings(Settings):
     """What joins a cell and its replica."""
 
@@ -80,6 +94,12 @@ class PairSettings(Settings):
     approvals: int = Field(
         default=0, ge=0, le=2, description="Other people who approve a failover, switchover or failback first."
     )
+    operators: tuple[PrincipalArn, ...] = Field(
+        default=(),
+        max_length=10,
+        description="IAM users and roles that move the writer. Left out: whoever the account's own policies let.",
+    )
+    drill_schedule: DrillSettings | None = None
     disarmed: bool = Field(default=False, description="Lifts deletion protection: written by `cell disarm`.")
 
     @model_validator(mode="after")

@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import catalogue
+from components.pair_drill import Weekday
+from components.pair_recovery import recovery_role
+from components.vocabulary import Strategy
 from contracts.epoch import epoch_table
 from stacks.models import CellSettings
 from stacks.pair_models import PairSettings, ReplicaSettings
@@ -18,6 +21,15 @@ from stacks.settings import StackFile
 
 PAIR_SUFFIX = "-pair"
 """A pair's stack is named after its primary."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrillSpec:
+    """The weekly drill."""
+
+    day: Weekday
+    hour_utc: int
+    image: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +51,9 @@ class PairPlan:
     """Recovery point objective of the database, in seconds."""
     approvals: int
     """Other people who approve a movement first."""
+    operators: tuple[str, ...]
+    """Who may move the writer; empty: whoever the account's policies let."""
+    drill: DrillSpec | None
     protected: bool
 
     @property
@@ -50,6 +65,11 @@ class PairPlan:
     def epoch_table(self) -> str:
         """Name of the epoch store in each of its regions."""
         return epoch_table(self.primary.cell)
+
+    @property
+    def recovery_role_arn(self) -> str:
+        """Whom the commands that move the writer act as (components/pair_recovery.py)."""
+        return f"arn:aws:iam::{self.account_id}:role/{recovery_role(self.name)}"
 
     @property
     def witness_region(self) -> str:
@@ -93,8 +113,19 @@ def pair_plan(name: str, settings: PairSettings, account_id: str, primary: CellP
         hosted_zone_id=settings.hosted_zone_id,
         rpo_s=settings.rpo_seconds,
         approvals=settings.approvals,
+        operators=settings.operators,
+        drill=_drill(settings, primary),
         protected=primary.protected and not settings.disarmed,
     )
+
+
+def _drill(settings: PairSettings, primary: CellPlan) -> DrillSpec | None:
+    asked = settings.drill_schedule
+    if asked is None:
+        return None
+    image = asked.image or (primary.runner.image if primary.runner else None)
+    assert image is not None, "refused by pair_problems"
+    return DrillSpec(day=asked.weekday, hour_utc=asked.hour_utc, image=image)
 
 
 def pair_problems(stacks: Mapping[str, StackFile], broken: Collection[str]) -> Iterator[Problem]:
@@ -156,3 +187,17 @@ def _pair_problems(
         rule = "has no third region with which DynamoDB keeps an epoch store that outlives each of them: nothing would "
         rule += f"keep {pair.primary} from writing after a failover"
         yield stack.problem("replica", rule, "choose another recovery region, or keep to copies of backups")
+    if pair.drill_schedule is not None:
+        yield from _drill_problems(stack, pair, cells.get(pair.primary), replica)
+
+
+def _drill_problems(
+    stack: StackFile, pair: PairSettings, primary: CellSettings | None, replica: ReplicaSettings | None
+) -> Iterator[Problem]:
+    assert pair.drill_schedule is not None
+    if pair.drill_schedule.image is None and primary is not None and primary.runner is None:
+        rule = f"is missing, and {pair.primary} has no runner whose image would do"
+        yield stack.problem("drillSchedule.image", rule, "add the image of `runner` in ECR, by digest (make images)")
+    if replica is not None and replica.strategy is Strategy.PILOT_LIGHT:
+        rule = "moves the writer every week to a pilot light, which takes payments only after tens of minutes"
+        yield stack.problem("drillSchedule", rule, f"make {pair.replica} a warm-standby first, or remove it")

@@ -2,8 +2,9 @@
 
     make permissions
 
-From the calls of the sandbox's provider, the resources that the committed stack files come to, and the Service
-Authorization Reference. `tests/unit/test_deploy_role.py` fails where the file is not what this would write.
+From the calls of the sandbox's provider, the resources that the committed stack files, a replica and a pair come to,
+and the Service Authorization Reference. `tests/unit/test_deploy_role.py` fails where the file is not what this would
+write.
 """
 
 import sys
@@ -15,7 +16,9 @@ sys.path[:0] = [str(TESTS), str(TESTS / "unit"), str(TESTS.parent)]
 
 from mocks import Registered  # noqa: E402
 from service_authorization import actions  # noqa: E402
-from test_component_cell_pair import made as paired  # noqa: E402
+from test_component_cell_pair import scheduled as paired  # noqa: E402
+from test_replica import REPLICA, with_replica  # noqa: E402
+from test_replica import made as made_with_replica  # noqa: E402
 from test_stacks import ACCOUNT_OUTPUTS, STACKS, made  # noqa: E402
 
 import catalogue  # noqa: E402
@@ -35,14 +38,20 @@ verified: false
 """
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {"account": ("account", "account-dev"), "cell": ("eu-west-1", "dev")}
-"""Stack kind -> committed stacks that together declare all its types. Whoever deploys a cell deploys its pair."""
+"""Stack kind -> committed stacks that together declare all its types."""
+
+REPLICATED: Mapping[str, str] = {"account": "account", "cell": REPLICA}
+"""Stack kind -> a stack that declares more where a cell has a replica."""
 
 
 def text() -> str:
     """The file."""
     fleet = load_fleet(STACKS)
     found = {kind: [made(s, fleet, ACCOUNT_OUTPUTS) for s in stacks] for kind, stacks in EXAMPLES.items()}
-    found["cell"].append(paired())
+    with with_replica() as replicated:
+        for kind, stack in REPLICATED.items():
+            found[kind].append(made_with_replica(stack, replicated))
+    found["pair"] = [paired()]
     declared = {kind: types(registered) for kind, registered in found.items()}
     table = permissions()
     needed = {token: table[token] for token in sorted({token for some in declared.values() for token in some})}

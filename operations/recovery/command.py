@@ -26,6 +26,9 @@ LOOK_H: Final = 1.0
 """Hours after a run's report in which events of the new writer are read again: what is sent again is archived within
 minutes, and a busy archive has gigabytes an hour."""
 
+FAILBACK_WAIT_S: Final = 3600.0
+"""Longest wait for the old region to follow again, unless told otherwise."""
+
 recovery = typer.Typer(help="What goes on in a pair of cells, and consent to a movement.", rich_markup_mode=None)
 
 Origin = Annotated[str, typer.Argument(metavar="FROM", help="Stack of the cell that writes.", show_default=False)]
@@ -76,7 +79,9 @@ def switchover(
 def failback(
     origin: Origin,
     to: To,
-    wait: Annotated[float, typer.Option(help="Longest wait for the old region to follow again, in seconds.")] = 3600.0,
+    wait: Annotated[
+        float, typer.Option(help="Longest wait for the old region to follow again, in seconds.")
+    ] = FAILBACK_WAIT_S,
     dry_run: DryRun = False,
     explain: Explain = False,
     yes: Yes = False,
@@ -170,6 +175,42 @@ def abandon(
     if not consent(f"This ends {run} where it is; {pair.name} may stand still until the next movement."):
         raise CellError("cancelled; nothing was changed", ExitCode.CANCELLED)
     session.abandon(opened.store, run)
+
+
+@recovery.command()
+def rehearse(stack: Stack, yes: Yes = False, output: Output = Format.TABLE) -> None:
+    """What the weekly drill runs on AWS: the writer moves to the replica and back, unless an alarm rings."""
+    from operations.drill.report import note
+    from operations.preflight_checks import own_clients
+    from operations.recovery import machine, session
+    from operations.recovery.rehearse import Rehearsal, ringing
+
+    consent = typed(console, stack, yes)
+    fleet, pair = _pair(stack)
+    home = pair.primary
+    if not consent(f"This moves the writing of {pair.domain} to {pair.replica.cell} and back."):
+        raise CellError("cancelled; nothing was changed", ExitCode.CANCELLED)
+    own = own_clients(None, fleet.account_of(home.cell))
+
+    def move(kind: Kind, origin: str, to: str) -> None:
+        _move(kind, origin, to, False, False, False, True, output, FAILBACK_WAIT_S)
+
+    rehearsal = Rehearsal(
+        pair=pair,
+        writer=lambda: session.opened(fleet, pair, session.both(pair)).store.writer().cell,
+        rings=lambda regions: ringing(own, pair, regions),
+        move=move,
+        clock=machine.Clock(),
+        say=_say,
+    )
+    ssm = own.get("ssm", home.region)
+    try:
+        line = rehearsal.act()
+    except CellError as failed:
+        note(ssm, home.region, home.cell, f"switchover: {failed}", passed=False)
+        raise
+    note(ssm, home.region, home.cell, f"switchover: {line}", passed=True)
+    _say(line)
 
 
 def _move(

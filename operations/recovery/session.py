@@ -31,7 +31,7 @@ class Opened:
     store: Store
     clients: Source
     caller: str
-    """ARN of the person's own principal, not of the deploy role that many act as. Whoever may choose the session name
+    """ARN of the person's own principal, not of the recovery role that all act as. Whoever may choose the session name
     of a shared role can appear as somebody else: give people roles, or users, of their own."""
 
 
@@ -64,17 +64,18 @@ def both(pair: PairPlan) -> tuple[str, str]:
 
 
 def opened(fleet: Fleet, pair: PairPlan, regions: Sequence[str]) -> Opened:
-    """Acts as the account's deploy role, by the first of the regions that answers. Raises CellError."""
+    """Acts as the pair's recovery role, by the first of the regions that answers. Raises CellError."""
     account = fleet.account_of(pair.primary.cell)
     refusal: CellError | None = None
     for region in regions:
         # The account's home region may be the one that is lost.
-        here = account.model_copy(update={"home_region": region})
+        here = account.model_copy(update={"home_region": region, "deploy_role_arn": pair.recovery_role_arn})
         try:
-            clients: Clients = entered(here, "recovery")
+            clients: Clients = entered(here, "recovery", "recovery role")
             caller = str(own_clients(None, here).get("sts", region).get_caller_identity()["Arn"])
         except CellError as error:
-            refusal = error
+            who = f"`cell up {pair.name}` makes the role, `operators` of its file names who becomes it"
+            refusal = CellError(f"{error} ({who})", error.code)
         except (ClientError, BotoCoreError) as error:
             refusal = CellError(f"{region}: who are we? {error}", ExitCode.AUTHENTICATION)
         else:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from mocks import Registered
 from service_authorization import actions
+from test_component_cell_pair import STACK as PAIR
+from test_component_cell_pair import scheduled
 from test_stacks import ACCOUNT_OUTPUTS, STACKS, made
 
 from components.boundary import ACCOUNT, MAX_CHARACTERS, boundary, boundary_arn, boundary_name
@@ -23,16 +25,22 @@ from stacks.models import ClusterSettings
 
 DECLARED = ("account", "account-dev", "eu-west-1", "us-east-1", "dev")
 """Stacks whose policies are looked at, besides `variants`: of each kind, in production and development, in two
-jurisdictions."""
+jurisdictions. A pair is among the variants: no committed file declares one."""
 
 STANDS_FOR_ITS_RESOURCE = frozenset({"aws:kms/key:Key"})
 """`*` in a key policy is the key (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html)."""
 
 ENDPOINT, ROLE, POLICY = "aws:ec2/vpcEndpoint:VpcEndpoint", "aws:iam/role:Role", "aws:iam/policy:Policy"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 _CEILING = "grants nothing: a ceiling over the policies of principal and resource"
 _ENDPOINTS = "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html"
 
 EXCEPTIONS: Mapping[tuple[str, str, str], tuple[str, str, str]] = {
+    (ROLE_POLICY, f"{PAIR}-drill", "LookAtAlarms"): (
+        "composite alarms are shown to a permission on * only; held to the pair's regions by a condition",
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/permissions-reference-cw.html",
+        "2026-11-29",
+    ),
     (ENDPOINT, "-ec2", "OwnResources"): (_CEILING, _ENDPOINTS, "2026-11-23"),
     (ENDPOINT, "-monitoring", "OwnResources"): (_CEILING, _ENDPOINTS, "2026-11-23"),
     (ENDPOINT, "-ssm", "OwnResources"): (_CEILING, _ENDPOINTS, "2026-11-23"),
@@ -99,6 +107,7 @@ def variants(fleet: Fleet) -> dict[str, Registered]:
     people = BreakGlassSettings(principal_arns=("arn:aws:iam::210987654321:user/emergency-1",))
     uncopied = BackupSettings(no_copy_reason="the copies of these tests are elsewhere")
     found = {
+        f"{PAIR}, drilled": scheduled(),
         "eu-west-1, auto": made("eu-west-1", fleet, ACCOUNT_OUTPUTS, cluster=auto, backups=uncopied),
         "dev, auto": made("dev", fleet, ACCOUNT_OUTPUTS, cluster=auto),
         "account, break-glass": made("account", fleet, ACCOUNT_OUTPUTS, break_glass=people),
@@ -147,7 +156,7 @@ def test_policies_of_every_kind_are_looked_at(declared: list[Declared]) -> None:
     assert {one.type for one in declared} >= {
         "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
         ENDPOINT, POLICY, ROLE,
-        "aws:iam/rolePolicy:RolePolicy",
+        ROLE_POLICY,
         "aws:kms/key:Key",
         "aws:s3/bucketPolicy:BucketPolicy",
         "aws:sns/topicPolicy:TopicPolicy",
@@ -239,7 +248,7 @@ def test_policies_fit_into_the_sizes_that_iam_takes(stacks: dict[str, Registered
                 assert sum(sizes) <= TRUST_CHARACTERS, resource.name
             if resource.type == POLICY:
                 assert sum(sizes) <= MAX_CHARACTERS, resource.name
-            if resource.type == "aws:iam/rolePolicy:RolePolicy":
+            if resource.type == ROLE_POLICY:
                 inline[resource.inputs["role"]] = inline.get(resource.inputs["role"], 0) + sum(sizes)
         assert all(size <= INLINE_CHARACTERS for size in inline.values()), inline
 
@@ -247,7 +256,7 @@ def test_policies_fit_into_the_sizes_that_iam_takes(stacks: dict[str, Registered
 def test_every_role_carries_the_boundary_of_its_jurisdiction(stacks: dict[str, Registered], fleet: Fleet) -> None:
     for variant, registered in stacks.items():
         stack, roles = variant.partition(",")[0], registered.of(ROLE)
-        key = ACCOUNT if stack in fleet.accounts else fleet.plan(stack).jurisdiction
+        key = ACCOUNT if stack in fleet.accounts else fleet.plan(stack.removesuffix("-pair")).jurisdiction
         assert roles or stack == "account-dev"
         for role in roles.values():
             assert role.inputs["permissionsBoundary"].rpartition("payment-cell-")[2] == f"boundary-{key}", role.name
@@ -267,9 +276,7 @@ def test_the_account_makes_the_boundary_of_each_jurisdiction_it_has_cells_in(
 
 
 def test_a_boundary_takes_nothing_away_that_a_cells_roles_are_given(declared: list[Declared]) -> None:
-    given = {
-        action for one in allows(declared) if one.type == "aws:iam/rolePolicy:RolePolicy" for action in one.actions
-    }
+    given = {action for one in allows(declared) if one.type == ROLE_POLICY for action in one.actions}
     assert given
     for action in given:
         assert bounds(action) is Decision.ALLOWED, action

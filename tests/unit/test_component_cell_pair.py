@@ -16,6 +16,7 @@ from components.pair_epoch import EpochStoreArgs
 from components.pair_name import ClientNameArgs
 from components.vocabulary import KeyUse
 from contracts.metrics import METRICS, Subject
+from operations.drill.schedule import schedule
 from operations.project import Project
 from operations.replicate import Wanted, plan_replicate, write_replicate
 from policies.control import Status
@@ -31,6 +32,9 @@ TABLE, REPLICA = "aws:dynamodb/table:Table", "aws:dynamodb/tableReplica:TableRep
 REPLICATION, RECORD = "aws:s3/bucketReplicationConfig:BucketReplicationConfig", "aws:route53/record:Record"
 CHECK, CERTIFICATE = "aws:route53/healthCheck:HealthCheck", "aws:lb/listenerCertificate:ListenerCertificate"
 ALARM, COMPOSITE = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+
+IMAGE = f"{ACCOUNT}.dkr.ecr.{AWAY}.amazonaws.com/tools/payment-cell@sha256:{'0a' * 32}"
+PERSON = "arn:aws:iam::111122223333:user/bob"
 
 
 def outputs(cell: str) -> dict[str, Any]:
@@ -87,6 +91,16 @@ def made(folder: Path | None = None, *, preview: bool = False) -> Registered:
     own = [one for one in all_ if not one.type.startswith("pulumi:")]
     known = {one.urn for one in own}
     return Registered(resources=[replace(one, dependencies=one.dependencies & known) for one in own])
+
+
+def scheduled() -> Registered:
+    """What the stack registers with a weekly drill and people who are named."""
+    with TemporaryDirectory() as root:
+        folder = paired(Path(root))
+        schedule(Project(Path(root)), STACK, "tuesday 10:00", IMAGE)
+        with (folder / f"Pulumi.{STACK}.yaml").open("a") as file:
+            file.write(f"    operators: [{PERSON}]\n")
+        return made(folder)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import pytest
 from permissions import text
 from service_authorization import actions
 from test_all_policies import STACKS, made
+from test_component_cell_pair import paired
+from test_component_cell_pair import scheduled as drilled
 from test_stacks import ACCOUNT_OUTPUTS
 from typer.testing import CliRunner
 
@@ -15,7 +17,7 @@ import catalogue
 from components.boundary import MAX_CHARACTERS
 from operations.cli import app
 from operations.errors import CellError, ExitCode
-from operations.iam import DATA, NEVER, Role, StateStore, Target, characters, needed, policies, target
+from operations.iam import DATA, MAKES_REPLICAS, NEVER, Role, StateStore, Target, characters, needed, policies, target
 from operations.trust import trust_policy
 from sandbox.aws.iam.evaluator import Call, Decision, decide, decide_all
 from sandbox.aws.permissions import action, permissions
@@ -28,6 +30,12 @@ DEV = "arn:aws:iam::210987654321:policy/payment-cell-boundary-eu"
 @pytest.fixture(scope="module")
 def fleet() -> Fleet:
     return load_fleet(STACKS)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """The fleet with a replica of eu-west-1 in eu-central-1, and their pair."""
+    return load_fleet(paired(tmp_path_factory.mktemp("project")))
 
 
 def verdict(of: Target, call: Call, role: Role = Role.DEPLOY) -> Decision:
@@ -74,16 +82,24 @@ def test_what_a_type_needs_is_read_from_its_functions() -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "eu-west-1", "account", "account-dev"])
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.REPLICAS])
 def test_every_document_fits_into_a_managed_policy(fleet: Fleet, stack: str, role: Role) -> None:
     found = policies(role, target(fleet, stack))
     assert 1 <= len(found) <= 10, "IAM attaches ten managed policies to a role"
     assert all(characters(body) <= MAX_CHARACTERS for body in found.values())
 
 
-def test_the_deploy_role_has_no_wildcard_where_a_resource_is_known(fleet: Fleet) -> None:
-    for stack in ("dev", "account"):
-        for body in policies(Role.DEPLOY, target(fleet, stack)).values():
+@pytest.mark.parametrize("stack", ["eu-west-1-replica", "eu-west-1-pair"])
+@pytest.mark.parametrize("role", [Role.DEPLOY, Role.READ_ONLY, Role.BOUNDARY])
+def test_those_of_a_replica_and_a_pair_fit_too(both: Fleet, stack: str, role: Role) -> None:
+    found = policies(role, target(both, stack))
+    assert 1 <= len(found) <= 10
+    assert all(characters(body) <= MAX_CHARACTERS for body in found.values())
+
+
+def test_the_deploy_role_has_no_wildcard_where_a_resource_is_known(fleet: Fleet, both: Fleet) -> None:
+    for of in (target(fleet, "dev"), target(fleet, "account"), target(both, "eu-west-1-pair")):
+        for body in policies(Role.DEPLOY, of).values():
             for statement in body["Statement"]:
                 if statement["Effect"] == "Allow" and statement["Resource"] == "*":
                     assert [name for name in statement["Action"] if actions()[name].resource_types] == []
@@ -109,10 +125,86 @@ def test_a_cell_deploys_in_its_own_region_account_and_name(fleet: Fleet) -> None
 
 
 def test_data_is_nothing_that_deploying_touches(fleet: Fleet) -> None:
-    for name in ("s3:GetObject", "s3:PutObject", "sqs:ReceiveMessage", "kinesis:GetRecords", "dynamodb:GetItem"):
-        assert name not in needed("cell"), name
+    for name in ("s3:GetObject", "s3:PutObject", "sqs:ReceiveMessage", "kinesis:GetRecords", *MAKES_REPLICAS):
+        for kind in ("account", "cell", "pair"):
+            assert name not in needed(kind), name
     call = Call(action="iam:CreateUser", resource="arn:aws:iam::210987654321:user/dev-x")
     assert verdict(target(fleet, "dev"), call) is Decision.NOT_ALLOWED
+
+
+def test_what_is_lent_for_replicas_reaches_the_pairs_tables_in_the_recovery_region_only(both: Fleet) -> None:
+    pair = target(both, "eu-west-1-pair")
+    table = "arn:aws:dynamodb:{}:123456789012:table/{}"
+    lent = {name for body in policies(Role.REPLICAS, pair).values() for s in body["Statement"] for name in s["Action"]}
+    assert lent == set(MAKES_REPLICAS) <= actions().keys()
+
+    def may(region: str, name: str) -> bool:
+        call = Call(action="dynamodb:Scan", resource=table.format(region, name))
+        assert verdict(pair, call) is Decision.NOT_ALLOWED, "the deploy role has it without being lent it"
+        return verdict(pair, call, Role.REPLICAS) is Decision.ALLOWED
+
+    replicated = drilled().of("aws:dynamodb/tableReplica:TableReplica").values()
+    names = {one.inputs["globalTableArn"].rpartition("/")[2] for one in replicated} | {"eu-west-1-epoch"}
+    assert len(names) == 3
+    assert all(may("eu-central-1", name) for name in names)
+    assert not any(may("eu-west-1", name) for name in names)
+    assert not may("eu-central-1", "eu-west-1-other")
+    with pytest.raises(CellError, match="eu-west-1: makes no replicas of tables; name a pair"):
+        policies(Role.REPLICAS, target(both, "eu-west-1"))
+
+
+def test_a_pair_is_deployed_in_both_regions_and_on_both_cells_resources(both: Fleet) -> None:
+    pair = target(both, "eu-west-1-pair")
+    place = "123456789012"
+    for name, resource in (
+        ("dynamodb:CreateTableReplica", f"arn:aws:dynamodb:eu-central-1:{place}:table/eu-west-1-epoch"),
+        ("dynamodb:CreateGlobalTableWitness", f"arn:aws:dynamodb:{pair.witness_region}:{place}:table/eu-west-1-epoch"),
+        ("s3:PutReplicationConfiguration", "arn:aws:s3:::eu-west-1-archive-1a2b3c4"),
+        ("s3:PutReplicationConfiguration", "arn:aws:s3:::eu-west-1-replica-archive-1a2b3c4"),
+        ("cloudwatch:PutMetricAlarm", f"arn:aws:cloudwatch:eu-central-1:{place}:alarm:eu-west-1-pair-x-lag"),
+        ("codebuild:CreateProject", f"arn:aws:codebuild:eu-central-1:{place}:project/eu-west-1-pair-drill"),
+        ("events:PutRule", f"arn:aws:events:eu-central-1:{place}:rule/eu-west-1-pair-drill"),
+        ("logs:PutRetentionPolicy", f"arn:aws:logs:eu-central-1:{place}:log-group:/payment-cell/eu-west-1-pair/drill"),
+    ):
+        assert verdict(pair, Call(action=name, resource=resource)) is Decision.ALLOWED, resource
+        other = resource.replace("eu-west-1-", "us-east-1-", 1)
+        assert verdict(pair, Call(action=name, resource=other)) is Decision.NOT_ALLOWED, other
+    carried = {"iam:PermissionsBoundary": f"arn:aws:iam::{place}:policy/payment-cell-boundary-eu"}
+    role = f"arn:aws:iam::{place}:role/eu-west-1-pair-recovery"
+    assert verdict(pair, Call(action="iam:CreateRole", resource=role, context=carried)) is Decision.ALLOWED
+    assert verdict(pair, Call(action="iam:CreateRole", resource=role)) is Decision.NOT_ALLOWED
+
+
+def test_every_role_of_a_pair_is_made_by_its_deploy_role_and_handed_on(both: Fleet) -> None:
+    pair = target(both, "eu-west-1-pair")
+    for role in drilled().of("aws:iam/role:Role").values():
+        arn = f"arn:aws:iam::123456789012:role/{role.inputs.get('name', role.name)}"
+        carried = {"iam:PermissionsBoundary": role.inputs["permissionsBoundary"]}
+        assert verdict(pair, Call(action="iam:CreateRole", resource=arn, context=carried)) is Decision.ALLOWED, arn
+        for statement in role.document("assumeRolePolicy")["Statement"]:
+            if service := statement["Principal"].get("Service"):
+                passed = Call(action="iam:PassRole", resource=arn, context={"iam:PassedToService": service})
+                assert verdict(pair, passed) is Decision.ALLOWED, service
+
+
+def test_a_replica_takes_its_primarys_keys_and_joins_its_databases(both: Fleet) -> None:
+    replica, primary = target(both, "eu-west-1-replica"), target(both, "eu-west-1")
+    key = "arn:aws:kms:eu-west-1:123456789012:key/mrk-1234"
+
+    def copies(of: Target, region: str) -> Decision:
+        return verdict(of, Call(action="kms:ReplicateKey", resource=key, context={"kms:ReplicaRegion": region}))
+
+    assert copies(replica, "eu-central-1") is Decision.ALLOWED
+    assert copies(replica, "eu-west-3") is Decision.NOT_ALLOWED
+    assert copies(primary, "eu-central-1") is Decision.NOT_ALLOWED
+    world = "arn:aws:rds::123456789012:global-cluster:eu-west-1-s00-global"
+    assert verdict(replica, Call(action="rds:CreateDBCluster", resource=world)) is Decision.ALLOWED
+    assert verdict(replica, Call(action="rds:DeleteGlobalCluster", resource=world)) is Decision.NOT_ALLOWED
+
+
+def test_an_account_with_a_replica_has_its_images_copied(both: Fleet) -> None:
+    copy = Call(action="ecr:PutReplicationConfiguration", context={"aws:RequestedRegion": "eu-west-1"})
+    assert verdict(target(both, "account"), copy) is Decision.ALLOWED
 
 
 def test_roles_are_made_with_the_boundary_only(fleet: Fleet) -> None:
@@ -202,7 +294,7 @@ def test_every_indirect_action_is_of_a_type_that_is_declared() -> None:
 
 
 def test_a_stack_that_has_no_role_of_its_own_is_refused(fleet: Fleet) -> None:
-    with pytest.raises(CellError, match="no-such: no cell and no account of stacks/ -> use one of account"):
+    with pytest.raises(CellError, match="no-such: no cell, pair or account of stacks/ -> use one of account"):
         target(fleet, "no-such")
 
 

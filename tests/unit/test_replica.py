@@ -3,6 +3,9 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -39,21 +42,27 @@ CLUSTER, KEY, KEY_REPLICA = "aws:rds/cluster:Cluster", "aws:kms/key:Key", "aws:k
 SECRETS, TABLE = "aws:secretsmanager/secret:Secret", "aws:dynamodb/table:Table"
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """The committed stacks with a replica of eu-west-1."""
-    folder = tmp_path_factory.mktemp("stacks")
-    for path in STACKS.glob("Pulumi.*.yaml"):
-        shutil.copy(path, folder)
-    shutil.copytree(STACKS / "markets", folder / "markets")
-    text = render_replica(
-        PRIMARY, REPLICA, HERE, Strategy.WARM_STANDBY, domain="r.example.com", copy_vault_arn=VAULT, quotas=GRANTED
-    )
-    (folder / f"Pulumi.{REPLICA}.yaml").write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
+@contextmanager
+def with_replica() -> Iterator[Fleet]:
+    """The committed stacks with a replica of eu-west-1, read by programs as long as this lasts."""
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        for path in STACKS.glob("Pulumi.*.yaml"):
+            shutil.copy(path, folder)
+        shutil.copytree(STACKS / "markets", folder / "markets")
+        text = render_replica(
+            PRIMARY, REPLICA, HERE, Strategy.WARM_STANDBY, domain="r.example.com", copy_vault_arn=VAULT, quotas=GRANTED
+        )
+        (folder / f"Pulumi.{REPLICA}.yaml").write_text(text)
         for module in (account, cell):
             patch.setattr(module, "HERE", folder)
         yield load_fleet(folder, check_quotas=False)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    with with_replica() as found:
+        yield found
 
 
 def made(stack: str, fleet: Fleet, *, preview: bool = False) -> Registered:
