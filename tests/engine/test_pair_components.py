@@ -16,6 +16,7 @@ from components.pair_alarms import PairAlarmsArgs, Watcher
 from components.pair_archive import ArchiveReplicationArgs, ArchiveSide
 from components.pair_epoch import EpochStoreArgs
 from components.pair_name import ClientNameArgs, Target
+from components.pair_recovery import RecoveryRoleArgs
 from components.pair_tables import ReplicatedTable, TableReplicasArgs
 from components.vocabulary import DataClass
 from conftest import PRODUCTION_ACCOUNT, Sandbox
@@ -149,6 +150,7 @@ def program(*, protected: bool) -> None:
                 watchers={one.cell: one.watcher() for one in (home, away)},
                 archives=[home.archive.bucket, away.archive.bucket],
             ),
+            recovery=RecoveryRoleArgs(account_id=PRODUCTION_ACCOUNT, cells=CELLS, epoch_table=epoch_table("home")),
         ),
     )
     pulumi.export("archives", {one.region: one.archive.bucket for one in (home, away)})

@@ -2,12 +2,21 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from recovery_world import AWAY, PRIMARY, REPLICA, pair_of
 
+from contracts.epoch import Writer
+from operations import preflight_checks
 from operations.cli import app
 from operations.errors import CellError, ExitCode
+from operations.preflight_aws import Clients
+from operations.recovery import session
+from operations.recovery.rehearse import Rehearsal
+from stacks.fleet import load_fleet
+from stacks.models import AccountSettings
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +65,37 @@ def test_what_cannot_be_is_refused_with_its_exit_code(words: list[str], code: Ex
     with pytest.raises(CellError) as refused:
         app(words, standalone_mode=False)
     assert refused.value.code is code
+
+
+def test_a_movement_acts_as_the_pairs_recovery_role_in_the_region_that_stays(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[AccountSettings] = []
+
+    def entered(account: AccountSettings, _purpose: str, _role: str) -> Clients:
+        asked.append(account)
+        raise CellError("recovery role: AccessDenied", ExitCode.AUTHENTICATION)
+
+    monkeypatch.setattr(session, "entered", entered)
+    with pytest.raises(
+        CellError, match=r"AccessDenied \(`cell up eu-west-1-pair` makes the role, `operators`"
+    ) as refused:
+        app(["failover", PRIMARY, "--to", REPLICA, "--accept-data-loss", "--yes"], standalone_mode=False)
+    assert refused.value.code is ExitCode.AUTHENTICATION
+    plan = load_fleet(project / "stacks", check_quotas=False).pair(f"{PRIMARY}-pair")
+    assert [(one.home_region, one.deploy_role_arn) for one in asked] == [(AWAY, plan.recovery_role_arn)]
+
+
+def test_a_drill_notes_how_it_ended_whether_it_began_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    ssm, store = Mock(), SimpleNamespace(writer=lambda: Writer(epoch=2, cell=REPLICA))
+    monkeypatch.setattr(session, "opened", lambda *_: SimpleNamespace(store=store))
+    own = SimpleNamespace(get=lambda service, region: ssm if (service, region) == ("ssm", PRIMARY) else None)
+    monkeypatch.setattr(preflight_checks, "own_clients", lambda *_: own)
+    with pytest.raises(CellError, match="not begun"):
+        app(["recovery", "rehearse", PRIMARY, "--yes"], standalone_mode=False)
+    noted = ssm.put_parameter.call_args.kwargs
+    assert noted["Name"] == "/payment-cell/eu-west-1/last-drill"
+    assert noted["Value"].startswith(f"failed: switchover: not begun: {REPLICA} writes")
+    monkeypatch.setattr(Rehearsal, "act", lambda _self: "there and back")
+    app(["recovery", "rehearse", PRIMARY, "--yes"], standalone_mode=False)
+    assert ssm.put_parameter.call_args.kwargs["Value"] == "passed: switchover: there and back"
