@@ -95,6 +95,8 @@ def drawn_on(page: Path) -> Registered:
         return controllers_and_their_parts()
     if page.stem == "registry":
         return registry_and_its_copies()
+    if page.stem == "cell-pair":
+        return import_module("test_component_cell_pair").scheduled()  # type: ignore[no-any-return]
     if page.stem == "account":
         tested = import_module("test_component_account")
         return tested.made(replace(tested.ARGS, break_glass=tested.BREAK_GLASS))  # type: ignore[no-any-return]
