@@ -51,9 +51,7 @@ POD_IP = "POD_IP"
 
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 
-IMAGE = re.compile(
-    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[a-z0-9-]+/[a-z0-9._-]+@sha256:[0-9a-f]{64}"
-)
+IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[a-z0-9-]+/[a-z0-9._-]+@sha256:[0-9a-f]{64}")
 """Of a cell's registry (`components.registry.image_of`): nodes pull from nowhere else."""
 _CPU, _MEMORY, _NAME = re.compile(r"\d+m?"), re.compile(r"\d+(Mi|Gi)"), re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 

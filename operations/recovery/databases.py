@@ -98,9 +98,11 @@ def roles(rds: Any, pair: PairPlan) -> dict[str, str | None]:
 
 
 def begin(context: Context) -> Mapping[str, Any]:
-    """Asks RDS for all shards at once: each takes its minutes beside the others, and the steps after this one wait."""
+    """Asks RDS for all shards at once: each takes its minutes beside the others, and the next steps wait."""
     data_loss = context.run.kind is Kind.FAILOVER
-    return {"asked": [one for one in context.pair.shards if _ask(context, one, context.run.target, data_loss=data_loss)]}
+    return {
+        "asked": [one for one in context.pair.shards if _ask(context, one, context.run.target, data_loss=data_loss)]
+    }
 
 
 def promote(context: Context, shard: str) -> Mapping[str, Any]:
