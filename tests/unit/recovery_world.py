@@ -99,8 +99,13 @@ class World:
         self.on_tick: Callable[[], None] | None = None
         self.writers = dict.fromkeys(pair.shards, PRIMARY)
         self.pending: dict[str, str] = {}
+        """Shard -> cell that is to write once RDS has been asked as often as `slow` says."""
+        self.slow: dict[str, int] = {}
+        """Shard -> looks at it during which a move stays pending."""
         self.cancels = False
         """RDS cancels every switchover."""
+        self.cancelled: set[str] = set()
+        """Shards whose switchover it cancels."""
         self.members: dict[str, str] = {}
         """Cluster -> synchronisation status that is not `connected`."""
         self.lag_ms = {pair.cluster(cell, shard): 200.0 for cell in pair.cells for shard in pair.shards}
@@ -332,7 +337,14 @@ class Client:
             for cell in pair.cells
             if world.members.get(cell) != "gone"
         ]
-        return {"GlobalClusters": [{"GlobalClusterMembers": members, "Status": "available"}]}
+        found: dict[str, Any] = {"GlobalClusterMembers": members, "Status": "available"}
+        if shard in world.pending:
+            found["FailoverState"] = {"Status": "pending"}
+            world.slow[shard] -= 1
+            if world.slow[shard] <= 0:
+                world.writers[shard] = world.pending.pop(shard)
+                del world.slow[shard]
+        return {"GlobalClusters": [found]}
 
     def _failover_global_cluster(self, **asked: Any) -> Any:
         assert asked["AllowDataLoss"]
@@ -349,8 +361,13 @@ class Client:
             for shard in pair.shards
             if pair.cluster_arn(cell, shard) == asked["TargetDbClusterIdentifier"]
         )
+        if shard in world.cancelled:
+            return {}
         world.count[f"{shard} -> {cell}"] += 1
-        world.writers[shard] = cell
+        if shard in world.slow:
+            world.pending[shard] = cell
+        else:
+            world.writers[shard] = cell
         return {}
 
     def _describe_db_clusters(self, DBClusterIdentifier: str) -> Any:

@@ -126,6 +126,28 @@ def test_a_cancelled_switchover_is_rolled_back(world: World) -> None:
     assert world.record().epoch == 4
 
 
+def test_all_shards_are_asked_for_before_any_is_waited_for(tmp_path: Path) -> None:
+    with made(pair_of(tmp_path, shards=2)) as world:
+        world.sleep(3.0)
+        world.command(Kind.SWITCHOVER)
+        calls = [action for service, action, _region in world.calls if service == "rds"]
+        assert calls.count("SwitchoverGlobalCluster") == 2
+        asked = len(calls) - calls[::-1].index("SwitchoverGlobalCluster")
+        assert "DescribeDBClusters" not in calls[:asked], "each shard's wait begins after the last request"
+
+
+def test_a_roll_back_waits_for_the_move_that_is_under_way(tmp_path: Path) -> None:
+    with made(pair_of(tmp_path, shards=2)) as world:
+        world.sleep(3.0)
+        world.slow = {"s01": 3}
+        world.cancelled = {"s00"}
+        with pytest.raises(RefusedError, match="s00: RDS cancelled"):
+            world.command(Kind.SWITCHOVER)
+        assert world.count["s01 -> " + REPLICA] == world.count["s01 -> " + PRIMARY] == 1
+        assert set(world.writers.values()) == {PRIMARY}
+        assert (world.record().cell, world.record().state) == (PRIMARY, WriterState.SERVING)
+
+
 def test_promoted_shards_go_back_when_a_later_one_is_cancelled(tmp_path: Path) -> None:
     with made(pair_of(tmp_path, shards=2)) as world:
         world.sleep(3.0)
