@@ -207,7 +207,9 @@ def test_a_replica_is_priced_beside_the_cell_that_it_would_follow(project: Proje
 
 
 def test_iam_prints_the_policies_of_each_role(project: Project) -> None:
-    printed = {role: project.data("iam", "dev", "--role", role) for role in Role}
+    printed = {role: project.data("iam", "dev", "--role", role) for role in Role if role is not Role.REPLICAS}
+    refused = project.cell("iam", "dev", "--role", Role.REPLICAS, code=CONFIGURATION)
+    assert "makes no replicas of tables; name a pair" in refused.stderr
 
     rows = [row for some in printed.values() for row in some]
     assert all(row["document"]["Statement"] and 0 < row["characters"] <= MAX_CHARACTERS for row in rows)
