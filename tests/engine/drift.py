@@ -36,7 +36,12 @@ class Hands:
 
     aws: Aws
     project: Project
-    api: ClusterApi
+    cluster: Cluster
+
+    @property
+    def api(self) -> ClusterApi:
+        """Entered anew: a token lives 15 minutes, and all changes together may take longer."""
+        return enter(self.cluster)
 
     def client(self, service: str, region: str = CELL) -> Any:
         """boto3's."""
@@ -52,8 +57,10 @@ class Hands:
 def replicate(hands: Hands, table: str, region: str) -> Undo:
     """A replica of a cell's table in another region, kept well: neither recovery nor protection comes with it."""
     here, there = hands.client("dynamodb"), hands.client("dynamodb", region)
-    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    here.update_table(TableName=table, StreamSpecification=stream)
+    streams = bool(here.describe_table(TableName=table)["Table"].get("StreamSpecification"))
+    if not streams:
+        stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+        here.update_table(TableName=table, StreamSpecification=stream)
     key = hands.outputs("aws:kms/key:Key", f"account-{region}-audit", "account")["arn"]
     here.update_table(TableName=table, ReplicaUpdates=[{"Create": {"RegionName": region, "KMSMasterKeyId": key}}])
     made = there.describe_table(TableName=table)["Table"]["TableArn"]
@@ -68,7 +75,8 @@ def replicate(hands: Hands, table: str, region: str) -> Undo:
     def undo() -> None:
         there.update_table(TableName=table, DeletionProtectionEnabled=False)
         here.update_table(TableName=table, ReplicaUpdates=[{"Delete": {"RegionName": region}}])
-        here.update_table(TableName=table, StreamSpecification={"StreamEnabled": False})
+        if not streams:
+            here.update_table(TableName=table, StreamSpecification={"StreamEnabled": False})
 
     return undo
 
@@ -115,7 +123,7 @@ class LiveCell:
             certificate_authority=cluster["certificateAuthority"]["data"],
             role_arn=role_arn,
         )
-        self.hands = Hands(aws=aws, project=project, api=enter(found))
+        self.hands = Hands(aws=aws, project=project, cluster=found)
         self._account = self._collect(readers())
         self._objects = self._collect_objects()
         self.before = self._answers(self._account, self._objects)

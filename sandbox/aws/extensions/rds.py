@@ -75,8 +75,10 @@ class Answered:
 
     def __get__(self, cluster: Any, _: type | None = None) -> Any:
         own = vars(cluster).get(self._kept)
-        if self._name == "GlobalClusterIdentifier" and global_of(cluster) is None:
-            return own  # moto reads it to make the cluster a member, and it is None once it has left
+        # A copy of a cluster elsewhere names its source in no global database too; and moto reads the global cluster's
+        # name to make the cluster a member, where it is none any more once it has left.
+        if own and global_of(cluster) is None:
+            return own
         return global_databases.answered(cluster, self._name, own)
 
     def __set__(self, cluster: Any, own: Any) -> None:
