@@ -17,8 +17,8 @@ from pulumi_aws import cloudwatch, codebuild, dynamodb, iam, kinesis, secretsman
 
 from components.base import type_token
 from components.buckets import PrivateBucket, PrivateBucketArgs
+from components.builds import image_access, log_access
 from components.iam import Statement, allow, from_source, policy, trust, via_service
-from components.registry import PULL
 from components.secret_replicas import in_region
 from components.standby import Standby, table_arn
 from components.table_streams import OTHERS_REPLICAS, replicable
@@ -365,13 +365,8 @@ class FraudScoring(pulumi.ComponentResource):
         args = self._args
         repository = image.partition("/")[2].partition("@")[0]
         return [
-            allow(
-                "Logs",
-                ["logs:CreateLogStream", "logs:PutLogEvents"],
-                [logs.arn.apply(lambda arn: f"{arn.removesuffix(':*')}:*")],
-            ),
-            allow("ImageLogin", ["ecr:GetAuthorizationToken"], ["*"]),
-            allow("Image", PULL, [f"arn:aws:ecr:{args.region}:{args.account_id}:repository/{repository}"]),
+            log_access(logs.arn),
+            *image_access(f"arn:aws:ecr:{args.region}:{args.account_id}:repository/{repository}"),
             allow("FindModels", ["s3:ListBucket"], [self._models.arn]),
             allow(
                 "FraudKey",

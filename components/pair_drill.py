@@ -15,6 +15,7 @@ import yaml
 from pulumi_aws import cloudwatch, codebuild, iam
 
 from components.base import type_token
+from components.builds import image_access, log_access
 from components.iam import Statement, allow, from_source, policy, trust
 from components.pair_recovery import recovery_role
 from components.runner import repository_arn
@@ -136,17 +137,8 @@ class PairDrill(pulumi.ComponentResource):
         primary, home = next(iter(args.cells.items()))
         record = f"arn:aws:ssm:{home}:{args.account_id}:parameter/payment-cell/{primary}/last-drill"
         return [
-            allow(
-                "Logs",
-                ["logs:CreateLogStream", "logs:PutLogEvents"],
-                [logs.arn.apply(lambda arn: f"{arn.removesuffix(':*')}:*")],
-            ),
-            allow("ImageLogin", ["ecr:GetAuthorizationToken"], ["*"]),
-            allow(
-                "Image",
-                ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                [repository_arn(args.image)],
-            ),
+            log_access(logs.arn),
+            *image_access(repository_arn(args.image)),
             allow("Move", ["sts:AssumeRole"], [f"arn:aws:iam::{args.account_id}:role/{recovery_role(self._pair)}"]),
             # Composite alarms are shown to a permission on `*` only
             # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/permissions-reference-cw.html).

@@ -9,6 +9,7 @@ import yaml
 from pulumi_aws import cloudwatch, codebuild, ec2, eks, iam, vpc
 
 from components.base import type_token
+from components.builds import image_access, log_access
 from components.iam import Statement, allow, from_source, policy, trust
 from components.vocabulary import OWN_IDENTITY, DataClass, tags
 
@@ -182,18 +183,9 @@ class Runner(pulumi.ComponentResource):
             self._key,
             role=role.name,
             policy=policy(
-                allow(
-                    "Logs",
-                    ["logs:CreateLogStream", "logs:PutLogEvents"],
-                    [logs.arn.apply(lambda arn: f"{arn.removesuffix(':*')}:*")],
-                ),
+                log_access(logs.arn),
                 *self._network(group),
-                allow("ImageLogin", ["ecr:GetAuthorizationToken"], ["*"]),
-                allow(
-                    "Image",
-                    ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                    [repository_arn(args.setup.image)],
-                ),
+                *image_access(repository_arn(args.setup.image)),
                 *state_access(args.stack, args.setup.state_bucket, args.setup.state_key_arns),
             ),
             opts=self._child,
