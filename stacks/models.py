@@ -478,12 +478,23 @@ class CellSettings(DataSettings):
         return self
 
     @model_validator(mode="after")
+    def _class_fits(self) -> Self:
+        chosen = self.shards.instance_class
+        if chosen is None or not catalogue.instances().databases.types[chosen].burstable:
+            return self
+        if self.environment is Environment.PRODUCTION:
+            raise ValueError(f"shards.instanceClass: {chosen} runs out of CPU credits -> use a db.r7g class")
+        if self.effective_recovery_region is not None:
+            raise ValueError(
+                f"shards.instanceClass: {chosen} is refused by the global database of a cell with a recoveryRegion "
+                "-> use a db.r7g class"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _production_is_durable(self) -> Self:
         if self.environment is not Environment.PRODUCTION:
             return self
-        chosen = self.shards.instance_class
-        if chosen is not None and catalogue.instances().databases.types[chosen].burstable:
-            raise ValueError(f"shards.instanceClass: {chosen} runs out of CPU credits -> use a db.r7g class")
         if self.shards.readers == 0:
             raise ValueError("shards.readers: 0 leaves a shard without a standby (control BCK-06) -> use 1 or more")
         if self.retention.backup_days is not None and self.retention.backup_days < 7:

@@ -305,7 +305,9 @@ def shard_payments(instance_class: str) -> float:
 
 
 def _database_class(settings: CellSettings, load: Load) -> str:
-    if settings.environment is Environment.DEVELOPMENT:
+    replicated = settings.effective_recovery_region is not None or standby_of(settings) is not None
+    # A global database refuses burstable classes.
+    if settings.environment is Environment.DEVELOPMENT and not replicated:
         return "db.t4g.medium"
     fitting = (name for name in _DATABASES if load.peak / shard_payments(name) <= LARGE_FLEET)
     return next(fitting, _DATABASES[-1])

@@ -60,6 +60,16 @@ def test_what_is_written_is_a_pair_in_the_recovery_region(project: Project) -> N
     assert fleet.workloads["eu-west-1-replica-workloads"].images == fleet.workloads["eu-west-1-workloads"].images
 
 
+def test_a_development_cell_and_its_replica_have_classes_that_a_global_database_takes(project: Project) -> None:
+    file = project.stack_file("dev")
+    file.write_text(file.read_text().replace("    domain:", "    recoveryRegion: eu-central-1\n    domain:"))
+    write_replicate(project, plan_replicate(project, Wanted(primary="dev")))
+    fleet = load_fleet(project.stacks_folder)
+    assert {shard.instance_class for name in ("dev", "dev-replica") for shard in fleet.plan(name).shards} == {
+        "db.r7g.large"
+    }
+
+
 def test_copies_go_to_the_vault_of_the_same_name_in_the_recovery_region(project: Project) -> None:
     write_replicate(project, plan_replicate(project, WANTED))
     fleet = load_fleet(project.stacks_folder)

@@ -125,6 +125,15 @@ def test_the_message_names_key_value_rule_fix_and_place(tmp_path: Path) -> None:
         ({"backups": "{dailyDays: 0}"}, "backups.dailyDays", "less than 1"),
         ({"shards": "{count: 2, readers: 0}"}, "shards.readers", "without a standby"),
         ({"shards": "{instanceClass: db.t4g.large}"}, "shards.instanceClass", "CPU credits"),
+        (
+            {
+                "environment": "staging",
+                "recoveryRegion": "eu-central-1",
+                "shards": "{instanceClass: db.t4g.large}",
+            },
+            "shards.instanceClass",
+            "refused by the global database",
+        ),
         ({"shards": "{overrides: {acct_1: s00}}"}, "shards", "need a fixed count"),
         ({"shards": "{count: 2, overrides: {acct_1: s05}}"}, "shards.overrides.acct_1", "is not a shard"),
         (
