@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 DEVELOPMENT_ACCOUNT = "210987654321"
 
-COMMAND_TIMEOUT_S = 580
+COMMAND_TIMEOUT_S = 1160
 """A whole cell takes about a minute and a half on two quiet cores."""
 
 PACKS = ("--policy-pack", "policies/gdpr", "--policy-pack", "policies/soc2")
