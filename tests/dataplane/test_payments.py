@@ -628,6 +628,8 @@ def test_a_broken_shard_after_the_bank_answers_500_and_the_settler_finishes(
         assert (again.status_code, again.json(), again.headers["idempotent-replayed"]) == (500, first.json(), "true")
         await w.later()
         assert [event.type for event in await w.chain()] == ["payment.succeeded"]
+        known = await w.post()
+        assert (known.status_code, known.json()["status"]) == (201, "succeeded"), "told to whoever sends it again"
 
     world(body)
 

@@ -59,18 +59,22 @@ event AS (
 APPEND = f"{EVENT} SELECT count(*) FROM chain"
 """An event of a payment that goes on."""
 
+OPEN_KEY = "(state = 'in-flight' OR answer_status = 500)"
+"""A key whose request has no answer of the bank yet: a 500 that says so (`ANSWER_FAILED`) is repeated only until the
+settler has one."""
+
 FINISH = f"""{EVENT}, done AS (
   UPDATE {{table}} SET status = $10, reason = $11, updated_at = now(){{also}} FROM chain WHERE id = $12),
 answered AS (
   UPDATE idempotency_keys SET state = 'done', answer_status = $14, answer = $15 FROM chain
-  WHERE account_id = $3 AND key = $13 AND state = 'in-flight')
+  WHERE account_id = $3 AND key = $13 AND {OPEN_KEY})
 SELECT count(*) FROM chain"""
 
 FINISH_QUIETLY = f"""{CHECKED}, done AS (
   UPDATE refunds SET status = $5, reason = $6, updated_at = now() FROM epoch WHERE id = $7 RETURNING 1),
 answered AS (
   UPDATE idempotency_keys SET state = 'done', answer_status = $8, answer = $9 FROM done
-  WHERE account_id = $3 AND key = $4 AND state = 'in-flight')
+  WHERE account_id = $3 AND key = $4 AND {OPEN_KEY})
 SELECT count(*) FROM done"""
 """A refund that the bank did not answer has no event of its own: it is the refund's last word that others count."""
 
