@@ -15,7 +15,7 @@ from typing import Any
 
 from moto.dynamodb import models, responses
 from moto.dynamodb.exceptions import MockValidationException
-from moto.dynamodb.models.table import Table
+from moto.dynamodb.models.table import StreamShard, Table
 
 from sandbox.aws.extensions import dynamodb_replicas, dynamodb_strong
 
@@ -209,8 +209,14 @@ def _got_transaction(self: Any) -> Any:
     return _get_transaction(self)
 
 
+def _unread(_shard: StreamShard, _old: Any, _new: Any) -> None:
+    """Records of a stream are not kept. Nobody reads them, replicas are told otherwise, and moto keeps both images of
+    each write for ever: a table of features made gigabytes of them in minutes."""
+
+
 def install() -> None:
     Table.query, Table.describe = _queried, _described
+    StreamShard.add = _unread
     responses.DynamoHandler.update_table = _updated_table
     responses.DynamoHandler.transact_get_items = _got_transaction
     for name in ("get_item", "batch_get_item", "query", "scan"):
