@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +17,17 @@ from stacks.pairs import PairPlan
 
 
 def look(fleet: Fleet, pair: PairPlan) -> Mapping[str, Any]:
-    """By the first region of the pair that answers."""
+    """By the first region of the pair that answers. All are asked at once: each takes its seconds not to answer."""
     found = session.opened(fleet, pair, session.both(pair))
     region = found.store.regions[0]
     writer, runs = found.store.writer(), found.store.runs()
     web, other = Web(), pair.other(writer.cell)
     under_way = [run for run in runs if run.open]
+    domains = {cell: plan.domain for cell, plan in pair.cells.items()}
+    with ThreadPoolExecutor() as pool:
+        said = {name: pool.submit(web.writer, name) for name in (*domains.values(), pair.domain)}
+        shards = pool.submit(_asked, lambda: databases.roles(found.clients.get("rds", region), pair))
+        lags = pool.submit(databases.lags, found.clients, pair, other, datetime.now(UTC))
     return {
         "pair": pair.name,
         "writer": writer.cell,
@@ -30,10 +36,10 @@ def look(fleet: Fleet, pair: PairPlan) -> Mapping[str, Any]:
         "since": writer.changed_at or None,
         "file": pair.writer if pair.writer == writer.cell else f"{pair.writer}: does not follow the record",
         "asked": region,
-        "cells": {cell: _said(web.writer(plan.domain)) for cell, plan in pair.cells.items()},
-        "name": {pair.domain: _said(web.writer(pair.domain))},
-        "shards": _asked(lambda: databases.roles(found.clients.get("rds", region), pair)),
-        "lag_s": {other: databases.lags(found.clients, pair, other, datetime.now(UTC))},
+        "cells": {cell: _said(said[name].result()) for cell, name in domains.items()},
+        "name": {pair.domain: _said(said[pair.domain].result())},
+        "shards": shards.result(),
+        "lag_s": {other: lags.result()},
         "under_way": [_about(run) for run in under_way],
         "last": _about(runs[-1]) if runs else None,
     }
