@@ -31,7 +31,7 @@ METADATA_ACCOUNTS = 20
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html), one account at most 80 bytes here."""
 
 _NAME = re.compile(
-    r"events/(?P<shard>[A-Za-z0-9_.-]{1,128})/(?P<day>\d{4}/\d{2}/\d{2})/(?P<first>\d{1,128})-(?P<last>\d{1,128})\.jsonl\.gz"
+    r"events/(?P<folder>[A-Za-z0-9_.-]{1,128})/(?P<day>\d{4}/\d{2}/\d{2})/(?P<first>\d{1,128})-(?P<last>\d{1,128})\.jsonl\.gz"
 )
 
 
@@ -43,7 +43,8 @@ class ArchiveError(ValueError):
 class Range:
     """What one object holds, as its name says."""
 
-    stream_shard: str
+    folder: str
+    """Of the stream's shard (`folder_of`)."""
     day: str
     """`yyyy/mm/dd`, UTC."""
     first: int
@@ -51,12 +52,12 @@ class Range:
 
     def __post_init__(self) -> None:
         if self.last < self.first:
-            raise ArchiveError(f"archive: range {self.first}-{self.last} of {self.stream_shard} ends before it begins")
+            raise ArchiveError(f"archive: range {self.first}-{self.last} of {self.folder} ends before it begins")
 
     @property
     def key(self) -> str:
         """Name of the object."""
-        return f"{shard_prefix(self.stream_shard)}{self.day}/{self.first}-{self.last}{SUFFIX}"
+        return f"{folder_prefix(self.folder)}{self.day}/{self.first}-{self.last}{SUFFIX}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,9 +83,15 @@ class Encoded:
     metadata: Mapping[str, str]
 
 
-def shard_prefix(stream_shard: str) -> str:
-    """What the names of a stream shard's objects begin with."""
-    return f"{PREFIX}{stream_shard}/"
+def folder_of(stream: str, shard: str) -> str:
+    """Where the objects of a stream's shard are. Archives of a pair are replicated both ways, and the shards of both
+    streams have the same names: without the stream's an archiver would hold the other's numbers for its own."""
+    return f"{stream}.{shard}"
+
+
+def folder_prefix(folder: str) -> str:
+    """What the names of a folder's objects begin with."""
+    return f"{PREFIX}{folder}/"
 
 
 def day_of(arrived: datetime) -> str:
@@ -97,7 +104,7 @@ def parse_key(key: str) -> Range:
     found = _NAME.fullmatch(key)
     if found is None:
         raise ArchiveError(f"archive: {key!r} is no name of an object of events")
-    return Range(stream_shard=found["shard"], day=found["day"], first=int(found["first"]), last=int(found["last"]))
+    return Range(folder=found["folder"], day=found["day"], first=int(found["first"]), last=int(found["last"]))
 
 
 def encode(lines: Sequence[Line]) -> Encoded:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ class Cloud:
     def archived(self) -> list[Envelope]:
         """All events of the archive, stream shard by stream shard, as a reader would."""
         objects = self.objects(archive.PREFIX)
-        keys = sorted(objects, key=lambda key: (archive.parse_key(key).stream_shard, archive.parse_key(key).first))
+        keys = sorted(objects, key=lambda key: (archive.parse_key(key).folder, archive.parse_key(key).first))
         return [
             parse(line)
             for key in keys
@@ -522,12 +522,27 @@ def test_an_archiver_that_dies_between_writing_and_reading_on_repeats_nothing(cl
     publish(cloud, sent[:3])
     asyncio.run(archive_until(cloud, lambda: len(cloud.archived()) == 3))
     before = set(cloud.objects(archive.PREFIX))
-    shard = archive.parse_key(next(iter(before))).stream_shard
-    assert last_archived(cloud.client("s3"), BUCKET, shard) == max(archive.parse_key(key).last for key in before)
+    folder = archive.parse_key(next(iter(before))).folder
+    assert last_archived(cloud.client("s3"), BUCKET, folder) == max(archive.parse_key(key).last for key in before)
     publish(cloud, sent[3:])
     asyncio.run(archive_until(cloud, lambda: len(cloud.archived()) == 6))
     assert [event.id for event in cloud.archived()] == [event.id for event in sent]
     assert before < set(cloud.objects(archive.PREFIX))
+
+
+def test_an_archiver_does_not_take_what_was_replicated_from_another_cells_stream_for_its_own(cloud: Cloud) -> None:
+    """Its shards have the same names, and it may be far ahead."""
+    chains = Chains()
+    publish(cloud, [chains.next(ACCOUNTS[0]) for _ in range(3)])
+    asyncio.run(archive_until(cloud, lambda: len(cloud.archived()) == 3))
+    (own,) = cloud.objects(archive.PREFIX)
+    found = archive.parse_key(own)
+    ahead = replace(found, folder=found.folder.replace(STREAM, "other", 1), first=10**60, last=10**61)
+    copied = cloud.objects(archive.PREFIX)[own]
+    cloud.client("s3").put_object(Bucket=BUCKET, Key=ahead.key, Body=copied["Body"].read(), Metadata=copied["Metadata"])
+    publish(cloud, [chains.next(ACCOUNTS[0]) for _ in range(3)])
+    asyncio.run(archive_until(cloud, lambda: len(cloud.objects(archive.PREFIX)) == 3))
+    assert len({event.id for event in cloud.archived()}) == 6
 
 
 def test_an_archiver_killed_again_and_again_archives_every_event_in_order(cloud: Cloud) -> None:
@@ -561,7 +576,7 @@ def test_an_archiver_killed_again_and_again_archives_every_event_in_order(cloud:
 def test_the_same_records_written_twice_are_one_object(cloud: Cloud) -> None:
     line = archive.Line(sequence_number=7, text="{}", account="acct_aaaa", sequence=1)
     made = archive.encode([line])
-    s3, key = cloud.client("s3"), archive.Range(stream_shard="s", day="2026/11/28", first=7, last=7).key
+    s3, key = cloud.client("s3"), archive.Range(folder="s", day="2026/11/28", first=7, last=7).key
     for _ in range(2):
         put_once(s3, BUCKET, key, made.body, made.metadata, "application/gzip")
     assert len(s3.list_object_versions(Bucket=BUCKET, Prefix=key)["Versions"]) == 1

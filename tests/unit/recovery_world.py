@@ -454,7 +454,7 @@ def archived(world: World, cell: str, *payments: str, replica: bool = True, even
         )
         lines.append(archive.Line(sequence_number=number, text=event.to_json(), account=event.account, sequence=1))
     made_ = archive.encode(lines)
-    key = archive.Range(stream_shard="s", day=archive.day_of(world.now()), first=1, last=len(lines)).key
+    key = archive.Range(folder="s", day=archive.day_of(world.now()), first=1, last=len(lines)).key
     s3.put_object(Bucket=bucket, Key=key, Body=made_.body, Metadata=dict(made_.metadata))
     version = s3.list_object_versions(Bucket=bucket)["Versions"][0]["VersionId"]
     if replica:

@@ -38,7 +38,7 @@ def test_what_is_encoded_is_decoded_and_the_bytes_are_the_same_each_time(lines: 
 
 @given(st.integers(1, 10**56), st.integers(0, 10**9))
 def test_a_name_says_the_range_it_was_made_of(first: int, more: int) -> None:
-    made = Range(stream_shard="shardId-000000000001", day="2026/11/28", first=first, last=first + more)
+    made = Range(folder="shardId-000000000001", day="2026/11/28", first=first, last=first + more)
     assert archive.parse_key(made.key) == made
 
 
@@ -98,6 +98,6 @@ def test_a_line_break_within_a_record_is_refused() -> None:
 
 
 def test_the_checkpoint_is_the_highest_last_number_even_where_objects_overlap() -> None:
-    ranges = [Range(stream_shard="s", day="2026/11/28", first=low, last=high) for low, high in ((1, 5), (4, 9), (6, 7))]
+    ranges = [Range(folder="s", day="2026/11/28", first=low, last=high) for low, high in ((1, 5), (4, 9), (6, 7))]
     assert archive.last_archived(ranges) == 9
     assert archive.last_archived([]) is None

@@ -84,11 +84,11 @@ class Places:
     """Seconds that an event waits in memory at most."""
 
 
-def last_archived(s3: Any, bucket: str, stream_shard: str) -> int | None:
-    """The last sequence number that the bucket holds of a shard, from the names of its last two days: arrival times,
-    which days are made of, may be a little out of order around midnight."""
+def last_archived(s3: Any, bucket: str, folder: str) -> int | None:
+    """The last sequence number that the bucket holds of a stream's shard, from the names of its last two days: arrival
+    times, which days are made of, may be a little out of order around midnight."""
     days = []
-    for year in _folders(s3, bucket, archive.shard_prefix(stream_shard)):
+    for year in _folders(s3, bucket, archive.folder_prefix(folder)):
         for month in _folders(s3, bucket, year):
             days += _folders(s3, bucket, month)
             if len(days) >= 2:
@@ -116,6 +116,7 @@ class ShardArchiver:
     def __init__(self, places: Places, stream_shard: str, closed: Callable[[], bool], log: Log) -> None:
         """`closed`: whether the shard takes no more records."""
         self._places, self._shard, self._closed, self._log = places, stream_shard, closed, log
+        self._folder = archive.folder_of(places.stream, stream_shard)
         self._buffer = Buffer()
         self._read_to: int | None = None
         self._iterator: str | None = None
@@ -123,7 +124,7 @@ class ShardArchiver:
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Until `stop`, or until a closed shard is archived whole: then True."""
-        self._read_to = await self._patiently(stop, last_archived, self._places.s3, self._places.bucket, self._shard)
+        self._read_to = await self._patiently(stop, last_archived, self._places.s3, self._places.bucket, self._folder)
         while not stop.is_set():
             answer = await self._patiently(stop, self._read)
             if answer is None:
@@ -203,7 +204,7 @@ class ShardArchiver:
         buffer = self._buffer
         first, last = buffer.lines[0].sequence_number, buffer.lines[-1].sequence_number
         made = archive.encode(buffer.lines)
-        key = Range(stream_shard=self._shard, day=buffer.day, first=first, last=last).key
+        key = Range(folder=self._folder, day=buffer.day, first=first, last=last).key
         put_once(self._places.s3, self._places.bucket, key, made.body, made.metadata, "application/gzip")
         self._buffer = Buffer()
         ARCHIVED.add(len(buffer.lines), shard=self._shard)
