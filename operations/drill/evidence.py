@@ -82,8 +82,8 @@ class PairEvidence:
                 time.sleep(POLL_S)
 
     def archived(self, cell: str) -> set[str]:
-        """Payments that an event in a cell's archive tells of, in any version of its objects: two cells may have given
-        one name."""
+        """Payments that an event in a cell's archive tells of, in any version of its objects: older names have no
+        stream, and two cells may have given one."""
         region = self.plan.origin_region if cell == self.plan.origin else self.plan.target_region
         s3 = self.clients.get("s3", region)
         with ThreadPoolExecutor(READERS) as pool:
