@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cell import DEVELOPMENT_ACCOUNT, PACKS, Aws, Project, changes, own_sandbox
+from cell import DEVELOPMENT_ACCOUNT, Aws, Project, changes, own_sandbox
 
 pytestmark = [pytest.mark.dataplane, pytest.mark.kubernetes]
 
@@ -66,11 +66,6 @@ def test_its_shards_follow_their_primarys_in_the_other_region(world: World) -> N
         f"{HOME}:{DEVELOPMENT_ACCOUNT}:cluster:{PRIMARY}-s00": True,
         f"{HERE}:{DEVELOPMENT_ACCOUNT}:cluster:{REPLICA}-s00": False,
     }
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_a_preview_with_both_packs_has_no_change(world: World, stack: str) -> None:
-    world.project.pulumi("preview", "--stack", stack, *PACKS, "--expect-no-changes")
 
 
 @pytest.fixture(scope="module")
