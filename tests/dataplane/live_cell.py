@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import used_edges
-import yaml
 from cell import DEVELOPMENT_ACCOUNT, Aws, Project, own_sandbox
 from gateway_stand import until
 from used_actions import Use, used
@@ -76,10 +75,7 @@ def live_cell(home: Path, folder: Path) -> Iterator[LiveCell]:
     has to hold."""
     with own_sandbox(home, dataplane=True) as sandbox:
         project = Project.copy(sandbox, folder)
-        (own,) = yaml.safe_load(project.stack_file("eu-west-1-workloads").read_text())["config"].values()
-        project.configure(f"{CELL}-workloads", images=own["images"])
-        # A development cell's one node has room for its add-ons: quotas of a sixth of it take no gateway.
-        project.configure(CELL, nodes={"system": {"instanceTypes": ["t4g.large"], "minimum": 1, "maximum": 5}})
+        project.run_programs(CELL)
         project.data("up", CELL, "--yes")
         made = LiveCell(
             project=project,

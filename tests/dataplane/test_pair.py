@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import yaml
 from cell import DEVELOPMENT_ACCOUNT, Aws, Project, changes, own_sandbox
 
 pytestmark = [pytest.mark.dataplane, pytest.mark.kubernetes]
@@ -34,19 +33,15 @@ class World:
 
     def writer(self) -> tuple[str, str]:
         """As the record says, and as the pair's file does."""
-        status = self.project.data("recovery", "status", PAIR)
-        (own,) = yaml.safe_load(self.project.stack_file(PAIR).read_text())["config"].values()
-        return status["writer"], own["writer"]
+        return self.project.data("recovery", "status", PAIR)["writer"], self.project.settings(PAIR)["writer"]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with own_sandbox(tmp_path_factory.mktemp("pair-sandbox"), dataplane=True) as sandbox:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("pair") / "project")
-        (own,) = yaml.safe_load(project.stack_file("eu-west-1-workloads").read_text())["config"].values()
-        project.configure(f"{PRIMARY}-workloads", images=own["images"])
-        nodes = {"system": {"instanceTypes": ["t4g.large"], "minimum": 1, "maximum": 5}}
-        project.configure(PRIMARY, nodes=nodes, recoveryRegion=HERE)
+        project.run_programs(PRIMARY)
+        project.configure(PRIMARY, recoveryRegion=HERE)
         project.data("up", PRIMARY, "--yes")
         before = project.state_file(PRIMARY).read_bytes()
         done = changes(project.data("replicate", PRIMARY, "--yes"))

@@ -148,9 +148,20 @@ class Project:
             del own[key]
         path.write_text(yaml.safe_dump(document, sort_keys=False))
 
+    def settings(self, stack: str) -> dict[str, Any]:
+        """What a stack's file says."""
+        (own,) = yaml.safe_load(self.stack_file(stack).read_text())["config"].values()
+        return dict(own)
+
+    def run_programs(self, cell: str) -> None:
+        """Has a development cell run what a production cell runs, once it comes up."""
+        self.configure(f"{cell}-workloads", images=self.settings("eu-west-1-workloads")["images"])
+        # Its one node has room for its add-ons: quotas of a sixth of it take no gateway.
+        self.configure(cell, nodes={"system": {"instanceTypes": ["t4g.large"], "minimum": 1, "maximum": 5}})
+
     def region(self, stack: str) -> str:
         """Of a cell, or an account's home."""
-        (own,) = yaml.safe_load(self.stack_file(stack).read_text())["config"].values()
+        own = self.settings(stack)
         return str(own.get("region") or own["homeRegion"])
 
     def stack_files(self) -> dict[str, bytes]:
