@@ -245,7 +245,7 @@ def _states(session: Session, fleet: Fleet, account: str, stacks: Sequence[str],
     for stack in stacks:
         if stack not in there:
             raise CellError(f"{stack} is not up: `cell up {stack}`, or audit without it", ExitCode.STACK_NOT_FOUND)
-    own = [stack for stack in there if stack in session.declared and _account_of(session, fleet, stack) == account]
+    own = [stack for stack in there if stack in session.declared and fleet.order(stack)[0] == account]
     with ThreadPoolExecutor(BESIDE_EACH_OTHER) as pool:
         rows = dict(zip(own, pool.map(session.engine.resources, own), strict=True))
     seen.states.update({stack: rows[stack] for stack in stacks})
@@ -267,22 +267,17 @@ def _cluster(rows: Iterable[Row]) -> str:
 
 
 def by_account(session: Session, fleet: Fleet, stacks: Iterable[str]) -> Mapping[str, list[str]]:
-    """Stacks by the account's stack that they need. Raises CellError for one that is not declared."""
+    """Stacks by the account's stack, the first that each needs. Raises CellError for one that is not declared."""
     found: dict[str, list[str]] = {}
     for stack in stacks:
         known_stack(stack, session.declared)
-        found.setdefault(_account_of(session, fleet, stack), []).append(stack)
+        found.setdefault(fleet.order(stack)[0], []).append(stack)
     return found
 
 
 def _cell_of(session: Session, stack: str) -> str:
     declared = session.declared[stack]
     return str(declared.needs) if declared.kind is Kind.WORKLOADS else stack
-
-
-def _account_of(session: Session, fleet: Fleet, stack: str) -> str:
-    cell = _cell_of(session, stack)
-    return cell if session.declared[cell].kind is Kind.ACCOUNT else fleet.cells[cell].account
 
 
 def _in_scope(answer: Answer, stacks: Sequence[str]) -> bool:

@@ -1,6 +1,7 @@
 """A pair from nothing, by the commands alone: a development cell with its programs and its replica beside it; its
 region dies while customers pay, the writer moves and moves back. The tests follow each other."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -114,3 +115,11 @@ def test_failback_makes_the_primary_the_writer_again(world: World) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_after_the_failback_no_stack_has_anything_to_change(world: World, stack: str) -> None:
     nothing_to_do(world, stack)
+
+
+@pytest.mark.usefixtures("report")
+def test_an_audit_has_drill_and_movements_among_its_evidence(world: World) -> None:
+    out = world.project.folder / "audit.json"
+    world.project.cell("audit", PRIMARY, "--control", "KEY-03", "--report", f"json={out}")
+    found = {one["what"] for one in json.loads(out.read_text())["recoveries"]}
+    assert found >= {"drill of region-dead", "failover", "failback"}
