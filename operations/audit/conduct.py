@@ -115,7 +115,7 @@ def note_audit(session: Session, audit: Audit) -> None:
     said = ", ".join(f"{count} {status}" for status, count in audit.counts.items() if count)
     for stack in audit.scope.stacks:
         kind = session.declared[stack].kind
-        if kind is Kind.WORKLOADS:
+        if kind in (Kind.WORKLOADS, Kind.PAIR):  # `cell status` shows their cells'
             continue
         account = fleet.accounts[stack] if kind is Kind.ACCOUNT else fleet.account_of(stack)
         region = account.home_region if kind is Kind.ACCOUNT else fleet.cells[stack].region

@@ -120,6 +120,6 @@ def test_after_the_failback_no_stack_has_anything_to_change(world: World, stack:
 @pytest.mark.usefixtures("report")
 def test_an_audit_has_drill_and_movements_among_its_evidence(world: World) -> None:
     out = world.project.folder / "audit.json"
-    world.project.cell("audit", PRIMARY, "--control", "KEY-03", "--report", f"json={out}")
+    world.project.cell("audit", PRIMARY, PAIR, "--record", "--control", "KEY-03", "--report", f"json={out}")
     found = {one["what"] for one in json.loads(out.read_text())["recoveries"]}
     assert found >= {"drill of region-dead", "failover", "failback"}
