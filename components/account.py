@@ -4,6 +4,8 @@ and the guardrails of each region that a cell uses.
 Two cells of an account would fight over these: AWS refuses a second recorder or detector in a region.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,6 +4,8 @@ A deployment changes security groups, routes and keys, and so sounds some of the
 knew of the change.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final

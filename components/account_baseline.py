@@ -1,6 +1,8 @@
 """What account scanners look for beside the trail: password policy, support role, security contact, budget, and the
 opt-out of AI services' use of data."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,8 @@
 """The topics through which alarms call people, one that pages and where asked one that opens tickets: encrypted, TLS
 only, and open to CloudWatch, where asked also to EventBridge, of this account alone."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -3,6 +3,8 @@
 A person is called by a composite only: one cause usually trips several leaves, and a leaf alone may be noise.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -5,6 +5,8 @@ Its first value is made here and never shown: write-only, like the passwords of 
 one: a new value from here would end all keys at once.
 """
 
+from __future__ import annotations
+
 import secrets
 from dataclasses import dataclass
 from typing import Any

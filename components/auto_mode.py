@@ -4,6 +4,8 @@ AWS then runs nodes, CNI, proxy, DNS, volumes, load balancing and the pod identi
 server and what ships log lines stay (https://docs.aws.amazon.com/eks/latest/userguide/automode.html).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Final
 

@@ -1,6 +1,8 @@
 """The nodes of an EKS Auto Mode cluster, as the Kubernetes objects that AWS acts on: one node class, a node pool for
 each workload class, and the switch for NetworkPolicies."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network

@@ -3,6 +3,8 @@
 Aurora keeps its own point-in-time recovery beside it: that undoes an error of the last days, this a deleted cluster.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator, Sequence

@@ -12,6 +12,8 @@ until all have, write it into the Secret (from Secrets Manager, where the next o
 one. Envoy shows it on new connections; the open ones stay.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

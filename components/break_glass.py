@@ -5,6 +5,8 @@ of a user's device (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credenti
 IAM Identity Center may be what is down.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

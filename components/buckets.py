@@ -1,6 +1,8 @@
 """A private S3 bucket as every store here needs it: encrypted, versioned, closed to the public, and where asked
 locked."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -5,6 +5,8 @@ Rates and windows: Google SRE workbook, "Alerting on SLOs", table 5-8 (https://s
 2026-11-23).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

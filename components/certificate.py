@@ -1,5 +1,7 @@
 """A public certificate proved by DNS, in the zone that the edge's names live in."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import pulumi

@@ -13,6 +13,8 @@ Order, each step an AWS rule:
 With `Compute.AUTO` AWS does most of that itself (`components/auto_mode.py`).
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,7 @@
 """The queue that one consumer reads, with its dead-letter queue, their policies, and the alarms for a stuck one."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

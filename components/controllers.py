@@ -5,6 +5,8 @@ The Cluster Autoscaler and not Karpenter: node groups keep their launch template
 types, queue or rights to start instances of its own; who wants Karpenter's choice of machines takes Auto Mode.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final

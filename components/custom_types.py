@@ -3,6 +3,8 @@
 In Auto Mode AWS installs its own, so only the scaling type is declared.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path

@@ -3,6 +3,8 @@
 Board("eu-west-1", [Graph("Requests", [series(watched, Subject.LOAD_BALANCER, "RequestCount")])]).body("eu-west-1")
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ class Graph:
     """A line for each series."""
 
     title: str
-    lines: "Sequence[Series | Search]"
+    lines: Sequence[Series | Search]
     period_s: int = 60
 
     def __post_init__(self) -> None:

@@ -4,6 +4,8 @@ It stands in the cell's region and delivers to the bucket that the account keeps
 a cell can neither read nor change what is recorded about it. Management events are the account's trail's.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,6 +1,8 @@
 """RDS Proxy in front of one shard: TLS and IAM tokens from clients, IAM towards the database too, one secret for the
 master user."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

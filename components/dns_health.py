@@ -3,6 +3,8 @@
 Composite alarms have no metric and Route 53 takes none, so the children are an endpoint check and plain metric alarms.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 

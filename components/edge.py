@@ -4,6 +4,8 @@ An ALB and not an NLB: WAF takes no NLB (NET-05). The gateway's pods register as
 binding of the workloads stack.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """VPC endpoints of a cell: what the cell calls on AWS stays on AWS's network, and only for this account."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -8,6 +8,8 @@ Order holds per account up to the stream and the FIFO queues. It is lost on the 
 it sit behind it.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

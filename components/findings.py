@@ -4,6 +4,8 @@ Another region is reached only through its bus (https://docs.aws.amazon.com/even
 Findings name addresses and people, and stay where they are: each region has a topic of its own.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,5 +1,7 @@
 """Flow logs of a VPC: who talked to whom, kept encrypted, for controls NET-07 and LOG-06."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Final
 

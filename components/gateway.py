@@ -8,6 +8,8 @@ A change of the map or of listeners and clusters reaches the running process; on
 of connections) takes a rollout, which an environment variable with the bootstrap's digest starts.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass

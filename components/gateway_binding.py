@@ -1,6 +1,8 @@
 """How packets get from the load balancer to the gateway: a target group binding, which the load balancer controller
 (or EKS Auto Mode) follows by registering the pods behind a service in the edge's target group."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final

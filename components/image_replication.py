@@ -4,6 +4,8 @@ An account has one configuration a region, so it is the account stack's. Copies 
 pushed before is not copied (https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,6 +4,8 @@ A key policy separates who administers it (IAM of the account, actions without d
 through the service the use is about, the delivering service principals, and the roles named in `users`).
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,6 +4,8 @@ Zone ids (`euw1-az1`) name the same place in every account; zone names (`eu-west
 (https://docs.aws.amazon.com/ram/latest/userguide/working-with-az-ids.html).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network

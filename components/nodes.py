@@ -1,5 +1,7 @@
 """Worker nodes of a cluster: one managed node group per workload class, with one role and a launch template each."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

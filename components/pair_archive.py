@@ -7,6 +7,8 @@ are not copied; S3 Batch Replication does that once
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import pulumi

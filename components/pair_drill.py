@@ -6,6 +6,8 @@ it does not begin while an alarm of the pair or of its cells rings, and goes bac
 writes does. A movement that has begun is never stopped in its middle: there, nobody would write.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum

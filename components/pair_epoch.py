@@ -1,5 +1,7 @@
 """The epoch store of a pair: who writes, in a table that any two of three regions keep (`contracts/epoch.py`)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import pulumi

@@ -1,6 +1,8 @@
 """The name that clients of a pair call. It follows the epoch record: a health check asks each cell whether it writes,
 and Route 53 answers with the one that does. No control plane is on that way, and nothing is deployed to move it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -5,6 +5,8 @@ nothing, deploys nothing, and reads of data what a report of missing payments ne
 it is needed: no step of a movement makes it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,7 @@
 """Replicas of a cell's tables in its recovery region, each under a key of that region."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 

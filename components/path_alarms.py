@@ -3,6 +3,8 @@
 The shares are metrics of log lines (`components/path_metrics.py`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final

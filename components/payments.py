@@ -1,5 +1,7 @@
 """The payments API, its settler and its migrator in a cell's cluster (`workloads/payments/`)."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,6 +4,8 @@ bind = PodIdentity("eu-west-1-ledger", PodIdentityArgs(..., namespace="ledger", 
                    policy=policy(allow("Read", ["kinesis:GetRecords"], [stream_arn]))))
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,5 +1,7 @@
 """What an account holds once in each region it uses: recorder, detectors, defaults, and the buckets that logs go to."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 

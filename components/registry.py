@@ -4,6 +4,8 @@ Each cell has its own, like everything else of it: a region that is gone takes n
 pushed is copied to every cell; its digest is the same everywhere.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Mapping, Sequence

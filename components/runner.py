@@ -1,5 +1,7 @@
 """A machine inside the cell's network that runs its `workloads` stack: the cluster's API has no other door."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

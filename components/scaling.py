@@ -1,6 +1,8 @@
 """How a workload follows its load: by processor use (HorizontalPodAutoscaler) or by how long its queue's oldest message
 waits (KEDA ScaledObject: its type is in `components/custom_types.py`, KEDA's operator is not part of a cell)."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

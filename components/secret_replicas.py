@@ -1,6 +1,8 @@
 """Secrets that a recovery region needs too. Secrets Manager keeps replicas up to date, versions and rotation included
 (https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)."""
 
+from __future__ import annotations
+
 from pulumi_aws import secretsmanager
 
 

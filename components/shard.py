@@ -1,5 +1,7 @@
 """One shard: an Aurora PostgreSQL cluster, its instances over the zones, its master secret and its proxy."""
 
+from __future__ import annotations
+
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,6 +5,8 @@ Nothing here knows another shard's data: a shard is lost, grown or moved alone. 
 published map (`contracts.shard_map`), never by asking a shard.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

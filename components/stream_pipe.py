@@ -1,5 +1,7 @@
 """An EventBridge pipe that reads the cell's Kinesis stream, under a role that can do this and nothing else."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -4,6 +4,8 @@ Erasing a subject is removing its item; what that key encrypted, in rows, events
 once the table's own point-in-time recovery has ended. So the table is in no backup (control KEY-07).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import pulumi

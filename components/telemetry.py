@@ -8,6 +8,8 @@ The parts of the cell say what they declared (`Watched`), `contracts/metrics.py`
 the event flow stand beside its queues and pipes (`components/event_log.py`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

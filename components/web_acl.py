@@ -1,5 +1,7 @@
 """The regional web ACL of a cell's edge: a rate per address, AWS's managed rules, and a log without credentials."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -7,6 +7,8 @@
 Its AWS role is made in the cell's stack (`components/pod_identity.py`), bound to the service account `name`.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,6 +3,8 @@
 The caller gives a Kubernetes provider in `opts` (`ResourceOptions(providers=[provider])`).
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """The hosted zone of a name that clients call: one that is there, or one of our own."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi
