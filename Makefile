@@ -49,7 +49,7 @@ types:
 	@$(BIN)/mypy
 
 unit:
-	@$(BIN)/python -m pytest -m "not (aws or $(SLOW))"
+	@$(BIN)/python -m pytest -m "not (aws or $(SLOW))" -n 2
 
 bench:
 	@$(BOOTSTRAP)

@@ -102,10 +102,13 @@ class Fleet:
         return tuple(name for name in (self.cells[cell].account, cell, cell + WORKLOADS_SUFFIX) if name in self.stacks)
 
     def hosts(self, cell: str) -> Mapping[str, str]:
-        """Cell -> DNS name, of those to which a cell's gateway may send a client: a clone is nobody's but its own."""
+        """Cell -> DNS name, of those to which a cell's gateway may send a client: a clone is nobody's but its own, and
+        a replica is reached by its pair's name."""
+        own = {cell: self.cells[cell].domain}
         if self.cells[cell].clone_of is not None:
-            return {cell: self.cells[cell].domain}
-        return {name: other.domain for name, other in self.cells.items() if other.clone_of is None}
+            return own
+        others = {n: c.domain for n, c in self.cells.items() if c.clone_of is None and n not in self.replicas}
+        return others | own
 
     def markets_of(self, cell: str) -> tuple[Market, ...]:
         """Those that a cell serves; none where the markets' files are wrong."""

@@ -60,6 +60,15 @@ def test_what_is_written_is_a_pair_in_the_recovery_region(project: Project) -> N
     assert fleet.workloads["eu-west-1-replica-workloads"].images == fleet.workloads["eu-west-1-workloads"].images
 
 
+def test_a_replica_is_on_no_other_cells_map(project: Project) -> None:
+    alone = load_fleet(project.stacks_folder)
+    before = {name: alone.hosts(name) for name in alone.cells}
+    write_replicate(project, plan_replicate(project, WANTED))
+    fleet = load_fleet(project.stacks_folder)
+    assert {name: fleet.hosts(name) for name in before} == before, "what the others declare stays as it was"
+    assert fleet.hosts("eu-west-1-replica").keys() == {*before, "eu-west-1-replica"}
+
+
 def test_a_development_cell_and_its_replica_have_classes_that_a_global_database_takes(project: Project) -> None:
     file = project.stack_file("dev")
     file.write_text(file.read_text().replace("    domain:", "    recoveryRegion: eu-central-1\n    domain:"))
