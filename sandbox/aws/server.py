@@ -20,13 +20,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-# Read by moto when it is imported. Default AMIs take seconds and megabytes, and nothing here starts from one.
-os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
-# Roles attach the policies that AWS manages; without this moto knows none of them.
-os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
-# A page in a browser reaches loopback: without CORS headers it cannot read what it gets.
-os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
-
 from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import create_backend_app
 from waitress.channel import HTTPChannel

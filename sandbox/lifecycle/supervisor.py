@@ -36,6 +36,17 @@ OWNER_VARIABLE = "PAYMENT_CELL_SANDBOX_OWNER"
 DATAPLANE_VARIABLE = "PAYMENT_CELL_SANDBOX_DATAPLANE"
 """Environment variable; `off`: what is declared is kept and not run."""
 
+MOTO = {
+    # Default AMIs take seconds and megabytes, and nothing here starts from one.
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+    # Roles attach the policies that AWS manages; without this moto knows none of them.
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    # A page in a browser reaches loopback: without CORS headers it cannot read what it gets.
+    "MOTO_DISABLE_GLOBAL_CORS": "true",
+}
+"""Read by moto when it is imported, so the emulator is started with them. Not for whoever imports its modules: a test
+that begins with an empty account would read all managed policies again."""
+
 _SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
@@ -118,6 +129,7 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[self._socket.fileno()],
+                env={**os.environ, **MOTO},
             )
         # Only the emulator may hold the socket: when it dies while starting, whoever connects must get an error.
         self._socket.close()
