@@ -27,7 +27,7 @@ pytestmark = pytest.mark.dataplane
 
 STACKS = Path(__file__).parents[2] / "stacks"
 FAILING, OTHERS, SLOW_TAKER = "alpha", ("beta", "gamma"), "epsilon"
-RATE = 50
+RATE = 10
 """Requests a second that the last of them takes; the others' limit is not reached here."""
 RECOVERY_S = 20.0
 """Longest ejection of the test's market (2 s) and the window of admission control (10 s), with room."""
