@@ -245,7 +245,7 @@ def _states(session: Session, fleet: Fleet, account: str, stacks: Sequence[str],
     for stack in stacks:
         if stack not in there:
             raise CellError(f"{stack} is not up: `cell up {stack}`, or audit without it", ExitCode.STACK_NOT_FOUND)
-    own = [stack for stack in there if stack in session.declared and fleet.order(stack)[0] == account]
+    own = by_account(session, fleet, [stack for stack in there if stack in session.declared])[account]
     with ThreadPoolExecutor(BESIDE_EACH_OTHER) as pool:
         rows = dict(zip(own, pool.map(session.engine.resources, own), strict=True))
     seen.states.update({stack: rows[stack] for stack in stacks})
