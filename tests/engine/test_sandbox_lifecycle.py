@@ -109,7 +109,9 @@ def test_secrets_are_readable_by_their_owner_only(sandbox: Sandbox) -> None:
     for name in ("passphrase", "secrets.json", "sandbox.json"):
         assert stat.S_IMODE((sandbox.home / name).stat().st_mode) == 0o600, name
     secret = sandbox.env["AWS_SECRET_ACCESS_KEY"]
-    assert all(secret not in log.read_text(errors="replace") for log in (sandbox.home / "logs").iterdir())
+    logs = [log for log in (sandbox.home / "logs").rglob("*") if log.is_file()]
+    assert logs
+    assert all(secret not in log.read_text(errors="replace") for log in logs)
 
 
 def test_stop_ends_everything_and_status_says_so(home: Path) -> None:
