@@ -86,6 +86,8 @@ class Network:
     def __post_init__(self) -> None:
         self.pods = Pool(self.octet, *POD_ADDRESSES)
         self._addresses = Pool(self.octet, *PAIR_ADDRESSES)
+        self._planned_of: object = None
+        self._planned: tuple[list[Listener], dict[str, list[Address]]] = ([], {})
 
     def address(self, cluster: ClusterKey, client: str, server: str) -> str:
         """Where this client reaches this server, if it may."""
@@ -114,7 +116,16 @@ class Network:
     def plan(
         self, clusters: Mapping[ClusterKey, Cluster], pods: Sequence[PodPlace]
     ) -> tuple[list[Listener], dict[str, list[Address]]]:
-        """Listeners and endpoints of the node's proxy."""
+        """Listeners and endpoints of the node's proxy. The last ones while nothing that they follow from has changed."""
+        revisions = [cluster.revision("Namespace", "NetworkPolicy", "Service") for cluster in clusters.values()]
+        of = (dict(clusters), revisions, list(pods), dict(self._pairs), dict(self.outside), self.regions.faults)
+        if of != self._planned_of:
+            self._planned_of, self._planned = of, self._plan(clusters, pods)
+        return self._planned
+
+    def _plan(
+        self, clusters: Mapping[ClusterKey, Cluster], pods: Sequence[PodPlace]
+    ) -> tuple[list[Listener], dict[str, list[Address]]]:
         listeners: list[Listener] = []
         endpoints: dict[str, list[Address]] = {}
         by_name = {(pod.cluster, pod.name): pod for pod in pods}

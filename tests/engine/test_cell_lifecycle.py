@@ -1,11 +1,13 @@
 """A development cell from nothing to nothing, by `cell`, seen from outside by boto3. The tests follow each other: each
-leaves the cell as its stack files say, the last two take it down."""
+leaves the cell as its stack files say, the last takes it down."""
 
 import json
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import yaml
@@ -28,11 +30,11 @@ pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
 CELL, REGION = "dev", "eu-west-1"
 STACKS = ("account-dev", "dev", "dev-workloads")
 
-SECOND, SECOND_REGION = "eu-central-1-dev", "eu-central-1"
-"""A second development cell in the account of the first; the name is what `cell new` gives it."""
+CLONE = "dev-two"
+CLONED = ("dev-two", "dev-two-workloads")
 
 ACCOUNT_WIDE: set[str] = set()
-"""What both cells' stacks may name as their own: nothing, the account's stack holds what an account has once."""
+"""What two cells of an account may both name as their own: nothing; what it has once is the account's stack's."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with own_sandbox(home) as sandbox:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("dev") / "project")
         aws = Aws(sandbox, DEVELOPMENT_ACCOUNT)
-        before = frozenset(inventory(aws, (REGION, SECOND_REGION)))
+        before = frozenset(inventory(aws, (REGION,)))
         log = Log.since_now(sandbox.home)
         first_up = changes(project.data("up", CELL, "--yes"))
         yield World(project=project, aws=aws, before=before, first_up=first_up, asked=log.actions())
@@ -366,51 +368,97 @@ def test_status_says_what_the_last_refresh_found(world: World, seen: Seen) -> No
     assert re.fullmatch(r"\d{4}-\S+: .*\d+ to update.*", world.project.data("status", CELL)["driftSeen"])
 
 
+@dataclass(frozen=True)
+class Copied:
+    """A clone of the cell beside it, and how everything was before."""
+
+    made: dict[str, Any]
+    states: dict[str, bytes]
+    files: dict[str, bytes]
+    resources: frozenset[str]
+
+
+def states_of(project: Project) -> dict[str, bytes]:
+    return {stack: project.state_file(stack).read_bytes() for stack in STACKS}
+
+
 @pytest.fixture(scope="module")
-def second(world: World) -> str:
-    """A second cell in the same account, beside the first."""
-    project = world.project
-    options = ("--environment", "development", "--account", "account-dev", "--peak", "20")
-    project.cell("new", SECOND_REGION, *options)
-    for stack in ("account-dev", SECOND, f"{SECOND}-workloads"):
-        project.up(stack)
-    return SECOND
+def copied(world: World) -> Copied:
+    project, before = world.project, frozenset(inventory(world.aws, (REGION,)))
+    states, files = states_of(project), project.stack_files()
+    made = project.data("clone", CELL, "--as", CLONE, "--days", "1", "--yes")
+    return Copied(made=made, states=states, files=files, resources=before)
 
 
-def test_two_cells_of_an_account_share_nothing(world: World, second: str) -> None:
+def test_a_clone_comes_up_and_leaves_its_originals_state_as_it_was(world: World, copied: Copied) -> None:
     project = world.project
-    stacks = {cell: (cell, f"{cell}-workloads") for cell in (CELL, second)}
+
+    assert changes(copied.made["outcomes"])["account-dev"] == "none"
+    for original, clone in zip(STACKS[1:], CLONED, strict=True):
+        assert len(project.resources(clone)) == len(project.resources(original)) > 50
+    assert states_of(project) == copied.states
+    assert {row["name"]: row["clone"] for row in copied.made["differences"]}["vpc_cidr"] == "10.252.0.0/16"
+    seen = {row["stack"]: row["changes"] for row in project.data("preview", CELL)}
+    assert seen == dict.fromkeys(STACKS, "none"), "a clone's files change nothing in what others declare"
+
+
+@pytest.mark.usefixtures("copied")
+def test_two_cells_of_an_account_share_nothing(world: World) -> None:
+    project = world.project
+    stacks = {CELL: STACKS[1:], CLONE: CLONED}
     names = {
         cell: {name for stack in own for resource in project.resources(stack) for name in names_of(resource)}
         for cell, own in stacks.items()
     }
 
-    assert names[CELL] & names[second] == ACCOUNT_WIDE
-    assert missing(project, world.aws, [*stacks[CELL], *stacks[second]]) == []
-    assert elsewhere(project, second) == []
-    for cell, other in ((CELL, second), (second, CELL)):
+    assert names[CELL] & names[CLONE] == ACCOUNT_WIDE
+    assert missing(project, world.aws, [*stacks[CELL], *stacks[CLONE]]) == []
+    for cell, other in ((CELL, CLONE), (CLONE, CELL)):
         arns = {name for name in names[other] if name.startswith("arn:")}
         state = "".join(project.state_file(stack).read_text() for stack in stacks[cell])
         assert not [arn for arn in arns if f'"{arn}"' in state]
 
 
-def test_destroying_one_cell_leaves_the_other_as_it_was(world: World, second: str) -> None:
+@pytest.mark.usefixtures("copied")
+def test_a_clones_resources_carry_its_last_day(world: World) -> None:
+    tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
+    tagged = [tags for one in world.project.resources(CLONE) if (tags := one.outputs.get("tagsAll"))]
+
+    assert len(tagged) > 50
+    assert {tags.get("payment-cell:expires") for tags in tagged} == {tomorrow}
+
+
+@pytest.mark.usefixtures("copied")
+def test_before_its_last_day_is_over_nothing_is_reaped(world: World) -> None:
+    (row,) = world.project.data("reap", "--yes")
+
+    assert (row["stack"], row["state"], row["done"]) == (CLONE, "expires soon", [])
+    assert world.project.resources(CLONE)
+
+
+def test_after_its_last_day_a_clone_goes_with_its_files_and_the_original_stays(world: World, copied: Copied) -> None:
     project = world.project
-    stacks = [CELL, f"{CELL}-workloads"]
-    state = [project.state_file(stack).read_bytes() for stack in stacks]
+    project.configure(CLONE, expires="2026-01-31")
+    (seen,) = project.data("reap", "--dry-run")
+    assert (seen["state"], seen["done"]) == ("expired", [])
 
-    project.cell("destroy", second, "--yes")
+    (row,) = project.data("reap", "--yes")
 
-    assert [project.state_file(stack).read_bytes() for stack in stacks] == state
+    done = [f"destroyed {stack}" for stack in reversed(CLONED)]
+    assert row["done"] == [*done, *(f"removed stacks/Pulumi.{stack}.yaml" for stack in CLONED)]
+    assert states_of(project) == copied.states
+    assert project.stack_files() == copied.files
+    left = {thing for thing in frozenset(inventory(world.aws, (REGION,))) - copied.resources if CLONE in thing}
+    assert left == set()
     assert missing(project, world.aws, STACKS) == []
-    assert not project.state_file(second).exists()
+    assert project.data("reap", "--yes") == []
 
 
 def test_destroy_leaves_an_empty_account_and_no_stack(world: World) -> None:
     rows = world.project.data("destroy", CELL, "--yes")
 
     assert [row["stack"] for row in rows] == ["dev-workloads", "dev", "account-dev"]
-    left = inventory(world.aws, (REGION, SECOND_REGION)) - world.before
+    left = inventory(world.aws, (REGION,)) - world.before
     assert not left, "\n".join(sorted(left))
     assert not [row["stack"] for row in world.project.data("list") if row["resources"]]
     assert world.project.pulumi("stack", "ls", "--json").stdout.strip() in ("", "[]")

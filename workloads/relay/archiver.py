@@ -28,7 +28,7 @@ READ_RECORDS = 2_000
 """Records asked for at a time; Kinesis gives 10 MiB at most."""
 
 BEHIND_PAUSE_S = 0.25
-IDLE_PAUSE_S = 2.0
+IDLE_PAUSE_S = 3.0
 """Seconds between two reads: a shard of the stream answers five a second, all its readers together, and each pipe reads
 once a second (https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html)."""
 

@@ -20,8 +20,12 @@ class Used:
         """The first refusal of a request's needs; all that was looked at is kept."""
         for need in needs:
             refusal = judge(principal, need, region)
-            with self._lock:
-                self._seen[principal.role.arn].add((need.action, need.resource, refusal is None))
+            row = (need.action, need.resource, refusal is None)
+            # Nearly every row is known. A lock here would be waited for by all requests at once, each time until the
+            # interpreter lets its new owner run.
+            if row not in self._seen.get(principal.role.arn, ()):
+                with self._lock:
+                    self._seen[principal.role.arn].add(row)
             if refusal is not None:
                 return refusal
         return None
