@@ -28,8 +28,8 @@ from operations.probe.load import Answer, Patience, Progress, run
 from operations.probe.plan import Call, Fault, Plan
 from operations.probe.target import Target
 
-PATIENCE: Final = Patience(tries=60, timeout_s=5.0)
-"""A customer's program that does not give a payment up: five minutes, at most five seconds between two calls."""
+PATIENCE: Final = Patience(tries=20, timeout_s=5.0, longest_wait_s=20.0)
+"""A customer's program that does not give a payment up: five minutes, at most 20 seconds between two calls."""
 
 DECIDE_S: Final = 15.0
 """Seconds after which somebody moves the writer although no customer has noticed anything."""

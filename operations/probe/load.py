@@ -18,9 +18,6 @@ from operations.probe.target import Target
 TIMEOUT_S = 10.0
 """Seconds that a customer's program waits for an answer."""
 
-LONGEST_WAIT_S = 5.0
-"""A customer obeys Retry-After up to here."""
-
 NO_ANSWER = 0
 """Status of a try that got none: timeout or broken connection."""
 
@@ -37,6 +34,13 @@ class Patience:
     """Calls, each with the same idempotency key."""
     timeout_s: float = TIMEOUT_S
     """Seconds that it waits for an answer."""
+    longest_wait_s: float = 5.0
+    """Seconds between two calls at most: Retry-After is obeyed up to here."""
+
+    def wait_s(self, number: int, retry_after_s: float) -> float:
+        """Seconds after call `number`, of 0 for the first. Twice as long each time: what has failed is not helped by
+        those who ask again at once, and customers who wait must not become the load."""
+        return min(self.longest_wait_s, max(retry_after_s, 2.0 ** (number - 1) if number else 0.0))
 
 
 CUSTOMER: Final = Patience()
@@ -164,9 +168,7 @@ async def _pay(
             progress.refusals[one.reason] += 1
         if one.status in ACKNOWLEDGED or not _may_retry(one) or number == patience.tries - 1:
             break
-        # Longer each time: what has failed is not helped by those who ask again at once.
-        wait_s = min(LONGEST_WAIT_S, max(_retry_after(response), number))
-        await asyncio.sleep(wait_s)
+        await asyncio.sleep(patience.wait_s(number, _retry_after(response)))
         due = time.perf_counter() - began
     progress.in_flight -= 1
     acknowledged = tries[-1].status in ACKNOWLEDGED

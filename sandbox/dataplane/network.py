@@ -116,7 +116,7 @@ class Network:
     def plan(
         self, clusters: Mapping[ClusterKey, Cluster], pods: Sequence[PodPlace]
     ) -> tuple[list[Listener], dict[str, list[Address]]]:
-        """Listeners and endpoints of the node's proxy. The last ones while nothing that they follow from has changed."""
+        """Listeners and endpoints of the node's proxy: the last ones while nothing they follow from has changed."""
         revisions = [cluster.revision("Namespace", "NetworkPolicy", "Service") for cluster in clusters.values()]
         of = (dict(clusters), revisions, list(pods), dict(self._pairs), dict(self.outside), self.regions.faults)
         if of != self._planned_of:

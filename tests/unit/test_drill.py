@@ -180,31 +180,28 @@ def test_a_payment_is_tried_again_at_the_cell_to_which_the_name_has_moved(monkey
     ]
     leads = iter([None, *gateways])
     monkeypatch.setattr(load, "_retry_after", lambda _response: 0.0)
-    monkeypatch.setattr(load, "LONGEST_WAIT_S", 0.0)
     calls = Plan(stack=OLD, calls=[call(0.0)], faults=(), rate=1.0, seed=0)
 
     async def never(_name: str, _on: bool) -> None:
         raise AssertionError
 
-    (answer,) = asyncio.run(
-        load.run(calls, lambda: next(leads), lambda _: "sk", never, Progress(), patience=Patience(tries=9))
-    )
+    patience = Patience(tries=9, longest_wait_s=0.0)
+    (answer,) = asyncio.run(load.run(calls, lambda: next(leads), lambda _: "sk", never, Progress(), patience=patience))
     assert [(one.cell, one.status, one.reason) for one in answer.tries] == [
         ("", 0, "no-address"), (OLD, 503, "503"), (NEW, 201, ""),
     ]  # fmt: skip
     assert seen == [("127.0.0.2", "k0.0"), ("127.0.0.3", "k0.0")]
 
 
-def test_payments_end_when_the_drill_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_payments_end_when_the_drill_is_over() -> None:
     calls = Plan(stack=OLD, calls=[call(n / 1000) for n in range(50)], faults=(), rate=1000.0, seed=0)
     progress = Progress()
 
     async def never(_name: str, _on: bool) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(load, "LONGEST_WAIT_S", 0.0)
     answers = asyncio.run(
-        load.run(calls, lambda: None, lambda _: "sk", never, progress, patience=Patience(tries=1),
+        load.run(calls, lambda: None, lambda _: "sk", never, progress, patience=Patience(tries=1, longest_wait_s=0.0),
                  over=lambda: progress.sent == 20)
     )  # fmt: skip
     assert len(answers) <= 21
@@ -425,7 +422,7 @@ class World:
             return whole(transport=httpx.MockTransport(self.answer), timeout=settings["timeout"])
 
         monkeypatch.setattr(load.httpx, "AsyncClient", client)
-        monkeypatch.setattr(load, "LONGEST_WAIT_S", 0.01)
+        monkeypatch.setattr(rehearsal, "PATIENCE", Patience(tries=60, longest_wait_s=0.01))
         for name, value in (("TAIL_S", 0.1), ("BACK_S", 0.1), ("DECIDE_S", 0.05), ("LOOK_S", 0.01)):
             monkeypatch.setattr(rehearsal, name, value)
         monkeypatch.setattr(drill_plan, "ARRIVED_S", 0.0)
