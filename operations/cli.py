@@ -446,6 +446,7 @@ def sandbox(context: typer.Context) -> None:
 
 def main() -> NoReturn:
     """Entry point: every expected failure is one message on standard error and an exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         answer = app(standalone_mode=False)
     except (CellError, ConfigError) as error:
@@ -462,6 +463,11 @@ def main() -> NoReturn:
         console.print(f"{error.format_message()}; see `cell --help`", style="red", markup=False)
         sys.exit(ExitCode.CONFIGURATION)
     sys.exit(answer if isinstance(answer, int) else ExitCode.OK)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """A job that is cancelled ends as by Ctrl-C: the engine stops after what is in flight, a drill's fault is off."""
+    raise KeyboardInterrupt
 
 
 def _say_difference(command: str) -> None:
