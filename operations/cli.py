@@ -312,8 +312,8 @@ def drill(
     stack: Stack,
     kind: Annotated[DrillKind | None, typer.Option(help="What is rehearsed. Left out: region-dead.")] = None,
     lag: Annotated[float, typer.Option(help="Replication lag before the fault, in seconds.")] = 0.0,
-    payments: Annotated[int | None, typer.Option(help="At least. Left out: 300; of --short 60.")] = None,
-    rate: Annotated[float, typer.Option(help="Payments a second; at most 50.")] = 5.0,
+    payments: Annotated[int | None, typer.Option(help="At least. Left out: 120; of --short 40.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Payments a second; at most 50. Left out: 2.")] = None,
     short: Annotated[bool, typer.Option("--short", help="Few payments: proves the way and measures little.")] = False,
     no_failback: Annotated[bool, typer.Option("--no-failback", help="Leave the writer where it is moved to.")] = False,
     shard: Annotated[str, typer.Option(help="Of --kind restore.")] = "s00",
@@ -336,12 +336,12 @@ def drill(
     if image is not None:
         raise CellError("--image: goes with --schedule", ExitCode.CONFIGURATION)
     from operations.drill import command as drilling  # httpx and boto3, as in _preflight
-    from operations.drill.plan import PAYMENTS, SHORT_PAYMENTS
+    from operations.drill.plan import PAYMENTS, RATE, SHORT_PAYMENTS
 
     options = drilling.Options(
         kind=kind or DrillKind.REGION_DEAD,
         payments=payments if payments is not None else SHORT_PAYMENTS if short else PAYMENTS,
-        rate=rate,
+        rate=rate if rate is not None else RATE,
         lag_s=lag,
         failback=not no_failback,
         shard=shard,

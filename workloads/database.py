@@ -10,9 +10,11 @@ connection comes back.
 """
 
 import asyncio
+import functools
 import json
 import os
 import ssl
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -96,7 +98,7 @@ def iam_login(place: Place, user: str) -> Login:
     tls = Named(ssl.PROTOCOL_TLS_CLIENT)
     tls.name = place.name
     tls.load_verify_locations(os.environ.get(CA_FILE, DEFAULT_CA_FILE))
-    client = boto3.client("rds", region_name=place.region)
+    client = _rds(place.region)
 
     async def token() -> str:
         # In a thread: the credentials may have to be fetched.
@@ -109,13 +111,19 @@ def iam_login(place: Place, user: str) -> Login:
     return Login(user=user, password=token, tls=tls)
 
 
+@functools.cache
+def _rds(region: str) -> Any:
+    """One for all shards: it takes a large part of a second to make, in which the program does nothing else."""
+    return boto3.client("rds", region_name=region)
+
+
 class Databases:
     """One pool a shard, made when it is first needed and made anew when its place changes."""
 
     def __init__(self, shards: Mounted[Mapping[str, Place]], user: str, login: Logins = iam_login) -> None:
         self._shards, self._user, self._login = shards, user, login
         self._pools: dict[str, tuple[Place, Any]] = {}
-        self._lock = asyncio.Lock()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def shards(self) -> list[str]:
         """Ids of the shards that are mounted."""
@@ -128,16 +136,26 @@ class Databases:
         async with pool.acquire(timeout=CONNECT_S) as connection:
             yield connection
 
+    async def warm(self) -> None:
+        """Connects to every shard, to all at once, so that the first requests do not wait for it. One that does not
+        answer is tried again by those who need it."""
+        await asyncio.gather(*(self._touch(shard) for shard in self.shards()), return_exceptions=True)
+
     async def close(self) -> None:
         """Waits for what runs and closes all pools."""
         await asyncio.gather(*(pool.close() for _, pool in self._pools.values()))
+
+    async def _touch(self, shard: str) -> None:
+        async with self.connection(shard):
+            pass
 
     async def _pool(self, shard: str) -> Any:
         place = self._shards.get()[shard]
         known = self._pools.get(shard)
         if known is not None and known[0] == place:
             return known[1]
-        async with self._lock:
+        # One of its own: a shard that does not answer keeps nobody from another.
+        async with self._locks[shard]:
             known = self._pools.get(shard)
             if known is None or known[0] != place:
                 self._pools[shard] = (place, await open_pool(place, self._login(place, self._user)))

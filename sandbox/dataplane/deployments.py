@@ -47,8 +47,20 @@ class Deployments:
     tell: Callable[[str], None]
     _refused: dict[str, tuple[float, float, str]] = field(default_factory=dict)
     """uid of a ReplicaSet -> when to try again, the pause after that, and why a pod was refused."""
+    _seen: tuple[int, ...] = ()
+    """Revision of the objects with which nothing was left to do."""
 
     def step(self) -> None:
+        seen = self.cluster.revision("Deployment", "HorizontalPodAutoscaler", "Pod", "ReplicaSet")
+        due = self.wants_look_at()
+        if seen == self._seen and (due is None or time.monotonic() < due):
+            return
+        if self._reconcile_all():
+            self._seen = seen
+
+    def _reconcile_all(self) -> bool:
+        """False where something could not be done."""
+        done = True
         known = {replica_set["metadata"]["uid"] for replica_set in self.cluster.all("ReplicaSet")}
         self._refused = {uid: refusal for uid, refusal in self._refused.items() if uid in known}
         for deployment in self.cluster.all("Deployment"):
@@ -61,8 +73,10 @@ class Deployments:
                     self._status(deployment, {}, {"Available": ("True", NOT_RUN, "the sandbox has no program for it")})
             except ApiError as error:
                 # Most often it was changed or deleted meanwhile, and the watch is about to say so.
+                done = False
                 metadata = deployment["metadata"]
                 self.tell(f"deployment {metadata['namespace']}/{metadata['name']}: {error.message}")
+        return done
 
     def wants_look_at(self) -> float | None:
         """When a refused pod is tried again (monotonic seconds)."""

@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,8 +18,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from workloads import telemetry
-from workloads.database import Named, Place, iam_login, parse_shards
+from workloads import database, telemetry
+from workloads.database import Databases, Login, Named, Place, iam_login, parse_shards
 from workloads.logs import Lines
 from workloads.mounted import Mounted
 from workloads.otlp import document
@@ -130,6 +132,47 @@ def test_a_token_is_for_the_proxys_name_and_user(monkeypatch: pytest.MonkeyPatch
         ssl.CERT_REQUIRED,
         True,
     )
+
+
+class Pool:
+    @asynccontextmanager
+    async def acquire(self, **_options: float) -> AsyncIterator[str]:
+        yield "connected"
+
+
+def test_a_shard_that_does_not_answer_keeps_nobody_from_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it keep a program from beginning."""
+    places = {shard: {"host": shard, "port": 1} for shard in ("s00", "s01", "s02")}
+    (tmp_path / "shards.json").write_text(json.dumps({"database": "d", "region": "r", "shards": places}))
+    hangs, opened = asyncio.Event(), []
+
+    async def opens(place: Place, _login: Login) -> Pool:
+        if place.host == "s00":
+            await hangs.wait()
+            raise OSError("no route")
+        opened.append(place.host)
+        return Pool()
+
+    monkeypatch.setattr(database, "open_pool", opens)
+
+    async def work() -> None:
+        databases = Databases(
+            Mounted(tmp_path / "shards.json", parse_shards), "payments", lambda _place, user: Login(user=user)
+        )
+        warming = asyncio.create_task(databases.warm())
+        async with databases.connection("s01") as connection:
+            assert connection == "connected"
+        assert not warming.done()
+        hangs.set()
+        await warming
+        with pytest.raises(OSError, match="no route"):
+            async with databases.connection("s00"):
+                pass
+
+    asyncio.run(work())
+    assert sorted(opened) == ["s01", "s02"]
 
 
 def test_shards_without_a_name_are_checked_for_their_host() -> None:

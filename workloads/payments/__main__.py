@@ -79,6 +79,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     callers = Callers(_client("secretsmanager"), os.environ["API_KEYS_SECRET_ARN"])
     modes = fail_modes(os.environ["FRAUD_FAIL_MODE"])
     concurrency = Concurrency(account_limits(os.environ["ACCOUNT_CONCURRENCY"]))
+    await databases.warm()
     await _listen(Api(Service(parts, keys), callers, modes, concurrency, telemetry.start("payments")).app(), API_PORT)
     await databases.close()
 
