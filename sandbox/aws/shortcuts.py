@@ -1,9 +1,12 @@
 """Ways around moto's global locks: it takes one to find the service of a request and one for each account that it looks
-into, under which all requests wait for each other. What was found once is found again without.
+into, under which all requests wait for each other. What was found once is found again without, and so are the methods
+of a class, which moto lists for each request.
 """
 
+import functools
 from typing import Any
 
+from moto.core import responses
 from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
@@ -36,3 +39,4 @@ class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
 def install() -> None:
     """Put the short ways in place."""
     BackendDict.__getitem__ = _account
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
