@@ -1,6 +1,7 @@
 """The emulator's access log: which operation a request was, and nothing that a request held."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,20 @@ def test_a_logged_call_has_its_iam_action(service: str, call: str, action: str) 
 def test_a_call_that_no_operation_explains_is_an_error() -> None:
     with pytest.raises(LookupError, match="no operation is PATCH /x"):
         actions_of("eks", "PATCH /x")
+
+
+def test_requests_at_the_same_time_are_a_whole_line_each_and_counted(tmp_path: Path) -> None:
+    log = AccessLog(tmp_path / "access.log")
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/" + "a" * 500}
+
+    def application(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return []
+
+    with ThreadPoolExecutor(16) as threads:
+        for done in [threads.submit(log.around, application, environ, lambda *_: None) for _ in range(400)]:
+            done.result()
+    assert log.count == 400
+    lines = (tmp_path / "access.log").read_text().splitlines()
+    assert len(lines) == 400
+    assert {one.rpartition(" ")[2] for one in lines} == {"/" + "a" * 500}
