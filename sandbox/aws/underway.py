@@ -26,16 +26,19 @@ class Underway(Generic[Thing]):
         self._way.append((time.monotonic() + self._delay_s, thing))
 
     def arrive(self, keep: Callable[[Thing], None]) -> None:
-        """Hand over what is due. Cheap where nothing is on its way."""
-        if not self._due():
+        """Hand over what is due. Cheap where nothing is on its way, or where somebody else hands it over: what takes a
+        while may take a moment longer, and requests do not queue for it. What takes none has arrived at the end."""
+        if not self._due() or not self._arriving.acquire(blocking=not self._delay_s):
             return
-        with self._arriving:
+        try:
             while self._due():
                 one = self._way.popleft()
                 if self._is_stuck(one[1]):
                     self._stuck.append(one)
                 else:
                     keep(one[1])
+        finally:
+            self._arriving.release()
 
     def _go_on(self) -> None:
         """Try again what was stuck, before what came later."""

@@ -69,7 +69,11 @@ class Agent:
             def log_message(self, *_: Any) -> None:
                 """The emulator's access log has what matters."""
 
-        self._server = ThreadingHTTPServer(address, Handler)
+        class Server(ThreadingHTTPServer):
+            # All programs of a cell ask at once when it starts.
+            request_queue_size = 128
+
+        self._server = Server(address, Handler)
         self.address = (address[0], self._server.server_port)
         threading.Thread(target=self._server.serve_forever, name="pod-identity", daemon=True).start()
 

@@ -36,14 +36,20 @@ not (https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemet
 Span = dict[str, Any]
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """Programs export their spans at the same moments."""
+
+    daemon_threads = True
+
+
 class Collector:
     """Listens on loopback from the moment it is made until `stop`."""
 
     def __init__(self, folder: Path, address: str = "127.0.0.1", port: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder, self._lock = folder, threading.Lock()
-        self._server = ThreadingHTTPServer((address, port), _handler(self.take))
-        self._server.daemon_threads = True
+        self._server = _Server((address, port), _handler(self.take))
         threading.Thread(target=self._server.serve_forever, name="traces", daemon=True).start()
 
     @property
