@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -465,9 +466,13 @@ def main() -> NoReturn:
     sys.exit(answer if isinstance(answer, int) else ExitCode.OK)
 
 
-def _interrupt(_number: int, _frame: object) -> None:
+def _interrupt(_number: int, frame: FrameType | None) -> None:
     """A job that is cancelled ends as by Ctrl-C: the engine stops after what is in flight, a drill's fault is off."""
-    raise KeyboardInterrupt
+    handler = signal.getsignal(signal.SIGINT)  # asyncio has its own; there is none where a shell put us aside
+    if callable(handler):
+        handler(signal.SIGINT, frame)
+    else:
+        raise KeyboardInterrupt
 
 
 def _say_difference(command: str) -> None:
