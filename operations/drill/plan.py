@@ -40,11 +40,11 @@ FAULT_AT: Final = 0.3
 ARRIVED_S: Final = 6.0
 """Seconds of payments that arrive at the other region before the fault."""
 
-PAYMENTS: Final = 120
-RATE: Final = 2.0
+PAYMENTS: Final = 60
+RATE: Final = 1.0
 """Payments/s. Two processors run both cells with sixteen databases, and those who wait while nobody serves them call
 several times as often as new ones."""
-SHORT_PAYMENTS: Final = 40
+SHORT_PAYMENTS: Final = 30
 """Of `--short`, which only proves that the way works: a few payments before a movement are enough for that."""
 
 MAX_RATE: Final = 50.0
