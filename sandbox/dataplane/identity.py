@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.dataplane.cluster import ClusterKey
+from sandbox.dataplane.http_server import HttpServer
 from sandbox.dataplane.outside import client
 
 PATH = "/v1/credentials"
@@ -69,11 +70,7 @@ class Agent:
             def log_message(self, *_: Any) -> None:
                 """The emulator's access log has what matters."""
 
-        class Server(ThreadingHTTPServer):
-            # All programs of a cell ask at once when it starts.
-            request_queue_size = 128
-
-        self._server = Server(address, Handler)
+        self._server = HttpServer(address, Handler)
         self.address = (address[0], self._server.server_port)
         threading.Thread(target=self._server.serve_forever, name="pod-identity", daemon=True).start()
 

@@ -10,12 +10,14 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+
+from sandbox.dataplane.http_server import HttpServer
 
 FOLDER = "traces"
 """Below the data plane's folder."""
@@ -36,20 +38,13 @@ not (https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemet
 Span = dict[str, Any]
 
 
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128
-    """Programs export their spans at the same moments."""
-
-    daemon_threads = True
-
-
 class Collector:
     """Listens on loopback from the moment it is made until `stop`."""
 
     def __init__(self, folder: Path, address: str = "127.0.0.1", port: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder, self._lock = folder, threading.Lock()
-        self._server = _Server((address, port), _handler(self.take))
+        self._server = HttpServer((address, port), _handler(self.take))
         threading.Thread(target=self._server.serve_forever, name="traces", daemon=True).start()
 
     @property
