@@ -22,6 +22,7 @@ from operations.consent import confirmed, typed
 from operations.cost.ceiling import as_data
 from operations.cost.command import cost_report, show_report
 from operations.declared import disarm_file
+from operations.drill.plan import PAYMENTS, RATE, SHORT_PAYMENTS
 from operations.drill.plan import Kind as DrillKind
 from operations.drill.schedule import schedule as schedule_drill
 from operations.errors import CellError, ExitCode
@@ -314,7 +315,7 @@ def drill(
     kind: Annotated[DrillKind | None, typer.Option(help="What is rehearsed. Left out: region-dead.")] = None,
     lag: Annotated[float, typer.Option(help="Replication lag before the fault, in seconds.")] = 0.0,
     payments: Annotated[int | None, typer.Option(help="At least. Left out: 60; of --short 30.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Payments a second; at most 50. Left out: 1.")] = None,
+    rate: Annotated[float, typer.Option(help="Payments a second; at most 50.")] = RATE,
     short: Annotated[bool, typer.Option("--short", help="Few payments: proves the way and measures little.")] = False,
     no_failback: Annotated[bool, typer.Option("--no-failback", help="Leave the writer where it is moved to.")] = False,
     shard: Annotated[str, typer.Option(help="Of --kind restore.")] = "s00",
@@ -337,12 +338,11 @@ def drill(
     if image is not None:
         raise CellError("--image: goes with --schedule", ExitCode.CONFIGURATION)
     from operations.drill import command as drilling  # httpx and boto3, as in _preflight
-    from operations.drill.plan import PAYMENTS, RATE, SHORT_PAYMENTS
 
     options = drilling.Options(
         kind=kind or DrillKind.REGION_DEAD,
         payments=payments if payments is not None else SHORT_PAYMENTS if short else PAYMENTS,
-        rate=rate if rate is not None else RATE,
+        rate=rate,
         lag_s=lag,
         failback=not no_failback,
         shard=shard,

@@ -48,7 +48,7 @@ SHORT_PAYMENTS: Final = 30
 """Of `--short`, which only proves that the way works: a few payments before a movement are enough for that."""
 
 MAX_RATE: Final = 50.0
-"""Payments/s: those that wait are sent again and again while nobody serves them, ten times as many as are new."""
+"""Payments/s: those that wait are sent again and again while nobody serves them, several times as many as are new."""
 
 MAX_LAG_S: Final = 300.0
 """Replication lag, in seconds: more is held in the sandbox's memory than it has room for (64 MiB a stream)."""
