@@ -136,7 +136,7 @@ def test_pods_of_a_cut_region_reach_the_databases_of_their_own_only() -> None:
         network.outside[None, host] = outside.database(("127.60.0.1", 5432), ["10.0.0.0/24"])
         for client in (pod.name, OPERATOR):
             network.address(key, client, host)
-    cluster: Any = SimpleNamespace(key=key, policies=list, namespace_labels=lambda _: {})
+    cluster: Any = SimpleNamespace(key=key, revision=lambda *_: 0, policies=list, namespace_labels=lambda _: {})
 
     def reached() -> set[tuple[str, str]]:
         listeners, _ = network.plan({key: cluster}, [pod])
