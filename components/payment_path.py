@@ -177,6 +177,7 @@ class PaymentPath(pulumi.ComponentResource):
             (scorer.NAMESPACE, scorer.NAME): [
                 *self.fraud.scorer_statements(log.queue_arns.get(UNSCORED), args.keys[KeyUse.EVENTS]),
                 *(self._signals() if UNSCORED in log.queue_arns else ()),
+                *reads,
             ],
         }
         for consumer in args.ordered_consumers:

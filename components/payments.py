@@ -174,7 +174,7 @@ def _environment(args: PaymentsArgs) -> dict[str, pulumi.Input[str]]:
 
 
 def epoch_environment(table: str | None, primary: str) -> dict[str, pulumi.Input[str]]:
-    """What a program that writes needs for the writer's lease (`workloads/lease.py`)."""
+    """What a program that takes the writer's lease needs for it (`workloads/lease.py`)."""
     return {"EPOCH_TABLE": table, "EPOCH_PRIMARY": primary} if table is not None else {}
 
 

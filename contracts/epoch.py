@@ -43,6 +43,13 @@ FENCE_S: Final = 11.0
 """Seconds after a fence in which a lease may still hold: `LEASE_S`, and a tenth for clocks that run at different
 rates. Crystals differ by less than a thousandth; the rest is for a process that is late to look at its clock."""
 
+REFUSED: Final = "not_the_writer"
+"""Reason of whoever refuses a payment with 503 because it has no lease."""
+
+REFUSED_MESSAGE: Final = "this cell does not write now; try again in a moment with the same key"
+
+RETRY_AFTER_S: Final = 5
+"""Seconds that such a refusal asks for: the name that clients call has to change meanwhile."""
 
 OUTBOX_H: Final = 72
 """Hours an event stays in the outbox after it was relayed: longer than the stream keeps it (24 h), so that a weekend's

@@ -132,6 +132,8 @@ def programs(
             rescore_queue_url=_queue(cell, UNSCORED)
             if any(consumer.name == UNSCORED for consumer in plan.consumers)
             else None,
+            epoch_table=table,
+            epoch_primary=primary or "",
             deadline_ms=settings.gateway.fraud_deadline_ms,
             replicas=replicas,
             maximum=replicas * PODS_TO_GROWN,

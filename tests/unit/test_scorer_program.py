@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from contracts.epoch import Writer
 from contracts.fraud import SIGNALS, Decision, DecisionRecord, Mode, parse_decision
 from contracts.fraud_addresses import bundled
 from contracts.fraud_features import PROFILE, Memory, changes, read_request
@@ -25,6 +26,8 @@ from contracts.fraud_models import Pointer, digest_of, model_key
 from contracts.fraud_rules import Rules, load_rules
 from contracts.personal import DataKey, FieldCipher, KeyGone, Purpose
 from workloads.kept_spans import BY_GATEWAY, KeptSpans
+from workloads.lease import EpochStore, Lease
+from workloads.payments.store import NOT_THE_WRITER
 from workloads.scorer.authorization import PARTIAL, Authorization
 from workloads.scorer.decide import Scorer
 from workloads.scorer.features import FeatureStore
@@ -47,6 +50,10 @@ BODY = {
     "payer": {"name": "Ann Other", "country": "DE"},
     "device": {"fingerprint": "fp-1", "ip": "2001:db8::7"},
 }
+RUSH = """
+thresholds: {block: 99, review: 99}
+rules: [{id: rush, when: [{signal: card_payments_1h, at_least: 2}], action: review}]
+"""
 BLOCK_ALL = load_rules("rules: [{id: all, when: [{signal: amount_log, at_least: 0}], action: block}]")
 
 
@@ -171,6 +178,7 @@ class Parts:
         self.stream = DecisionStream(self.kinesis, "decisions")
         self.models = Models(self.bucket, "models")
         self.rules = rules or Rules()
+        self.lease = Lease(None)
         self.scorer = Scorer(
             key=KEY,
             addresses=bundled(),
@@ -184,7 +192,8 @@ class Parts:
     @asynccontextmanager
     async def client(self, budget_s: float = 5.0) -> AsyncIterator[Any]:
         server = grpc.aio.server()
-        external_auth_pb2_grpc.add_AuthorizationServicer_to_server(Authorization(self.scorer, budget_s), server)
+        judge = Authorization(self.scorer, budget_s, self.lease)
+        external_auth_pb2_grpc.add_AuthorizationServicer_to_server(judge, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -247,6 +256,31 @@ def test_what_cannot_be_read_is_refused_and_not_let_through(request_: Any) -> No
     assert response.denied_response.status.code == 400
 
 
+class Epochs:
+    """The epoch store of a pair."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        return {"Item": self.writer.to_item()}
+
+
+def test_a_cell_that_does_not_write_refuses_as_its_api_does_and_remembers_nothing_of_it() -> None:
+    parts, epochs = Parts(load_rules(RUSH)), Epochs(Writer(epoch=1, cell="b"))
+    parts.lease = Lease(EpochStore(client=epochs, table="a-epoch", cell="a", primary="a"))
+    parts.lease.ask()
+    for response in asked(parts, check(), check(), check(**{"x-caller-class": "test"})):
+        denied, said = response.denied_response, NOT_THE_WRITER.answer
+        headers = {option.header.key: option.header.value for option in denied.headers}
+        assert (denied.status.code, json.loads(denied.body)) == (said.status, said.body)
+        assert headers == {"content-type": "application/json", **said.headers}
+    epochs.writer = Writer(epoch=2, cell="a")
+    parts.lease.ask()
+    answers = asked(parts, *[check()] * 3)
+    assert [headers_of(a)["x-fraud-decision"] for a in answers] == ["allow", "allow", "review"]
+
+
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -287,9 +321,7 @@ def test_only_new_payments_are_judged() -> None:
 
 
 def test_velocity_grows_from_payment_to_payment_and_test_mode_leaves_no_trace() -> None:
-    rush = "rules: [{id: rush, when: [{signal: card_payments_1h, at_least: 2}], action: review}]"
-    rules = load_rules(f"thresholds: {{block: 99, review: 99}}\n{rush}")
-    parts = Parts(rules)
+    parts = Parts(load_rules(RUSH))
     test = {"x-caller-class": "test"}
     answers = asked(parts, *(check(**test) for _ in range(4)), check(), check(), check())
     assert [headers_of(a)["x-fraud-decision"] for a in answers] == ["allow"] * 6 + ["review"]

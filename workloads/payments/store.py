@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts import events, idempotency
+from contracts.epoch import REFUSED, REFUSED_MESSAGE, RETRY_AFTER_S
 from contracts.fraud import rescored_id
 from contracts.shard_map import canonical
 from workloads import telemetry
@@ -86,9 +87,7 @@ class StaleMap(Refused):
         super().__init__(503, "stale_map", f"shard {shard} has moved on; try again", retry_after_s=1)
 
 
-NOT_THE_WRITER = Refused(
-    503, "not_the_writer", "this cell does not write now; try again in a moment with the same key", retry_after_s=5
-)
+NOT_THE_WRITER = Refused(503, REFUSED, REFUSED_MESSAGE, retry_after_s=RETRY_AFTER_S)
 """Whatever was kept, or was not, is found under the key where the cell's pair writes."""
 
 

@@ -20,6 +20,7 @@ from contracts.fraud_addresses import AddressTable, bundled
 from contracts.fraud_rules import load_rules
 from contracts.personal import FieldCipher
 from workloads import logs, telemetry
+from workloads.lease import lease_from_environment
 from workloads.mounted import Mounted
 from workloads.scorer import models as models_module
 from workloads.scorer.authorization import Authorization
@@ -71,6 +72,8 @@ async def serve(settings: Settings, log: logs.Log) -> None:
         stream=stream,
         read_s=settings.read_ms / 1000,
     )
+    lease = lease_from_environment()
+    await asyncio.to_thread(lease.start)
     work = [
         every(FLUSH_S, features.flush, stopped),
         every(FLUSH_S, stream.flush, stopped),
@@ -87,7 +90,8 @@ async def serve(settings: Settings, log: logs.Log) -> None:
         rescorer = Rescorer(queue, settings.rescore_queue, scorer, features, FieldCipher(keys))
         work.append(every(0, rescorer.poll, stopped))
     server = grpc.aio.server()
-    external_auth_pb2_grpc.add_AuthorizationServicer_to_server(Authorization(scorer, settings.budget_ms / 1000), server)
+    judge = Authorization(scorer, settings.budget_ms / 1000, lease)
+    external_auth_pb2_grpc.add_AuthorizationServicer_to_server(judge, server)
     server.add_insecure_port(f"{settings.host}:{GRPC_PORT}")
     config = uvicorn.Config(
         Routes(features, stream, HeldPayments(settings.payments_url)).app(),

@@ -2,7 +2,9 @@
 (https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/auth/v3/external_auth.proto).
 
 An error here is an error for Envoy, which then applies its fail mode: so what cannot be decided in time is an error,
-and what cannot be read is a refusal, else a body that only the API understands would pass unjudged.
+and what cannot be read is a refusal, else a body that only the API understands would pass unjudged. A cell that does
+not write refuses here already, as the API would: what customers send again and again while a writer moves is no sign of
+fraud, costs nothing, and changes no memory that a replica has too.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from envoy.type.v3 import http_status_pb2
 from google.rpc import code_pb2, status_pb2
 from opentelemetry import trace
 
+from contracts.epoch import REFUSED, REFUSED_MESSAGE, RETRY_AFTER_S
 from contracts.fraud import Decision, DecisionRecord, FraudError
 from workloads import telemetry
 from workloads.kept_spans import KEPT
+from workloads.lease import Lease
 from workloads.logs import Log
 from workloads.scorer import metrics
 from workloads.scorer.decide import Scorer
@@ -30,21 +34,26 @@ from workloads.scorer.decide import Scorer
 PATH = "/v1/payments"
 PARTIAL = "x-envoy-auth-partial-body"
 """Envoy's mark of a body that was cut (ext_authz, with_request_body.allow_partial_message)."""
+KINDS = {400: "invalid_request", 403: "refused", 503: "unavailable"}
+"""Status -> type of an error, as the API has it."""
 _log = Log("authorization")
 
 
 class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc]
     """Answers within `budget_s`, or with an error."""
 
-    def __init__(self, scorer: Scorer, budget_s: float) -> None:
-        self._scorer, self._budget_s = scorer, budget_s
+    def __init__(self, scorer: Scorer, budget_s: float, lease: Lease) -> None:
+        self._scorer, self._budget_s, self._lease = scorer, budget_s, lease
 
     async def Check(self, request: Any, context: Any) -> Any:
-        """`POST /v1/payments` is judged; everything else passes."""
+        """`POST /v1/payments` is judged where the cell writes; everything else passes."""
         started = time.perf_counter()
         http = request.attributes.request.http
         if http.method != "POST" or http.path.partition("?")[0] != PATH:
             return external_auth_pb2.CheckResponse(status=status_pb2.Status(code=code_pb2.OK))
+        if not self._lease.held:
+            metrics.REFUSED.add(reason=REFUSED)
+            return refusal(503, REFUSED, REFUSED_MESSAGE, retry_after_s=RETRY_AFTER_S)
         with _span(context) as span:
             try:
                 async with asyncio.timeout(self._budget_s):
@@ -97,12 +106,16 @@ def passed(record: DecisionRecord) -> Any:
     )
 
 
-def refusal(status: int, reason: str, message: str, record: DecisionRecord | None = None) -> Any:
+def refusal(
+    status: int, reason: str, message: str, record: DecisionRecord | None = None, retry_after_s: int | None = None
+) -> Any:
     """Refused. The client learns that, and under which id it can be contested; not why: that would help thieves."""
-    error: dict[str, Any] = {"type": "refused" if record else "invalid_request", "reason": reason, "message": message}
+    error: dict[str, Any] = {"type": KINDS[status], "reason": reason, "message": message}
     headers = {"content-type": "application/json", "x-refused": reason}
     if record is not None:
         error["decision"] = headers["x-fraud-decision-id"] = record.id
+    if retry_after_s is not None:
+        headers["retry-after"] = str(retry_after_s)
     return external_auth_pb2.CheckResponse(
         status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
         denied_response=external_auth_pb2.DeniedHttpResponse(
