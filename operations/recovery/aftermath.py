@@ -81,8 +81,8 @@ def _redriven(sqs: Any, name: str) -> int | str:
 
 
 def scale(context: Context) -> Mapping[str, Any]:
-    """Node groups get the primary's planned size at once. Where that is refused the autoscaler follows the pods that
-    wait, later."""
+    """Node groups get the primary's planned size at once, or their own maximum where it is less. Where that is refused
+    the autoscaler follows the pods that wait, later."""
     eks, cell = context.client("eks"), context.target.cell
     wanted = {key: group.desired for key, group in context.pair.primary.node_groups.items()}
     if not wanted:
@@ -101,12 +101,14 @@ def _key(name: str, cell: str, wanted: Mapping[str, int]) -> str | None:
     return next((key for key in wanted if rest == key or rest.rpartition("-")[0] == key), None)
 
 
-def _scaled(eks: Any, cell: str, name: str, wanted: int) -> int:
+def _scaled(eks: Any, cell: str, name: str, wanted: int) -> int | str:
     of = {"clusterName": cell, "nodegroupName": name}
-    now = int(eks.describe_nodegroup(**of)["nodegroup"]["scalingConfig"]["desiredSize"])
-    if now < wanted:
-        eks.update_nodegroup_config(**of, scalingConfig={"desiredSize": wanted})
-    return max(now, wanted)
+    scaling = eks.describe_nodegroup(**of)["nodegroup"]["scalingConfig"]
+    now, most = int(scaling["desiredSize"]), int(scaling["maxSize"])
+    size = max(now, min(wanted, most))
+    if now < size:
+        eks.update_nodegroup_config(**of, scalingConfig={"desiredSize": size})
+    return size if size >= wanted else f"{size}, its maximum, of {wanted}"
 
 
 def traffic(context: Context) -> Mapping[str, Any]:

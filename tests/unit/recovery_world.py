@@ -111,6 +111,8 @@ class World:
         self.lag_ms = {pair.cluster(cell, shard): 200.0 for cell in pair.cells for shard in pair.shards}
         groups = {f"-{key}-0a1b2c3": group.minimum for key, group in pair.primary.node_groups.items()}
         self.nodes = {cell: {cell + name: size for name, size in groups.items()} for cell in pair.cells}
+        self.most_nodes = 450
+        """Maximum of every group."""
         self.moved_letters: list[str] = []
         self.paid: dict[str, str] = {}
         self.epochs = [0]
@@ -391,9 +393,10 @@ class Client:
 
     def _describe_nodegroup(self, clusterName: str, nodegroupName: str) -> Any:
         size = self._world.nodes[clusterName][nodegroupName]
-        return {"nodegroup": {"scalingConfig": {"desiredSize": size}}}
+        return {"nodegroup": {"scalingConfig": {"desiredSize": size, "maxSize": self._world.most_nodes}}}
 
     def _update_nodegroup_config(self, clusterName: str, nodegroupName: str, scalingConfig: Any) -> Any:
+        assert scalingConfig["desiredSize"] <= self._world.most_nodes, "EKS refuses more than the maximum"
         self._world.nodes[clusterName][nodegroupName] = scalingConfig["desiredSize"]
         return {}
 

@@ -49,6 +49,16 @@ def test_a_failover_of_a_dead_region_moves_the_writer(world: World) -> None:
     assert sorted(world.nodes[REPLICA].values()) == sorted(planned.values())
 
 
+def test_a_group_that_may_not_grow_to_the_planned_size_gets_its_maximum_and_is_named(world: World) -> None:
+    planned = {key: group.desired for key, group in world.pair.primary.node_groups.items()}
+    most = world.most_nodes = max(planned.values()) - 1
+    run = world.command(Kind.SWITCHOVER)
+    assert run is not None
+    assert sorted(world.nodes[REPLICA].values()) == sorted(min(size, most) for size in planned.values())
+    said = [size for size in run.facts("scale")["nodes"].values() if isinstance(size, str)]
+    assert said == [f"{most}, its maximum, of {size}" for size in planned.values() if size > most]
+
+
 def test_payments_are_made_through_the_clients_name_in_test_mode(world: World) -> None:
     run = world.command(Kind.SWITCHOVER)
     assert run is not None
