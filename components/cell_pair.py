@@ -2,7 +2,7 @@
 
     EpochStore         both regions and a witness          who writes
     TableReplicas      primary -> recovery region          subject keys, features
-    ArchiveReplication both ways                           event archives
+    BucketReplication  both ways                           event archives, fraud models
     ClientName         both load balancers                 the name that clients call
     PairAlarms         both regions                        what lags behind
     RecoveryRole       everywhere                          whoever moves the writer
@@ -18,7 +18,7 @@ import pulumi
 
 from components.base import type_token
 from components.pair_alarms import PairAlarms, PairAlarmsArgs
-from components.pair_archive import ArchiveReplication, ArchiveReplicationArgs
+from components.pair_buckets import BucketReplication, BucketReplicationArgs
 from components.pair_drill import PairDrill, PairDrillArgs
 from components.pair_epoch import EpochStore, EpochStoreArgs
 from components.pair_name import ClientName, ClientNameArgs
@@ -32,7 +32,8 @@ class CellPairArgs:
 
     epoch: EpochStoreArgs
     tables: TableReplicasArgs
-    archive: ArchiveReplicationArgs
+    archive: BucketReplicationArgs
+    models: BucketReplicationArgs
     name: ClientNameArgs
     alarms: PairAlarmsArgs
     recovery: RecoveryRoleArgs
@@ -53,7 +54,8 @@ class CellPair(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.epoch_table = EpochStore(name, args.epoch, child).table
         TableReplicas(name, args.tables, child)
-        ArchiveReplication(name, args.archive, child)
+        BucketReplication(name, args.archive, child)
+        BucketReplication(f"{name}-models", args.models, child)
         client = ClientName(name, args.name, child)
         PairAlarms(name, args.alarms, child)
         self.recovery_role_arn = RecoveryRole(name, args.recovery, child).arn

@@ -7,7 +7,7 @@ import pulumi
 
 from components.alarms import Alarms, Series, Watch, any_of
 from components.base import type_token
-from components.pair_archive import REPLICATION_MINUTES, RULE
+from components.pair_buckets import ARCHIVE, REPLICATION_MINUTES
 from contracts.metrics import REPLICATION_LAG, Subject, metric
 
 LATE_S = 60 * REPLICATION_MINUTES
@@ -70,5 +70,5 @@ def _lag(cluster: str) -> Series:
 
 def _latency(source: pulumi.Input[str], target: pulumi.Input[str]) -> Series:
     found = metric(Subject.ARCHIVE_REPLICATION, "ReplicationLatency")
-    dimensions = {"SourceBucket": source, "DestinationBucket": target, "RuleId": RULE}
+    dimensions = {"SourceBucket": source, "DestinationBucket": target, "RuleId": ARCHIVE}
     return Series(metric=found, dimensions=dimensions, namespace=found.namespace)

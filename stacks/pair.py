@@ -11,7 +11,7 @@ import pulumi
 from components.boundary import boundary_arn, bounded
 from components.cell_pair import CellPair, CellPairArgs
 from components.pair_alarms import PairAlarmsArgs, Watcher
-from components.pair_archive import ArchiveReplicationArgs, ArchiveSide
+from components.pair_buckets import ARCHIVE, MODELS, BucketReplicationArgs, BucketSide
 from components.pair_drill import PairDrillArgs, drill_role
 from components.pair_epoch import EpochStoreArgs
 from components.pair_name import ClientNameArgs, Target
@@ -44,8 +44,9 @@ class Built:
         arn: pulumi.Output[str] = self.outputs.require_output("keyArns").apply(lambda arns: arns[use.value])
         return arn
 
-    def archive(self) -> ArchiveSide:
-        return ArchiveSide(region=self.plan.region, bucket=self.word("archiveBucket"), key_arn=self.key(KeyUse.ARCHIVE))
+    def bucket(self, output: str, use: KeyUse) -> BucketSide:
+        """The one that an output names."""
+        return BucketSide(region=self.plan.region, bucket=self.word(output), key_arn=self.key(use))
 
     def target(self) -> Target:
         return Target(
@@ -84,9 +85,8 @@ def pair_args(plan: PairPlan, primary: Built, replica: Built) -> CellPairArgs:
             tables=_tables(plan, primary, replica),
             protected=plan.protected,
         ),
-        archive=ArchiveReplicationArgs(
-            account_id=plan.account_id, primary=primary.archive(), replica=replica.archive()
-        ),
+        archive=_buckets(plan, primary, replica, ARCHIVE, "archiveBucket", KeyUse.ARCHIVE),
+        models=_buckets(plan, primary, replica, MODELS, "modelBucket", KeyUse.FRAUD),
         name=ClientNameArgs(
             domain_name=plan.domain,
             zone_id=plan.hosted_zone_id,
@@ -106,6 +106,15 @@ def pair_args(plan: PairPlan, primary: Built, replica: Built) -> CellPairArgs:
             drills=f"arn:aws:iam::{plan.account_id}:role/{drill_role(plan.name)}-*" if plan.drill else None,
         ),
         drill=_drill(plan, replica),
+    )
+
+
+def _buckets(
+    plan: PairPlan, primary: Built, replica: Built, rule: str, output: str, use: KeyUse
+) -> BucketReplicationArgs:
+    """Those of an output of both cells."""
+    return BucketReplicationArgs(
+        account_id=plan.account_id, rule=rule, primary=primary.bucket(output, use), replica=replica.bucket(output, use)
     )
 
 

@@ -38,6 +38,7 @@ _LIVE = MappingProxyType(
         "database": "seconds: replicated by storage, and refused beyond rpoSeconds",
         "subject keys and features": "seconds: global tables, the later write wins",
         "event archive": "15 minutes: S3 Replication Time Control; what is missing is sent again from the outbox",
+        "fraud models": "15 minutes: S3 Replication Time Control; payments are judged by the one before",
         "stream and queues": "all of it: sent again from the outbox of the promoted shards",
     }
 )

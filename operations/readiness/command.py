@@ -80,6 +80,7 @@ def verdicts(
         stores.tables(of),
         stores.archive(of),
         stores.archive_lag(of),
+        stores.models(of),
         files.parity(of, account),
         files.shard_maps(of),
         stores.images(of),

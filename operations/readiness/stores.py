@@ -65,10 +65,19 @@ def _table_problems(of: Subject, name: str, cell: str, other_region: str) -> lis
 
 def archive(of: Subject) -> Verdict:
     """Both archives replicate into each other: after a failover what the replica archived has to come home."""
-    check, fix = "archive", f"cell up {of.pair.name}"
-    buckets = {cell: of.outputs.get(cell, {}).get("archiveBucket") for cell in of.pair.cells}
+    return _both_ways(of, "archive", "archiveBucket")
+
+
+def models(of: Subject) -> Verdict:
+    """So do both stores of fraud models: else payments would be judged by the model of the image."""
+    return _both_ways(of, "fraud models", "modelBucket")
+
+
+def _both_ways(of: Subject, check: str, output: str) -> Verdict:
+    fix = f"cell up {of.pair.name}"
+    buckets = {cell: of.outputs.get(cell, {}).get(output) for cell in of.pair.cells}
     if missing := [cell for cell, bucket in buckets.items() if not bucket]:
-        return not_ready(check, f"{', '.join(missing)} has no output archiveBucket", f"cell up {missing[0]}")
+        return not_ready(check, f"{', '.join(missing)} has no output {output}", f"cell up {missing[0]}")
     try:
         wrong = [
             f"{buckets[cell]} does not replicate to {buckets[of.pair.other(cell)]}"

@@ -13,7 +13,7 @@ from components.buckets import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.cell_pair import CellPair, CellPairArgs
 from components.certificate import Certificate, CertificateArgs
 from components.pair_alarms import PairAlarmsArgs, Watcher
-from components.pair_archive import ArchiveReplicationArgs, ArchiveSide
+from components.pair_buckets import ARCHIVE, MODELS, BucketReplicationArgs, BucketSide
 from components.pair_epoch import EpochStoreArgs
 from components.pair_name import ClientNameArgs, Target
 from components.pair_recovery import RecoveryRoleArgs
@@ -35,11 +35,15 @@ class Cell:
     def __init__(self, cell: str, region: str, zone: route53.Zone) -> None:
         self.cell, self.region = cell, region
         self.key = kms.Key(cell, region=region, deletion_window_in_days=7)
-        lock = ObjectLock(mode="GOVERNANCE", days=1)
-        self.archive = PrivateBucket(
-            f"{cell}-archive",
+        self.archive = self._store("archive", ObjectLock(mode="GOVERNANCE", days=1))
+        self.models = self._store("models", None)
+        self.balancer, self.listener = self._edge(zone)
+
+    def _store(self, name: str, lock: ObjectLock | None) -> PrivateBucket:
+        return PrivateBucket(
+            f"{self.cell}-{name}",
             PrivateBucketArgs(
-                region=region,
+                region=self.region,
                 data_class=DataClass.PAYMENTS,
                 jurisdiction="eu",
                 retention_days=30,
@@ -49,7 +53,6 @@ class Cell:
                 disposable=True,
             ),
         )
-        self.balancer, self.listener = self._edge(zone)
 
     def _edge(self, zone: route53.Zone) -> tuple[lb.LoadBalancer, lb.Listener]:
         vpc = ec2.Vpc(self.cell, region=self.region, cidr_block="10.0.0.0/16")
@@ -86,8 +89,8 @@ class Cell:
         )
         return balancer, listener
 
-    def side(self) -> ArchiveSide:
-        return ArchiveSide(region=self.region, bucket=self.archive.bucket, key_arn=self.key.arn)
+    def side(self, store: PrivateBucket) -> BucketSide:
+        return BucketSide(region=self.region, bucket=store.bucket, key_arn=self.key.arn)
 
     def target(self) -> Target:
         return Target(
@@ -141,7 +144,18 @@ def program(*, protected: bool) -> None:
             tables=TableReplicasArgs(
                 replica_region=AWAY, jurisdiction="eu", tables={"features": table}, protected=protected
             ),
-            archive=ArchiveReplicationArgs(account_id=PRODUCTION_ACCOUNT, primary=home.side(), replica=away.side()),
+            archive=BucketReplicationArgs(
+                account_id=PRODUCTION_ACCOUNT,
+                rule=ARCHIVE,
+                primary=home.side(home.archive),
+                replica=away.side(away.archive),
+            ),
+            models=BucketReplicationArgs(
+                account_id=PRODUCTION_ACCOUNT,
+                rule=MODELS,
+                primary=home.side(home.models),
+                replica=away.side(away.models),
+            ),
             name=ClientNameArgs(
                 domain_name=NAME, targets={one.cell: one.target() for one in (home, away)}, protected=False
             ),
@@ -154,6 +168,7 @@ def program(*, protected: bool) -> None:
         ),
     )
     pulumi.export("archives", {one.region: one.archive.bucket for one in (home, away)})
+    pulumi.export("models", {one.region: one.models.bucket for one in (home, away)})
     pulumi.export("listeners", {one.region: one.listener.arn for one in (home, away)})
     pulumi.export("zone", pair.name_servers)
 
@@ -168,7 +183,8 @@ def test_a_pair_comes_up_stays_carries_data_and_goes(sandbox: Sandbox) -> None:
         outputs = made.outputs()
         the_record_is_strongly_consistent(sandbox)
         items_arrive(sandbox)
-        objects_arrive_both_ways(sandbox, outputs["archives"])
+        objects_arrive_both_ways(sandbox, outputs["archives"], lock="GOVERNANCE")
+        objects_arrive_both_ways(sandbox, outputs["models"], lock=None)
         both_load_balancers_prove_the_name(sandbox, outputs["listeners"])
         the_name_is_a_failover_between_health_checks(sandbox)
         made.use(lambda: program(protected=False))
@@ -200,17 +216,17 @@ def items_arrive(sandbox: Sandbox) -> None:
     assert any(away.get_item(TableName="features", Key=item).get("Item") == item for _ in range(1000))
 
 
-def objects_arrive_both_ways(sandbox: Sandbox, archives: dict[str, str]) -> None:
+def objects_arrive_both_ways(sandbox: Sandbox, buckets: dict[str, str], lock: str | None) -> None:
     for source, target in ((HOME, AWAY), (AWAY, HOME)):
         key = f"events/{source}"
-        sandbox.client("s3", source).put_object(Bucket=archives[source], Key=key, Body=b"event")
+        sandbox.client("s3", source).put_object(Bucket=buckets[source], Key=key, Body=b"event")
         there = sandbox.client("s3", target)
         waiter = there.get_waiter("object_exists")
-        waiter.wait(Bucket=archives[target], Key=key, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
-        found = there.head_object(Bucket=archives[target], Key=key)
+        waiter.wait(Bucket=buckets[target], Key=key, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+        found = there.head_object(Bucket=buckets[target], Key=key)
         assert found["ReplicationStatus"] == "REPLICA"
         assert f":{target}:" in found["SSEKMSKeyId"]
-        assert found["ObjectLockMode"] == "GOVERNANCE"
+        assert found.get("ObjectLockMode") == lock
 
 
 def both_load_balancers_prove_the_name(sandbox: Sandbox, listeners: dict[str, str]) -> None:

@@ -42,6 +42,7 @@ def outputs(cell: str) -> dict[str, Any]:
     region = PLACES[cell]
     return {
         "archiveBucket": f"{cell}-archive-1a2b3c4",
+        "modelBucket": f"{cell}-fraud-models-1a2b3c4",
         "subjectKeysTable": "eu-west-1-subject-keys",
         "featureTable": "eu-west-1-fraud-1a2b3c4",
         "keyArns": {use.value: f"arn:aws:kms:{region}:{ACCOUNT}:key/{use}" for use in KeyUse},
@@ -168,17 +169,20 @@ def test_tables_are_replicated_under_keys_of_the_recovery_region(declared: Regis
 
 
 @pytest.mark.parametrize(
+    ("name", "output", "use"), [("", "archiveBucket", KeyUse.ARCHIVE), ("-models", "modelBucket", KeyUse.FRAUD)]
+)
+@pytest.mark.parametrize(
     ("key", "source", "target"),
     [("out", "eu-west-1", "eu-west-1-replica"), ("back", "eu-west-1-replica", "eu-west-1")],
 )
-def test_archives_replicate_into_each_other_under_the_others_key(
-    declared: Registered, key: str, source: str, target: str
+def test_archives_and_models_replicate_into_each_other_under_the_others_key(
+    declared: Registered, name: str, output: str, use: KeyUse, key: str, source: str, target: str
 ) -> None:
-    made = declared.one(REPLICATION, f"{STACK}-{key}").inputs
-    assert (made["region"], made["bucket"]) == (PLACES[source], outputs(source)["archiveBucket"])
+    made = declared.one(REPLICATION, f"{STACK}{name}-{key}").inputs
+    assert (made["region"], made["bucket"]) == (PLACES[source], outputs(source)[output])
     (rule,) = made["rules"]
-    assert rule["destination"]["bucket"] == f"arn:aws:s3:::{outputs(target)['archiveBucket']}"
-    assert rule["destination"]["encryptionConfiguration"]["replicaKmsKeyId"] == outputs(target)["keyArns"]["archive"]
+    assert rule["destination"]["bucket"] == f"arn:aws:s3:::{outputs(target)[output]}"
+    assert rule["destination"]["encryptionConfiguration"]["replicaKmsKeyId"] == outputs(target)["keyArns"][use]
     assert rule["destination"]["replicationTime"] == {"status": "Enabled", "time": {"minutes": 15}}
     assert rule["deleteMarkerReplication"] == {"status": "Disabled"}
     assert rule["sourceSelectionCriteria"]["replicaModifications"] == {"status": "Enabled"}

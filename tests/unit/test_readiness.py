@@ -108,7 +108,7 @@ class Aws:
         self.lag_ms: list[float] = [800.0]
         self.archive_s: list[float] = [40.0]
         self.table_replicas = {HOME: AWAY, AWAY: HOME}
-        self.replication = {"one": "two", "two": "one"}
+        self.replication = {"one": "two", "two": "one", "one-models": "two-models", "two-models": "one-models"}
         self.certificate = {"Status": "ISSUED", "NotAfter": NOW + timedelta(days=300)}
         self.recovery_point = NOW - timedelta(hours=20)
         self.pushed = {DIGEST}
@@ -225,7 +225,12 @@ class World:
         self.fleet, self.aws = fleet, Aws(fleet)
         self.states = states(fleet)
         self.outputs: dict[str, dict[str, Any]] = {
-            cell: {"archiveBucket": bucket, "shardMap": json.dumps({"version": 1}), "backupVaultArn": "arn:vault"}
+            cell: {
+                "archiveBucket": bucket,
+                "modelBucket": f"{bucket}-models",
+                "shardMap": json.dumps({"version": 1}),
+                "backupVaultArn": "arn:vault",
+            }
             for cell, bucket in ((PRIMARY, "one"), (REPLICA, "two"))
         }
         self.outputs[REPLICA]["egressAddresses"] = [ADDRESS]
@@ -256,7 +261,7 @@ def test_a_pair_of_which_nothing_is_amiss_is_ready(world: World) -> None:
     assert {check: v.found for check, v in found.items() if v.answer is not Answer.READY} == {}
     assert exit_code(list(found.values())) is ExitCode.OK
     assert as_data(list(found.values()))["ready"] is True
-    assert len(found) == 15, "two checks of one name would hide each other"
+    assert len(found) == 16, "two checks of one name would hide each other"
 
 
 def _fenced(w: World) -> None:
@@ -281,6 +286,10 @@ def _cluster(name: str, **changed: Any) -> Callable[[World], None]:
 
 def _aws(**changed: Any) -> Callable[[World], None]:
     return lambda w: vars(w.aws).update(copy.deepcopy(changed))
+
+
+def _replicates(bucket: str, target: str) -> Callable[[World], None]:
+    return lambda w: w.aws.replication.update({bucket: target})
 
 
 def _no_member(w: World) -> None:
@@ -326,8 +335,10 @@ def _history(history: list[Mapping[str, Any]]) -> Callable[[World], None]:
         ("global databases", _cluster(f"{REPLICA}-s01", DBClusterMembers=[]), "has no instance"),
         ("replication lag", _aws(lag_ms=[800.0, 31_000.0]), "31.0 s"),
         ("tables", _aws(table_replicas={HOME: "eu-west-3", AWAY: HOME}), f"keys of {HOME} has no replica in {AWAY}"),
-        ("archive", _aws(replication={"one": "two", "two": "three"}), "two does not replicate to one"),
+        ("archive", _replicates("two", "three"), "two does not replicate to one"),
         ("archive", _output(archiveBucket=None), "has no output archiveBucket"),
+        ("fraud models", _replicates("two-models", "two"), "two-models does not replicate to one-models"),
+        ("fraud models", _output(modelBucket=None), "has no output modelBucket"),
         ("archive lag", _aws(archive_s=[901.0]), "901 s"),
         ("parity", _other_queue, "visibilityTimeoutSeconds: 30 in the primary, 60 in the replica"),
         ("parity", _down(f"{REPLICA}-workloads"), "is not up"),
@@ -374,6 +385,7 @@ def test_one_thing_amiss_keeps_a_pair_from_being_ready(
         ("replication lag", "cloudwatch_get_metric_statistics"),
         ("tables", "dynamodb_describe_table"),
         ("archive", "s3_get_bucket_replication"),
+        ("fraud models", "s3_get_bucket_replication"),
         ("archive lag", "cloudwatch_list_metrics"),
         ("images", "ecr_batch_get_image"),
         ("certificates", "acm_describe_certificate"),
@@ -407,7 +419,7 @@ def test_what_the_emulator_lacks_is_told_and_does_not_count(world: World) -> Non
     world.aws.archive_s = []
     world.states |= {k: v for k, v in states(world.fleet, PLACEHOLDER).items() if k.endswith("-workloads")}
     found = world.ask()
-    for check in ("archive", "archive lag", "images"):
+    for check in ("archive", "fraud models", "archive lag", "images"):
         assert found[check].excused, found[check]
         assert found[check].found.startswith("emulated: ")
     assert exit_code(list(found.values())) is ExitCode.OK

@@ -1,6 +1,7 @@
-"""Replication of the event archives of a pair into each other: what either cell archives is in both regions.
+"""Replication of buckets of a pair into each other: what either cell archives is in both regions, and so are the models
+of the fraud decision, which the cell that writes has trained.
 
-Versions keep their Object Lock; the other bucket has one too, or S3 refuses the rule
+Versions of an archive keep their Object Lock; the other bucket has one too, or S3 refuses the rule
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-replication).
 A delete marker stays where it was put: one region cannot hide the other's copy. Objects that were there before the rule
 are not copied; S3 Batch Replication does that once
@@ -22,13 +23,13 @@ REPLICATION_MINUTES = 15
 """Minutes in which S3 Replication Time Control copies 99.99 % of what is new; S3 takes no other number
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-time-control.html)."""
 
-RULE = "archive"
-"""Id of the rule: a dimension of its metrics."""
+ARCHIVE, MODELS = "archive", "models"
+"""Ids of rules: a dimension of their metrics."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ArchiveSide:
-    """The archive of one of both cells."""
+class BucketSide:
+    """The bucket of one of both cells."""
 
     region: str
     bucket: pulumi.Input[str]
@@ -44,27 +45,29 @@ class ArchiveSide:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ArchiveReplicationArgs:
-    """Both archives."""
+class BucketReplicationArgs:
+    """Both buckets."""
 
     account_id: str
-    primary: ArchiveSide
-    replica: ArchiveSide
+    rule: str
+    """`ARCHIVE` or `MODELS`."""
+    primary: BucketSide
+    replica: BucketSide
 
 
-class ArchiveReplication(pulumi.ComponentResource):
+class BucketReplication(pulumi.ComponentResource):
     """A rule and a role each way. Creation: seconds. Cost: storage twice, transfer between regions, and Replication
     Time Control by GB."""
 
-    def __init__(self, name: str, args: ArchiveReplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: BucketReplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(type_token(type(self)), name, {}, opts)
-        self._name, self._account_id = name, args.account_id
+        self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self._way("out", args.primary, args.replica)
         self._way("back", args.replica, args.primary)
         self.register_outputs({})
 
-    def _way(self, key: str, source: ArchiveSide, target: ArchiveSide) -> None:
+    def _way(self, key: str, source: BucketSide, target: BucketSide) -> None:
         role, allowed = self._role(key, source, target)
         s3.BucketReplicationConfig(
             f"{self._name}-{key}",
@@ -73,12 +76,13 @@ class ArchiveReplication(pulumi.ComponentResource):
             role=role.arn,
             rules=[
                 {
-                    "id": RULE,
+                    "id": self._args.rule,
                     "status": "Enabled",
                     "priority": 1,
                     "filter": {"prefix": ""},
                     "delete_marker_replication": {"status": "Disabled"},
-                    # Changes of a replica's retention or tags go back: both copies are locked for the same time.
+                    # Changes of a replica's retention or tags go back: both copies of an event are locked for the same
+                    # time.
                     "source_selection_criteria": {
                         "replica_modifications": {"status": "Enabled"},
                         "sse_kms_encrypted_objects": {"status": "Enabled"},
@@ -94,14 +98,14 @@ class ArchiveReplication(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed]),
         )
 
-    def _role(self, key: str, source: ArchiveSide, target: ArchiveSide) -> tuple[iam.Role, iam.RolePolicy]:
+    def _role(self, key: str, source: BucketSide, target: BucketSide) -> tuple[iam.Role, iam.RolePolicy]:
         """https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html,
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html"""
         name = f"{self._name}-replication-{key}"
         role = iam.Role(
             name,
-            description=f"{self._name}: S3 replication of the archive, {key}",
-            assume_role_policy=trust("s3", when=from_source(self._account_id, source.arn)),
+            description=f"{self._name}: S3 replication, {key}",
+            assume_role_policy=trust("s3", when=from_source(self._args.account_id, source.arn)),
             tags=tags(DataClass.INTERNAL),
             opts=self._child,
         )
@@ -109,8 +113,8 @@ class ArchiveReplication(pulumi.ComponentResource):
             *("s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"),
             *("s3:GetObjectRetention", "s3:GetObjectLegalHold"),
         ]
-        from_here = via_service(["s3"], source.region, self._account_id)
-        into_there = via_service(["s3"], target.region, self._account_id)
+        from_here = via_service(["s3"], source.region, self._args.account_id)
+        into_there = via_service(["s3"], target.region, self._args.account_id)
         allowed = iam.RolePolicy(
             name,
             role=role.name,
