@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -140,7 +141,7 @@ def verify(context: Context) -> Mapping[str, Any]:
         faults=(),
         shard_map=context.target.shard_map,
         # The same payments when the step is taken again: their keys keep them from being made twice.
-        seed=sum(context.run.id.encode()),
+        seed=int.from_bytes(context.run.id.encode()),
     ).calls
     statuses = [_paid(context, call, make(secret, KeyKind.TEST, call.account)) for call in calls]
     return {"payments": len(statuses), "statuses": sorted(set(statuses))}
@@ -160,17 +161,30 @@ def _api_keys(context: Context) -> str:
 
 
 def _paid(context: Context, call: Call, key: str) -> str:
-    """A payment's status once it is acknowledged and found. Raises CellError (timeout) for one that is not."""
+    """A payment's status once it is acknowledged and found. Raises CellError (timeout) for one that is not, with what
+    was answered last."""
     headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": call.idempotency_key}
+    last = [""]
+
+    def ask(method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any] | None:
+        answer = context.web.ask(method, context.pair.domain, path, headers, body)
+        if answer is None or answer[0] not in ACKNOWLEDGED:
+            said = f"{answer[0]} {json.dumps(answer[1].get('error'))}" if answer is not None else "nothing"
+            last[:] = [f"{method} {path} was answered {said}"]
+            return None
+        return answer[1]
 
     def look() -> str | None:
-        answer = context.web.ask("POST", context.pair.domain, "/v1/payments", headers, dict(call.body))
-        if answer is None or answer[0] not in ACKNOWLEDGED:
-            return None
-        found = context.web.ask("GET", context.pair.domain, f"/v1/payments/{answer[1]['id']}", headers)
-        return str(found[1].get("status")) if found is not None and found[0] in ACKNOWLEDGED else None
+        made = ask("POST", "/v1/payments", dict(call.body))
+        found = ask("GET", f"/v1/payments/{made['id']}") if made is not None else None
+        return str(found.get("status")) if found is not None else None
 
-    return context.until(f"a synthetic payment to be taken by {context.pair.domain}", look, PAYMENT_S)
+    try:
+        return context.until(f"a synthetic payment to be taken by {context.pair.domain}", look, PAYMENT_S)
+    except CellError as error:
+        if error.code is not ExitCode.TIMEOUT:
+            raise
+        raise CellError(f"{error}; {last[0]}", ExitCode.TIMEOUT) from None
 
 
 def missing(context: Context) -> Mapping[str, Any]:

@@ -37,6 +37,8 @@ SETTLE_S = 0.02
 
 CLUSTERS_EVERY_S = 1.0
 STATUS_TIMEOUT_S = 10.0
+FAULTS_TIMEOUT_S = 40.0
+"""Less than whoever switches one waits (`control.TIMEOUT_S`). While a region comes back the emulator is late."""
 PROBERS = 8
 AGENT_IP = "255.253"
 
@@ -84,7 +86,7 @@ class Node:
     def suffer(self) -> None:
         """The faults of regions changed: have everybody do what they mean."""
         token = self._home.secrets()["admin_token"]
-        emulator_client.faults(self._port, token, self.regions.to_json(), STATUS_TIMEOUT_S)
+        emulator_client.faults(self._port, token, self.regions.to_json(), FAULTS_TIMEOUT_S)
         self.guests.suffer()
         self.wake()
 

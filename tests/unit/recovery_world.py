@@ -115,6 +115,7 @@ class World:
         """Maximum of every group."""
         self.moved_letters: list[str] = []
         self.paid: dict[str, str] = {}
+        self.refuses_payments = False
         self.epochs = [0]
         self.replicas: set[str] = set()
         """Versions of archived objects that came by replication."""
@@ -177,6 +178,8 @@ class World:
     def ask(self, method: str, domain: str, path: str, headers: Any, body: Any = None) -> Any:
         assert domain == self.pair.domain
         assert method == "GET" or body["currency"] == "EUR"
+        if self.refuses_payments:
+            return 400, {"error": {"reason": "card_number"}}
         if method == "GET":
             return 200, {"status": "succeeded", "id": path.rpartition("/")[2]}
         key = headers["Idempotency-Key"]

@@ -12,7 +12,7 @@ from recovery_world import ALICE, AWAY, BOB, HOME, PRIMARY, REPLICA, Killed, Wor
 
 from contracts.epoch import FENCE_S, OUTBOX_H, WriterState
 from operations.declared import note_writer
-from operations.errors import CellError
+from operations.errors import CellError, ExitCode
 from operations.project import Project
 from operations.recovery import machine, session, timeline
 from operations.recovery.calls import CALLS, explained
@@ -64,6 +64,23 @@ def test_payments_are_made_through_the_clients_name_in_test_mode(world: World) -
     assert run is not None
     assert run.facts("verify") == {"payments": 8, "statuses": ["succeeded"]}
     assert len(world.paid) == 8
+
+
+def test_a_payment_that_is_not_taken_ends_the_step_with_what_was_answered(world: World) -> None:
+    world.refuses_payments = True
+    with pytest.raises(CellError, match=r"POST /v1/payments was answered 400 .*card_number") as refused:
+        world.command(Kind.SWITCHOVER)
+    assert refused.value.code is ExitCode.TIMEOUT
+    world.refuses_payments = False
+    run = world.command(Kind.SWITCHOVER)
+    assert run is not None
+    assert (run.status, len(world.paid)) == (Status.DONE, 8)
+
+
+def test_two_movements_pay_with_keys_of_their_own(world: World) -> None:
+    assert world.command(Kind.SWITCHOVER) is not None
+    assert world.command(Kind.FAILBACK, REPLICA, PRIMARY) is not None
+    assert len(world.paid) == 16
 
 
 def test_no_call_goes_to_the_dead_region_and_all_are_explained(world: World) -> None:
