@@ -29,7 +29,7 @@ PROXY = "aws:rds/proxy:Proxy"
 PAIR_WIDE = frozenset({"aws:dynamodb/table:Table", "aws:secretsmanager/secret:Secret", REPOSITORY})
 """Types whose copies in the other region have the primary's name: their ARNs differ in the region alone."""
 
-_PIECES = re.compile(r"([:/,|\s\"]+)")
+_PIECES = re.compile(r"([:/,|=\s\"]+)")
 _MADE_UP = re.compile(r"(?:id|arn|name|endpoint|address|url|bucket|identifier|publicIp|suffix)$", re.IGNORECASE)
 _NAME = re.compile(r"^(?:id|name|bucket)$|identifier$|Name$", re.IGNORECASE)
 _LEAST = 8
