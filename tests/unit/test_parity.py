@@ -149,18 +149,27 @@ def test_an_unknown_difference_is_named_with_both_values(
 
 
 def test_the_place_in_an_argument_of_a_program_is_no_difference(fleet: Fleet, both: tuple[Rows, Rows]) -> None:
-    def controller(rows: Rows, cell: str) -> dict[str, Any]:
-        (vpc,) = (str(row["id"]) for row in rows if row["type"] == "aws:ec2/vpc:Vpc")
-        args = [f"--cluster-name={cell}", f"--aws-vpc-id={vpc}", f"--aws-region={fleet.plan(cell).region}"]
-        urn = f"urn:pulumi:{cell}::payment-cell::kubernetes:apps/v1:Deployment::{cell}-load-balancer"
-        inputs = {"spec": {"containers": [{"name": "load-balancer", "args": args}]}}
-        return {"urn": urn, "type": "kubernetes:apps/v1:Deployment", "custom": True, "id": "x", "inputs": inputs}
+    def controller(cell: str, vpc: str, named: str) -> Rows:
+        args = [f"--cluster-name={cell}", f"--aws-vpc-id={named}", f"--aws-region={fleet.plan(cell).region}"]
+        inputs = {"containers": [{"name": "load-balancer", "args": args}]}
+        return [
+            {"urn": f"::{cell}-own", "type": "aws:ec2/vpc:Vpc", "custom": True, "id": vpc, "inputs": {}},
+            {
+                "urn": f"::{cell}-lb",
+                "type": "kubernetes:apps/v1:Deployment",
+                "custom": True,
+                "id": "",
+                "inputs": inputs,
+            },
+        ]
 
-    primary, replica = both
-    own, other = controller(primary, PRIMARY), controller(replica, REPLICA)
-    assert compared(fleet, [*primary, own], [*replica, other]) == compared(fleet, primary, replica)
-    other["inputs"]["spec"]["containers"][0]["args"][1] = own["inputs"]["spec"]["containers"][0]["args"][1]
-    assert len(compared(fleet, [*primary, own], [*replica, other])) == len(compared(fleet, primary, replica)) + 1
+    def found(named: str) -> list[Difference]:
+        primary, replica = both
+        own, other = controller(PRIMARY, "vpc-d397613d", "vpc-d397613d"), controller(REPLICA, "vpc-f9da5733", named)
+        return compared(fleet, [*primary, *own], [*replica, *other])
+
+    assert found("vpc-f9da5733") == compared(fleet, *both)
+    assert len(found("vpc-d397613d")) == len(compared(fleet, *both)) + 1
 
 
 def test_a_resource_that_one_side_lacks_is_a_difference(fleet: Fleet, both: tuple[Rows, Rows]) -> None:
