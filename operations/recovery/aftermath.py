@@ -179,12 +179,8 @@ def _paid(context: Context, call: Call, key: str) -> str:
         found = ask("GET", f"/v1/payments/{made['id']}") if made is not None else None
         return str(found.get("status")) if found is not None else None
 
-    try:
-        return context.until(f"a synthetic payment to be taken by {context.pair.domain}", look, PAYMENT_S)
-    except CellError as error:
-        if error.code is not ExitCode.TIMEOUT:
-            raise
-        raise CellError(f"{error}; {last[0]}", ExitCode.TIMEOUT) from None
+    what = f"a synthetic payment to be taken by {context.pair.domain}"
+    return context.until(what, look, PAYMENT_S, seen=lambda: last[0])
 
 
 def missing(context: Context) -> Mapping[str, Any]:

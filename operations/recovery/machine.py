@@ -153,12 +153,21 @@ class Driver:
             self.clock.sleep(min(left, BEAT_S))
             self.journal.beat()
 
-    def until(self, what: str, look: Callable[[], T | None], limit_s: float, every_s: float = BEAT_S) -> T:
-        """What `look` finds at last. Raises CellError (timeout) that says what was waited for."""
+    def until(
+        self,
+        what: str,
+        look: Callable[[], T | None],
+        limit_s: float,
+        every_s: float = BEAT_S,
+        seen: Callable[[], str] = str,
+    ) -> T:
+        """What `look` finds at last. Raises CellError (timeout) that says what was waited for, and what `seen` adds."""
         end, told = self.clock.monotonic() + limit_s, False
         while (found := look()) is None:
             if self.clock.monotonic() >= end:
-                raise CellError(f"waited {limit_s:.0f} s for {what}", ExitCode.TIMEOUT)
+                raise CellError(
+                    "; ".join(filter(None, [f"waited {limit_s:.0f} s for {what}", seen()])), ExitCode.TIMEOUT
+                )
             if not told:
                 self.tell(f"waiting for {what}")
                 told = True

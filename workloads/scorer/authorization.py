@@ -35,7 +35,7 @@ PATH = "/v1/payments"
 PARTIAL = "x-envoy-auth-partial-body"
 """Envoy's mark of a body that was cut (ext_authz, with_request_body.allow_partial_message)."""
 KINDS = {400: "invalid_request", 403: "refused", 503: "unavailable"}
-"""Status -> type of an error, as the API has it."""
+"""Status -> type of an error, as the API has it but for 403: there a key lacks a right, here a payment is refused."""
 _log = Log("authorization")
 
 
