@@ -21,6 +21,14 @@ def _account(self: Any, account_id: str) -> Any:
         return _slow(self, account_id)
 
 
+class _Registered(list[Any]):
+    """What a reset empties. moto forgets it after a reset and registers a service when it is next looked up, which the
+    short way to an account does not; and one service's reset can look up another that was emptied before it."""
+
+    def clear(self) -> None:
+        """Nothing: an empty service may be emptied again."""
+
+
 class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
     """Remembers which service answers on a host: moto lists its own folder each time."""
 
@@ -39,4 +47,5 @@ class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
 def install() -> None:
     """Put the short ways in place."""
     BackendDict.__getitem__ = _account
+    BackendDict._instances = _Registered(BackendDict._instances)
     responses.method_names_from_class = functools.cache(responses.method_names_from_class)
