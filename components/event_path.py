@@ -39,10 +39,8 @@ class EventPathArgs:
     """Has `aws` and `database`, and `telemetry` where spans are sent."""
     otlp_endpoint: str | None = None
     """http://host:port that takes the relay's spans; None: they go nowhere."""
-    epoch_table: str | None = None
-    """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
-    epoch_primary: str = ""
-    """Stack of the pair's primary; with `epoch_table`."""
+    pair_primary: str | None = None
+    """Stack of the primary of the cell's pair, whose epoch store says who writes. None: it is of no pair."""
     relays: int = 2
     """Pods of the relay: one leads a shard, the others stand by."""
     archive_after_s: float = 5.0
@@ -69,7 +67,7 @@ def workloads(args: EventPathArgs) -> dict[str, WorkloadArgs]:
             **log,
             "DATABASE_CA_FILE": CA_FILE,
             **trace_agent.environment(args.otlp_endpoint),
-            **epoch_environment(args.epoch_table, args.epoch_primary),
+            **epoch_environment(args.pair_primary),
         },
         needs=("aws", "database", *trace_agent.needs(args.otlp_endpoint)),
         config_maps={SHARDS: FOLDERS[SHARDS]},

@@ -94,8 +94,8 @@ class PaymentCellArgs:
     replicas need."""
     standby: Standby | None = None
     """The primary for which this cell stands by. None: a cell of its own."""
-    epoch_table: str | None = None
-    """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
+    pair_primary: str | None = None
+    """Stack of the primary of the cell's pair, whose epoch store says who writes. None: it is of no pair."""
     public_access_cidrs: Sequence[str] = ()
     """Addresses that reach the cluster's API server over the internet. Empty: none."""
     viewers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
@@ -389,7 +389,7 @@ class PaymentCell(pulumi.ComponentResource):
             ordered_consumers=[consumer.name for consumer in args.consumers if consumer.ordered],
             decision_shards=None if args.stream_shards is None else ceil(args.stream_shards / EVENTS_A_DECISION),
             alarm_topic_arn=self.alarms.arn,
-            epoch_table=args.epoch_table,
+            pair_primary=args.pair_primary,
             replica_region=args.recovery_region,
             standby=args.standby,
             training_image=args.training_image,

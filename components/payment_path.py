@@ -47,8 +47,8 @@ class PaymentPathArgs:
     alarm_topic_arn: pulumi.Input[str]
     decision_shards: int | None = None
     """Of the decision stream. None: on demand."""
-    epoch_table: str | None = None
-    """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
+    pair_primary: str | None = None
+    """Stack of the primary of the cell's pair, whose epoch store says who writes. None: it is of no pair."""
     replica_region: str | None = None
     """Recovery region, which gets the secrets and replicas of the tables. None: the cell has none."""
     standby: Standby | None = None
@@ -152,9 +152,9 @@ class PaymentPath(pulumi.ComponentResource):
             archive_bucket=log.archive_bucket,
             archive_key_arn=args.keys[KeyUse.ARCHIVE],
         )
-        table, where = args.epoch_table, (args.region, args.account_id)
-        reads = reads_writer(table, *where) if table is not None else []
-        notes = notes_regeneration(table, *where) if table is not None else []
+        primary, where = args.pair_primary, (args.region, args.account_id)
+        reads = reads_writer(primary, *where) if primary is not None else []
+        notes = notes_regeneration(primary, *where) if primary is not None else []
         found: dict[tuple[str, str], Sequence[Statement]] = {
             (payments.NAMESPACE, payments.PAYMENTS): [
                 database.connect_statement(payments.USER),

@@ -18,6 +18,7 @@ from components.shard import DATABASE, MASTER_USER, PORT
 from components.trace_agent import environment, needs
 from components.workload import Probe, Workload, WorkloadArgs
 from components.workloads import SHARD_MAP, SHARD_MAP_FILE
+from contracts.epoch import epoch_table
 
 NAMESPACE = "payments"
 PAYMENTS, SETTLER, MIGRATOR = "payments", "settler", "migrator"
@@ -77,10 +78,8 @@ class PaymentsArgs:
     api_keys_secret_arn: pulumi.Input[str]
     otlp_endpoint: str | None = None
     """http://host:port that takes spans; None: they go nowhere."""
-    epoch_table: str | None = None
-    """Epoch store of the cell's pair, which says who writes. None: the cell has no recovery region."""
-    epoch_primary: str = ""
-    """Stack of the pair's primary; with `epoch_table`."""
+    pair_primary: str | None = None
+    """Stack of the primary of the cell's pair, whose epoch store says who writes. None: it is of no pair."""
     replicas: int = 3
     maximum: int = 12
     """Pods of the API at most; each keeps up to 20 connections to a shard's proxy."""
@@ -115,7 +114,7 @@ def _payments(args: PaymentsArgs) -> WorkloadArgs:
         environment={
             **_environment(args),
             **environment(args.otlp_endpoint),
-            **epoch_environment(args.epoch_table, args.epoch_primary),
+            **epoch_environment(args.pair_primary),
             "ACCOUNT_CONCURRENCY": json.dumps(dict(args.account_concurrency), sort_keys=True),
             "API_KEYS_SECRET_ARN": args.api_keys_secret_arn,
             "FRAUD_FAIL_MODE": json.dumps(dict(args.fraud_fail_mode), sort_keys=True),
@@ -135,11 +134,11 @@ def _settler(args: PaymentsArgs) -> WorkloadArgs:
         memory="256Mi",
         priority="payment-standard",
         probe=Probe(path="/healthz", port=HEALTH_PORT),
-        needs=(*(("aws",) if args.epoch_table else ()), "database", *args.egress, *needs(args.otlp_endpoint)),
+        needs=(*(("aws",) if args.pair_primary else ()), "database", *args.egress, *needs(args.otlp_endpoint)),
         environment={
             **_environment(args),
             **environment(args.otlp_endpoint),
-            **epoch_environment(args.epoch_table, args.epoch_primary),
+            **epoch_environment(args.pair_primary),
         },
     )
 
@@ -153,8 +152,8 @@ def _migrator(args: PaymentsArgs) -> WorkloadArgs:
         memory="192Mi",
         priority="payment-standard",
         probe=Probe(path="/healthz", port=HEALTH_PORT),
-        needs=(*(("aws",) if args.epoch_table else ()), "database"),
-        environment={**_environment(args), **epoch_environment(args.epoch_table, args.epoch_primary)},
+        needs=(*(("aws",) if args.pair_primary else ()), "database"),
+        environment={**_environment(args), **epoch_environment(args.pair_primary)},
         start_s=MIGRATION_S,
     )
 
@@ -173,9 +172,9 @@ def _environment(args: PaymentsArgs) -> dict[str, pulumi.Input[str]]:
     return {"CELL": args.cell, "AWS_REGION": args.region, "DATABASE_CA_FILE": CA_FILE}
 
 
-def epoch_environment(table: str | None, primary: str) -> dict[str, pulumi.Input[str]]:
+def epoch_environment(primary: str | None) -> dict[str, pulumi.Input[str]]:
     """What a program that takes the writer's lease needs for it (`workloads/lease.py`)."""
-    return {"EPOCH_TABLE": table, "EPOCH_PRIMARY": primary} if table is not None else {}
+    return {"EPOCH_TABLE": epoch_table(primary), "EPOCH_PRIMARY": primary} if primary is not None else {}
 
 
 class Payments(pulumi.ComponentResource):

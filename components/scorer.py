@@ -59,10 +59,8 @@ class ScorerArgs:
     """Of what rescoring opens: signals that were sealed for fraud."""
     rescore_queue_url: pulumi.Input[str] | None = None
     """Of the bus's consumer `fraud`; None: payments that passed unscored stay unscored, and outcomes unheard."""
-    epoch_table: str | None = None
-    """Epoch store of the cell's pair. None: the cell has no recovery region."""
-    epoch_primary: str = ""
-    """Stack of the pair's primary; with `epoch_table`."""
+    pair_primary: str | None = None
+    """Stack of the primary of the cell's pair, whose epoch store says who writes. None: it is of no pair."""
     deadline_ms: int = 50
     """The gateway's, for the whole decision."""
     replicas: int = 3
@@ -96,7 +94,7 @@ def workloads(args: ScorerArgs) -> dict[str, WorkloadArgs]:
         "BUDGET_MS": str(args.deadline_ms - HOP_MS),
         "FEATURE_READ_MS": str((args.deadline_ms - HOP_MS) // 4),
         **({"RESCORE_QUEUE_URL": args.rescore_queue_url} if args.rescore_queue_url is not None else {}),
-        **payments.epoch_environment(args.epoch_table, args.epoch_primary),
+        **payments.epoch_environment(args.pair_primary),
         **environment(args.otlp_endpoint),
     }
     return {

@@ -21,7 +21,6 @@ from components.runner import RunnerSetup
 from components.sharded_database import DatabaseShard
 from components.standby import Standby
 from components.vocabulary import Environment, KeyUse
-from contracts.epoch import epoch_table
 from stacks.fleet import load_fleet
 from stacks.models import AccountSettings, CellSettings
 from stacks.pair_models import ReplicaSettings
@@ -80,7 +79,7 @@ def cell_args(
         master_password_version=plan.master_password_version,
         recovery_region=plan.recovery_region,
         standby=standby,
-        epoch_table=epoch_table(primary) if (primary := plan.pair_primary) is not None else None,
+        pair_primary=plan.pair_primary,
         backup_days=kept.backup_days,
         backup_retention=BackupRetention(
             daily_days=vault.daily_days, weekly_days=vault.weekly_days, monthly_days=vault.monthly_days

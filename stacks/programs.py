@@ -23,7 +23,6 @@ from components.vocabulary import Environment, KeyUse, Program
 from components.workload import WorkloadArgs
 from contracts.cell_map import CellMap
 from contracts.deadlines import Deadlines
-from contracts.epoch import epoch_table
 from stacks.fleet import Fleet
 from stacks.market_files import Markets
 from stacks.models import WorkloadsSettings
@@ -103,8 +102,6 @@ def programs(
     served = groups_of(own, markets.all)
     told = markets_json(own, markets.all)
     modes = {caller.value: mode.value for caller, mode in settings.gateway.modes.items()}
-    primary = plan.pair_primary
-    table = epoch_table(primary) if primary is not None else None
     subjects = cell.require_output("keyArns").apply(lambda arns: arns[KeyUse.SUBJECTS.value])
     return Programs(
         gateway=GatewayArgs(
@@ -132,8 +129,7 @@ def programs(
             rescore_queue_url=_queue(cell, UNSCORED)
             if any(consumer.name == UNSCORED for consumer in plan.consumers)
             else None,
-            epoch_table=table,
-            epoch_primary=primary or "",
+            pair_primary=plan.pair_primary,
             deadline_ms=settings.gateway.fraud_deadline_ms,
             replicas=replicas,
             maximum=replicas * PODS_TO_GROWN,
@@ -148,8 +144,7 @@ def programs(
             egress=sorted(served),
             parties={},
             otlp_endpoint=ENDPOINT,
-            epoch_table=table,
-            epoch_primary=primary or "",
+            pair_primary=plan.pair_primary,
             fraud_fail_mode=modes,
             subject_keys_table=cell.require_output("subjectKeysTable"),
             subjects_key_arn=subjects,
@@ -166,8 +161,7 @@ def programs(
             queue_urls={consumer.name: _queue(cell, consumer.name) for consumer in plan.consumers if consumer.ordered},
             parties={},
             otlp_endpoint=ENDPOINT,
-            epoch_table=table,
-            epoch_primary=primary or "",
+            pair_primary=plan.pair_primary,
             relays=min(2, replicas),
         ),
         egress=BankEgressArgs(
