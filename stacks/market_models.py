@@ -17,7 +17,7 @@ from components.banks import Bank, Ejection, Endpoint, Limits, Market
 from components.egress_groups import PLACES
 from components.envoy.bank_clusters import HOSTS_FOR_FAILURE_PERCENT
 from stacks.model_base import Day, Settings
-from stacks.models import StackName
+from stacks.values import StackName
 
 FRAUD_AND_HOPS_MS = 250
 """Of a payment's deadline, what fraud decision, shard and hops may take beside the bank."""

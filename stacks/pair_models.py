@@ -11,17 +11,15 @@ from components.pair_drill import Weekday
 from components.vocabulary import Strategy
 from stacks.guardrail_models import BackupSettings
 from stacks.model_base import Settings
-from stacks.models import (
-    CellSettings,
+from stacks.models import CellSettings, EndpointSettings, RunnerSettings
+from stacks.values import (
     Domain,
     EcrImage,
-    EndpointSettings,
     HostedZoneId,
     PrincipalArn,
     QuotaName,
     RegionName,
     RoleArn,
-    RunnerSettings,
     StackName,
     VpcNetwork,
     WordKey,

@@ -23,7 +23,6 @@ from contracts.shard_plan import ChangeKind
 from stacks.kinds import KINDS, AnySettings
 from stacks.model_base import Settings
 from stacks.models import (
-    PATTERN_RULES,
     AccountSettings,
     CellSettings,
     ConsumerSettings,
@@ -35,6 +34,7 @@ from stacks.models import (
 )
 from stacks.problems import ConfigError, Problem, listed, nearest
 from stacks.source import Path_, Source, read_source
+from stacks.values import PATTERN_RULES
 
 __all__ = [
     "AccountSettings",
