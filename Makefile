@@ -33,8 +33,8 @@ HANGING = birch
 demo:
 	@eval "$$($(BIN)/cell sandbox env)" && $(BIN)/cell probe eu-west-1 $(DEMO) --report .sandbox/probe.html
 
-# What needs no engine runs while the engine is fetched and compiled. Files in their order: by themselves those with few
-# tests, which are the longest, would come last, and leave a processor idle.
+# What needs no engine runs while the engine is fetched and compiled. Files in the order of conftest.py, the longest first:
+# by themselves those with few tests, which are the longest, would come last, and leave a processor idle.
 test:
 	@$(BOOTSTRAP) $(MAKE) --no-print-directory -j2 checks
 	@$(BIN)/python -m pytest -m "$(SLOW)" -n 3 --dist loadfile --no-loadscope-reorder

@@ -1,4 +1,4 @@
-"""Counts tests by kind, marks them by folder, and notices a file with tests that pytest never reads."""
+"""Counts tests by kind, marks them by folder, begins with the long ones, and notices files that pytest never reads."""
 
 import gc
 import re
@@ -34,6 +34,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     for item in items:
         if (kind := kind_of(item.path)) in SLOW_KINDS:
             item.add_marker(kind)
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not session.testsfailed
     if whole and (missed := never_collected({item.path for item in items})):
         raise pytest.UsageError(f"tests that are never collected, name the file test_*.py: {', '.join(missed)}")

@@ -76,7 +76,7 @@ def live_cell(home: Path, folder: Path) -> Iterator[LiveCell]:
     with own_sandbox(home, dataplane=True) as sandbox:
         project = Project.copy(sandbox, folder)
         project.run_programs(CELL)
-        project.data("up", CELL, "--yes")
+        project.bring_up(CELL)
         made = LiveCell(
             project=project,
             aws=Aws(sandbox, DEVELOPMENT_ACCOUNT),

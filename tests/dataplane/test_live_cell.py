@@ -18,7 +18,7 @@ from live_cell import CELL, READY_S, REGION, LiveCell, Role, live_cell
 from contracts.shard_map import parse
 from sandbox.kubernetes.client import MERGE_PATCH, Client
 
-pytestmark = [pytest.mark.dataplane, pytest.mark.kubernetes]
+pytestmark = [pytest.mark.dataplane, pytest.mark.kubernetes, pytest.mark.long]
 
 FEW = ("--payments", "30", "--rate", "10", "--fault", "scorer-dead")
 """The same few payers again and again are what a fraud decision blocks: for a second there is none."""
@@ -136,7 +136,7 @@ def test_a_new_market_is_paid_into_without_a_restart(cell: LiveCell) -> None:
         text = text.replace(old, new)
     (markets / "new-zealand.yaml").write_text(text)
 
-    cell.project.data("up", CELL, "--yes")
+    cell.project.bring_up(CELL)
     numbers = json.loads(cell.probe(*INTO_NEW))
     assert (numbers["problems"], numbers["acknowledged"] > 20) == ([], True)
     assert running(cell) == before

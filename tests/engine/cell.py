@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 DEVELOPMENT_ACCOUNT = "210987654321"
 
+DEVELOPMENT = "account-dev"
+"""Its stack."""
+
 COMMAND_TIMEOUT_S = 1160
 """A whole cell takes about a minute and a half on two quiet cores."""
 
@@ -112,6 +115,12 @@ class Project:
         (summary,) = (event["summaryEvent"] for event in events(log) if "summaryEvent" in event)
         log.unlink()
         return {kind: count for kind, count in summary["resourceChanges"].items() if kind != "same"}
+
+    def bring_up(self, cell: str) -> None:
+        """The account, the cell and its workloads by plain `pulumi up`: a third of the time of `cell up`, for tests of
+        what comes after it."""
+        for stack in (DEVELOPMENT, cell, f"{cell}-workloads"):
+            self.up(stack)
 
     def data(self, *arguments: str) -> Any:
         """What `cell ARGUMENTS -o json` prints."""

@@ -33,7 +33,7 @@ from operations.audit.result import Audit, Place, Reconciled
 from policies.catalogue import controls
 from policies.control import Status
 
-pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
+pytestmark = [pytest.mark.engine, pytest.mark.kubernetes, pytest.mark.long]
 
 CHANGES: tuple[Change, ...] = (
     *drift_access.CHANGES,

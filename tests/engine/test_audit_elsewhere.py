@@ -25,7 +25,7 @@ from operations.audit.sights import live_sight
 from policies.catalogue import controls
 from policies.control import Status
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 
 CELL = "us-east-1"
 STACKS = ("account", CELL)

@@ -16,7 +16,7 @@ from components.boundary import MAX_CHARACTERS
 from conftest import Sandbox
 from operations.iam import READS, Role
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 
 ACCOUNT = "account-dev"
 """The stack that is the quickest to preview."""

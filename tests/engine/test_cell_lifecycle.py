@@ -25,7 +25,7 @@ from sandbox.aws.permissions import asked_by_preconditions
 from sandbox.aws.table import entries
 from stacks.fleet import load_fleet
 
-pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
+pytestmark = [pytest.mark.engine, pytest.mark.kubernetes, pytest.mark.long]
 
 CELL, REGION = "dev", "eu-west-1"
 STACKS = ("account-dev", "dev", "dev-workloads")

@@ -13,7 +13,7 @@ from finders import FINDERS, SETTINGS, Cluster, elsewhere, missing, seen
 
 from sandbox.kubernetes.errors import ApiError
 
-pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
+pytestmark = [pytest.mark.engine, pytest.mark.kubernetes, pytest.mark.long]
 
 CELL = "eu-west-1"
 STACKS = ("account", CELL, f"{CELL}-workloads")

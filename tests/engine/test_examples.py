@@ -18,7 +18,7 @@ import pytest
 from conftest import DEFAULT_REGION, PRODUCTION_ACCOUNT, ROOT, Sandbox
 from stacks.providers import kubeconfig
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 
 EXAMPLES = ROOT / "examples"
 

@@ -16,7 +16,7 @@ from finders import Cluster
 import catalogue
 from sandbox.kubernetes.client import Client
 
-pytestmark = [pytest.mark.engine, pytest.mark.kubernetes]
+pytestmark = [pytest.mark.engine, pytest.mark.kubernetes, pytest.mark.long]
 
 CELL, REGION = "dev", "eu-west-1"
 OLD, NEW = "1.35", "1.36"
@@ -69,7 +69,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with own_sandbox(tmp_path_factory.mktemp("upgrade-sandbox")) as sandbox:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("upgrade") / "project")
         project.configure(CELL, versions={"kubernetes": OLD})
-        project.cell("up", CELL, "--yes")
+        project.bring_up(CELL)
         aws = Aws(sandbox, DEVELOPMENT_ACCOUNT)
         api = Cluster(project, aws, CELL).client
         yield World(project=project, aws=aws, api=api, before=identities(aws))
