@@ -2,57 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import Annotated, Any, Self
+from typing import Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-import catalogue
 from stacks.model_base import Settings
-
-
-def _region(name: str) -> str:
-    if name not in catalogue.regions():
-        raise ValueError("is not a region of catalogue/regions.yaml -> name one of its regions")
-    return name
-
-
-def _pattern(alias: Any) -> str:
-    """The pattern of an annotated string type."""
-    return next(str(part.pattern) for part in alias.__metadata__ if isinstance(part, StringConstraints))
-
-
-VaultArn = Annotated[
-    str, StringConstraints(pattern=r"^arn:aws:backup:[a-z0-9-]+:[0-9]{12}:backup-vault:[A-Za-z0-9_-]{2,50}$")
-]
-TrailArn = Annotated[
-    str, StringConstraints(pattern=r"^arn:aws:cloudtrail:[a-z0-9-]+:[0-9]{12}:trail/[A-Za-z0-9._-]{3,128}$")
-]
-UserArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:user/[A-Za-z0-9+=,.@_/-]{1,128}$")]
-LogGroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/#-]{1,512}$")]
-BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+[0-9][0-9 ()-]{5,23}$")]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=20, max_length=200)]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=254)]
-
-GUARDRAIL_RULES = MappingProxyType(
-    {
-        _pattern(VaultArn): (
-            "is not the ARN of a backup vault",
-            "write arn:aws:backup:<region>:<account>:backup-vault:<name>",
-        ),
-        _pattern(TrailArn): ("is not the ARN of a trail", "write arn:aws:cloudtrail:<region>:<account>:trail/<name>"),
-        _pattern(UserArn): (
-            "is not the ARN of an IAM user",
-            "write arn:aws:iam::<account>:user/<name>, of an account for identities: MFA is theirs",
-        ),
-        _pattern(LogGroupName): ("is not the name of a log group", "write its name, not its ARN"),
-        _pattern(BucketName): ("is not the name of a bucket", "write its name, not its ARN"),
-        _pattern(Phone): ("is not a telephone number", 'write it with its country in quotes: "+353 1 555 0100"'),
-        _pattern(Email): ("is not one e-mail address", "write it as security@example.com"),
-    }
-)
-"""Pattern -> rule and fix, in words."""
+from stacks.values import BucketName, Email, LogGroupName, Phone, Reason, RegionName, TrailArn, UserArn, VaultArn
 
 
 class AdoptedSettings(Settings):
@@ -62,7 +17,7 @@ class AdoptedSettings(Settings):
     trail_log_group: LogGroupName | None = Field(
         default=None, description="Log group of a trail, in the home region of this account: alarms are made over it."
     )
-    load_balancer_log_buckets: dict[Annotated[str, AfterValidator(_region)], BucketName] = Field(
+    load_balancer_log_buckets: dict[RegionName, BucketName] = Field(
         default_factory=dict, description="Region -> bucket that takes load-balancer logs. Left out: one is made."
     )
 

@@ -17,7 +17,7 @@ from components.banks import Bank, Ejection, Endpoint, Limits, Market
 from components.egress_groups import PLACES
 from components.envoy.bank_clusters import HOSTS_FOR_FAILURE_PERCENT
 from stacks.model_base import Day, Settings
-from stacks.values import StackName
+from stacks.values import StackName, one_of
 
 FRAUD_AND_HOPS_MS = 250
 """Of a payment's deadline, what fraud decision, shard and hops may take beside the bank."""
@@ -29,12 +29,6 @@ _WORD = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
 def _host(name: str) -> str:
     if not _HOST.fullmatch(name) or len(name) > 253:
         raise ValueError("is not a host name -> write it in lower case, as api.bank.example, without https://")
-    return name
-
-
-def _rail(name: str) -> str:
-    if name not in catalogue.rails():
-        raise ValueError("is not a rail of catalogue/rails.yaml -> name one of its rails")
     return name
 
 
@@ -72,7 +66,7 @@ RegistrationDay = Annotated[Day, AfterValidator(_past)]
 PublicAddress = Annotated[str, AfterValidator(_public)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 HostName = Annotated[str, AfterValidator(_host)]
-RailName = Annotated[str, AfterValidator(_rail)]
+RailName = Annotated[str, one_of(catalogue.rails, "is not a rail of catalogue/rails.yaml -> name one of its rails")]
 BankId = Annotated[str, AfterValidator(_word)]
 
 

@@ -24,18 +24,18 @@ from stacks.guardrail_models import (
     AdoptedSettings,
     BackupSettings,
     BreakGlassSettings,
-    BucketName,
-    Email,
     SecurityContactSettings,
 )
 from stacks.model_base import DataSettings, Day, Settings, ShardId
 from stacks.values import (
     AccountId,
+    BucketName,
     ClientNetwork,
     DatabaseTypeName,
     Digest,
     Domain,
     EcrImage,
+    Email,
     HostedZoneId,
     JurisdictionName,
     KeyArn,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -11,42 +12,24 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints
 import catalogue
 from components.addresses import SERVICE_CIDR
 from components.vocabulary import Controller, Program
-from stacks.guardrail_models import GUARDRAIL_RULES
 from stacks.model_base import ShardId
 
 
-def _region(name: str) -> str:
-    if name not in catalogue.regions():
-        raise ValueError("is not a region of catalogue/regions.yaml -> name one of its regions")
-    return name
+def one_of(known: Callable[[], Container[str]], problem: str) -> AfterValidator:
+    """A name that `known` has. `problem`: "rule -> fix" where it has not."""
 
+    def check(name: str) -> str:
+        if name not in known():
+            raise ValueError(problem)
+        return name
 
-def _recovery_region(name: str) -> str:
-    return name if name == "none" else _region(name)
+    return AfterValidator(check)
 
 
 def _jurisdiction(name: str) -> str:
     known = catalogue.jurisdictions().jurisdictions
     if name not in known:
         raise ValueError(f"is not a jurisdiction -> use one of {', '.join(known)}")
-    return name
-
-
-def _node_type(name: str) -> str:
-    if name not in catalogue.instances().nodes.types:
-        raise ValueError("is not an instance type of catalogue/instances.yaml -> name one of its node types")
-    return name
-
-
-def _database_type(name: str) -> str:
-    if name not in catalogue.instances().databases.types:
-        raise ValueError("is not an instance class of catalogue/instances.yaml -> name one of its database types")
-    return name
-
-
-def _quota(name: str) -> str:
-    if name not in catalogue.quotas():
-        raise ValueError("is not a quota of catalogue/quotas.yaml -> name one of its quotas")
     return name
 
 
@@ -95,13 +78,28 @@ def _pattern(alias: Any) -> str:
     return next(str(part.pattern) for part in alias.__metadata__ if isinstance(part, StringConstraints))
 
 
-RegionName = Annotated[str, AfterValidator(_region)]
-RecoveryRegion = Annotated[str, AfterValidator(_recovery_region)]
+_NO_REGION = "is not a region of catalogue/regions.yaml -> name one of its regions"
+RegionName = Annotated[str, one_of(catalogue.regions, _NO_REGION)]
+RecoveryRegion = Annotated[str, one_of(lambda: {"none", *catalogue.regions()}, _NO_REGION)]
 JurisdictionName = Annotated[str, AfterValidator(_jurisdiction)]
-NodeTypeName = Annotated[str, AfterValidator(_node_type)]
-DatabaseTypeName = Annotated[str, AfterValidator(_database_type)]
+NodeTypeName = Annotated[
+    str,
+    one_of(
+        lambda: catalogue.instances().nodes.types,
+        "is not an instance type of catalogue/instances.yaml -> name one of its node types",
+    ),
+]
+DatabaseTypeName = Annotated[
+    str,
+    one_of(
+        lambda: catalogue.instances().databases.types,
+        "is not an instance class of catalogue/instances.yaml -> name one of its database types",
+    ),
+]
 ProgramName = Annotated[str, AfterValidator(_program)]
-QuotaName = Annotated[str, AfterValidator(_quota)]
+QuotaName = Annotated[
+    str, one_of(catalogue.quotas, "is not a quota of catalogue/quotas.yaml -> name one of its quotas")
+]
 ClientNetwork = Annotated[str, AfterValidator(_client_network)]
 VpcNetwork = Annotated[str, AfterValidator(_vpc_network)]
 StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
@@ -123,6 +121,18 @@ EcrImage = Annotated[
 ]
 KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$")]
 WordKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+VaultArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws:backup:[a-z0-9-]+:[0-9]{12}:backup-vault:[A-Za-z0-9_-]{2,50}$")
+]
+TrailArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws:cloudtrail:[a-z0-9-]+:[0-9]{12}:trail/[A-Za-z0-9._-]{3,128}$")
+]
+UserArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::[0-9]{12}:user/[A-Za-z0-9+=,.@_/-]{1,128}$")]
+LogGroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/#-]{1,512}$")]
+BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+[0-9][0-9 ()-]{5,23}$")]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=20, max_length=200)]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=254)]
 
 
 PATTERN_RULES = MappingProxyType(
@@ -132,7 +142,6 @@ PATTERN_RULES = MappingProxyType(
         _pattern(RootId): ("is not the id of an organisation's root", "write r- and 4 to 32 letters and digits"),
         _pattern(OrganizationId): ("is not an organisation id", "write o- and 10 to 32 letters and digits"),
         _pattern(RoleArn): ("is not the ARN of a role", "write arn:aws:iam::<account>:role/<name>"),
-        **GUARDRAIL_RULES,
         _pattern(PrincipalArn): (
             "is not the ARN of an IAM user or role",
             "write arn:aws:iam::<account>:user/<name> or :role/<path and name>; of a session its role",
@@ -150,6 +159,19 @@ PATTERN_RULES = MappingProxyType(
         ),
         _pattern(ShardId): ("is not a shard id", "use s00 to s999"),
         _pattern(WordKey): ("is not a name", "use a-z, 0-9 and -, a letter first, at most 20 characters"),
+        _pattern(VaultArn): (
+            "is not the ARN of a backup vault",
+            "write arn:aws:backup:<region>:<account>:backup-vault:<name>",
+        ),
+        _pattern(TrailArn): ("is not the ARN of a trail", "write arn:aws:cloudtrail:<region>:<account>:trail/<name>"),
+        _pattern(UserArn): (
+            "is not the ARN of an IAM user",
+            "write arn:aws:iam::<account>:user/<name>, of an account for identities: MFA is theirs",
+        ),
+        _pattern(LogGroupName): ("is not the name of a log group", "write its name, not its ARN"),
+        _pattern(BucketName): ("is not the name of a bucket", "write its name, not its ARN"),
+        _pattern(Phone): ("is not a telephone number", 'write it with its country in quotes: "+353 1 555 0100"'),
+        _pattern(Email): ("is not one e-mail address", "write it as security@example.com"),
     }
 )
 """Pattern -> rule and fix, in words."""

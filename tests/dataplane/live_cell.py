@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import used_edges
-from cell import DEVELOPMENT_ACCOUNT, Aws, Project, own_sandbox
+from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, Aws, Project, own_sandbox
 from gateway_stand import until
 from used_actions import Use, used
 from used_edges import Connection
@@ -76,7 +76,7 @@ def live_cell(home: Path, folder: Path) -> Iterator[LiveCell]:
     with own_sandbox(home, dataplane=True) as sandbox:
         project = Project.copy(sandbox, folder)
         project.run_programs(CELL)
-        project.bring_up(CELL)
+        project.bring_up(DEVELOPMENT)
         made = LiveCell(
             project=project,
             aws=Aws(sandbox, DEVELOPMENT_ACCOUNT),

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 import used_actions
 import used_edges
+from cell import DEVELOPMENT
 from gateway_stand import until
 from live_cell import CELL, READY_S, REGION, LiveCell, Role, live_cell
 
@@ -136,7 +137,7 @@ def test_a_new_market_is_paid_into_without_a_restart(cell: LiveCell) -> None:
         text = text.replace(old, new)
     (markets / "new-zealand.yaml").write_text(text)
 
-    cell.project.bring_up(CELL)
+    cell.project.bring_up(DEVELOPMENT)
     numbers = json.loads(cell.probe(*INTO_NEW))
     assert (numbers["problems"], numbers["acknowledged"] > 20) == ([], True)
     assert running(cell) == before

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from cell import DEVELOPMENT_ACCOUNT, Aws, Project, changes, own_sandbox
+from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, Aws, Project, changes, own_sandbox
 
 pytestmark = [pytest.mark.dataplane, pytest.mark.kubernetes, pytest.mark.long]
 
@@ -43,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("pair") / "project")
         project.run_programs(PRIMARY)
         project.configure(PRIMARY, recoveryRegion=HERE)
-        project.bring_up(PRIMARY)
+        project.bring_up(DEVELOPMENT)
         before = project.state_file(PRIMARY).read_bytes()
         done = changes(project.data("replicate", PRIMARY, "--yes"))
         yield World(project, Aws(sandbox, DEVELOPMENT_ACCOUNT), before, done)

@@ -38,8 +38,7 @@ PROGRAM = Path(__file__).with_name("elsewhere")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     with own_sandbox(tmp_path_factory.mktemp("elsewhere-sandbox")) as sandbox:
         made = Project.copy(sandbox, tmp_path_factory.mktemp("elsewhere") / "project")
-        for stack in STACKS:
-            made.up(stack)
+        made.bring_up(STACKS)
         yield made
 
 

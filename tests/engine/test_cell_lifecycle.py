@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cell import DEVELOPMENT_ACCOUNT, ROOT, Aws, Project, Resource, changes, own_sandbox
+from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, ROOT, Aws, Project, Resource, changes, own_sandbox
 from drifts import DRIFTS, Drift
 from finders import elsewhere, missing, names_of
 from inventory import LISTS, inventory
@@ -28,7 +28,6 @@ from stacks.fleet import load_fleet
 pytestmark = [pytest.mark.engine, pytest.mark.kubernetes, pytest.mark.long]
 
 CELL, REGION = "dev", "eu-west-1"
-STACKS = ("account-dev", "dev", "dev-workloads")
 
 CLONE = "dev-two"
 CLONED = ("dev-two", "dev-two-workloads")
@@ -62,7 +61,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_up_brings_up_account_cell_and_workloads_in_this_order(world: World) -> None:
-    assert tuple(world.first_up) == STACKS
+    assert tuple(world.first_up) == DEVELOPMENT
     assert all(re.fullmatch(r"\d+ create", change) for change in world.first_up.values()), world.first_up
 
 
@@ -74,7 +73,7 @@ def test_the_first_up_asked_for_nothing_that_the_deploy_role_lacks(world: World)
 
 def test_the_deploy_role_reaches_every_resource_by_its_arn(world: World) -> None:
     fleet = load_fleet(world.project.folder / "stacks")
-    for stack in STACKS[:2]:
+    for stack in DEVELOPMENT[:2]:
         bodies = policies(Role.DEPLOY, target(fleet, stack)).values()
         statements = [
             s for body in bodies for s in body["Statement"] if s["Effect"] == "Allow" and s["Resource"] != "*"
@@ -136,7 +135,7 @@ def state_of(project: Project) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-@pytest.mark.parametrize("stack", STACKS[:2])
+@pytest.mark.parametrize("stack", DEVELOPMENT[:2])
 def test_the_drift_job_reads_what_the_read_only_role_may_and_writes_nothing(
     world: World, reader: Project, stack: str
 ) -> None:
@@ -239,8 +238,8 @@ def test_status_says_of_each_part_and_record_what_the_account_says(world: World)
 
 
 def test_everything_in_state_is_in_the_account(world: World) -> None:
-    assert sum(len(world.project.resources(stack)) for stack in STACKS) > 200
-    assert missing(world.project, world.aws, STACKS) == []
+    assert sum(len(world.project.resources(stack)) for stack in DEVELOPMENT) > 200
+    assert missing(world.project, world.aws, DEVELOPMENT) == []
 
 
 def test_every_regional_resource_is_in_the_cells_region(world: World) -> None:
@@ -252,7 +251,7 @@ def test_graph_of_what_is_deployed_has_each_resource_and_a_chain_near_the_unavoi
     assert found["from"] == "state"
     assert sum(row["resources"] for row in found["components"]) == len(world.project.resources(CELL))
     assert 1 <= found["ratio"] <= 1.05, found["longestChain"]
-    assert list(found["regionSeconds"]["stacks"]) == list(STACKS)
+    assert list(found["regionSeconds"]["stacks"]) == list(DEVELOPMENT)
 
 
 @pytest.mark.parametrize("command", [("graph", CELL), ("upgrade", CELL, "--plan")], ids=" ".join)
@@ -278,7 +277,7 @@ def test_resource_that_was_lost_from_state_is_imported(world: World) -> None:
 
 
 def test_second_up_changes_nothing_in_any_stack_not_even_what_was_imported(world: World) -> None:
-    assert changes(world.project.data("up", CELL, "--yes")) == dict.fromkeys(STACKS, "none")
+    assert changes(world.project.data("up", CELL, "--yes")) == dict.fromkeys(DEVELOPMENT, "none")
 
 
 def test_change_touches_what_it_names_in_place_where_aws_can_and_by_replacement_where_not(world: World) -> None:
@@ -380,7 +379,7 @@ class Copied:
 
 
 def states_of(project: Project) -> dict[str, bytes]:
-    return {stack: project.state_file(stack).read_bytes() for stack in STACKS}
+    return {stack: project.state_file(stack).read_bytes() for stack in DEVELOPMENT}
 
 
 @pytest.fixture(scope="module")
@@ -395,7 +394,7 @@ def test_a_clone_comes_up_and_leaves_its_originals_state_as_it_was(world: World,
     project = world.project
 
     assert changes(copied.made["outcomes"])["account-dev"] == "none"
-    for original, clone in zip(STACKS[1:], CLONED, strict=True):
+    for original, clone in zip(DEVELOPMENT[1:], CLONED, strict=True):
         assert len(project.resources(clone)) == len(project.resources(original)) > 0
     assert len(project.resources(CLONE)) > 100
     assert states_of(project) == copied.states
@@ -408,7 +407,7 @@ def test_a_clone_comes_up_and_leaves_its_originals_state_as_it_was(world: World,
 @pytest.mark.usefixtures("copied")
 def test_two_cells_of_an_account_share_nothing(world: World) -> None:
     project = world.project
-    stacks = {CELL: STACKS[1:], CLONE: CLONED}
+    stacks = {CELL: DEVELOPMENT[1:], CLONE: CLONED}
     names = {
         cell: {name for stack in own for resource in project.resources(stack) for name in names_of(resource)}
         for cell, own in stacks.items()
@@ -458,7 +457,7 @@ def test_after_its_last_day_a_clone_goes_with_its_files_and_the_original_stays(w
     assert project.stack_files() == copied.files
     left = {thing for thing in frozenset(inventory(world.aws, (REGION,))) - copied.resources if CLONE in thing}
     assert left == set()
-    assert missing(project, world.aws, STACKS) == []
+    assert missing(project, world.aws, DEVELOPMENT) == []
     assert project.data("reap", "--yes") == []
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cell import DEVELOPMENT_ACCOUNT, Aws, Project, own_sandbox
+from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, Aws, Project, own_sandbox
 from finders import Cluster
 
 import catalogue
@@ -69,7 +69,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with own_sandbox(tmp_path_factory.mktemp("upgrade-sandbox")) as sandbox:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("upgrade") / "project")
         project.configure(CELL, versions={"kubernetes": OLD})
-        project.bring_up(CELL)
+        project.bring_up(DEVELOPMENT)
         aws = Aws(sandbox, DEVELOPMENT_ACCOUNT)
         api = Cluster(project, aws, CELL).client
         yield World(project=project, aws=aws, api=api, before=identities(aws))
