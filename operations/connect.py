@@ -205,7 +205,7 @@ def run(cluster: Cluster, command: Sequence[str], forward: Sequence[str], port: 
                 raise CellError(f"{command[0]}: no such command", ExitCode.CONFIGURATION) from error
     finally:
         if session is not None:
-            _end(session)
+            _end(session, port)
 
 
 def _until_it_ends(command: subprocess.Popen[bytes]) -> int:
@@ -220,13 +220,22 @@ def _until_it_ends(command: subprocess.Popen[bytes]) -> int:
         return code if code >= 0 else 128 - code
 
 
-def _end(session: subprocess.Popen[str]) -> None:
-    """Ends the session and its plugin, which is a child that the AWS CLI leaves behind when it is ended alone."""
-    for number, within in ((signal.SIGTERM, _ENDING_S), (signal.SIGKILL, None)):
+def _end(session: subprocess.Popen[str], port: int) -> None:
+    """Ends the session and its plugin, which is a child that the AWS CLI leaves behind when it is ended alone.
+
+    On return nothing listens on `port`. A process that was killed still does for a moment, and the plugin is no child
+    of ours that could be waited for: the port is what tells.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(session.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            session.wait(within)
+        deadline = time.monotonic() + _ENDING_S
+        while session.poll() is None or _listens(port):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 def config(cluster: Cluster, tunnel: str | None) -> dict[str, Any]:
@@ -268,7 +277,7 @@ def _open(forward: Sequence[str], port: int, env: Mapping[str, str]) -> subproce
     deadline = time.monotonic() + OPENING_S
     while not _listens(port):
         if session.poll() is not None or time.monotonic() > deadline:
-            _end(session)
+            _end(session, port)
             log.seek(0)
             raise CellError(f"the session did not open: {log.read().strip() or 'no answer'}", ExitCode.RESOURCE)
         time.sleep(_POLL_S)

@@ -29,9 +29,10 @@ LOCAL = connect.Cluster(
 
 # Stands in for `aws ssm start-session`: a child, as the plugin is, listens where it was told to until it is ended.
 SESSION = """#!{python}
-import json, os, socket, sys
+import json, os, signal, socket, sys
 if os.fork():
     os.wait()
+{ending}
 wanted = json.loads(sys.argv[sys.argv.index("--parameters") + 1])
 with socket.create_server(("127.0.0.1", int(wanted["localPortNumber"][0]))) as server:
     while True:
@@ -62,12 +63,17 @@ class Instances:
         return {"InstanceInformationList": [{"InstanceId": one} for one in self.online]}
 
 
+def write_session(folder: Path, ending: str = "") -> None:
+    """`ending`: what the child does first, to be ready for its end."""
+    for name in ("aws", "session-manager-plugin"):
+        (folder / name).write_text(SESSION.replace("{python}", sys.executable).replace("{ending}", ending))
+        (folder / name).chmod(0o755)
+
+
 @pytest.fixture
 def tools(tmp_path: Path) -> dict[str, str]:
     """An environment with a stand-in for the AWS CLI and its plugin."""
-    for name in ("aws", "session-manager-plugin"):
-        (tmp_path / name).write_text(SESSION.replace("{python}", sys.executable))
-        (tmp_path / name).chmod(0o755)
+    write_session(tmp_path)
     return {"PATH": str(tmp_path)}
 
 
@@ -113,6 +119,34 @@ def test_a_command_gets_a_kubeconfig_through_the_tunnel(tools: dict[str, str], c
 def test_the_tunnel_ends_with_its_command(tools: dict[str, str]) -> None:
     port = connect.free_port()
     assert connect.run(CLUSTER, [sys.executable, "-c", "raise SystemExit(3)"], forward(port, tools), port, tools) == 3
+    assert not connect._listens(port)
+
+
+def test_a_session_has_time_to_end_itself(tools: dict[str, str], tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    # Only once the AWS CLI is gone, which is when a hurried end would kill the plugin.
+    ending = f"""
+parent = os.getppid()
+def end(*_):
+    while os.path.exists(f"/proc/{{parent}}"):
+        pass
+    open({str(said)!r}, "w").write("goodbye")
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+"""
+    write_session(tmp_path, ending)
+    port = connect.free_port()
+    assert connect.run(CLUSTER, [sys.executable, "-c", ""], forward(port, tools), port, tools) == 0
+    assert said.read_text() == "goodbye"
+
+
+def test_a_session_that_does_not_end_is_killed(
+    tools: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "_ENDING_S", 0.2)
+    write_session(tmp_path, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+    port = connect.free_port()
+    assert connect.run(CLUSTER, [sys.executable, "-c", ""], forward(port, tools), port, tools) == 0
     assert not connect._listens(port)
 
 
