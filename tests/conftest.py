@@ -103,13 +103,19 @@ def run_sandbox(
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A sandbox for the whole test process. Tests that count on an empty account call `reset` first."""
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     home = tmp_path_factory.mktemp("sandbox")
     try:
         yield Sandbox.start(home)
     finally:
         run_sandbox(home, "stop", check=False)
+
+
+@pytest.fixture(scope="module")
+def sandbox(running_sandbox: Sandbox) -> Sandbox:
+    """The sandbox of the test process, emptied for each module: which ones ran before it makes no difference."""
+    running_sandbox.reset()
+    return running_sandbox
 
 
 @pytest.fixture(scope="module")

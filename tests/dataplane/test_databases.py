@@ -101,7 +101,6 @@ def stand(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, sandbox.env[name])
-        sandbox.reset()
         made = Stand(sandbox, tmp_path_factory.mktemp("databases"))
         system = socket.getaddrinfo
 

@@ -17,6 +17,7 @@ from databases_account import shard
 
 from conftest import DEFAULT_REGION, Sandbox
 from sandbox.dataplane.databases import Databases
+from sandbox.dataplane.databases.cluster import ClusterServers
 from sandbox.regions import RegionFault, Regions
 
 WAIT_S = 60.0
@@ -142,8 +143,10 @@ class World:
 
     def kept(self, region: str) -> int:
         """Volumes of former writers that are kept in a region."""
-        cluster = next(one for one in self.databases._clusters.values() if one.cluster.region == region)
-        return len(list(cluster.folder.glob("*/data.before-*")))
+        return len(list(self.servers(region).folder.glob("*/data.before-*")))
+
+    def servers(self, region: str) -> ClusterServers:
+        return next(one for one in self.databases._clusters.values() if one.cluster.region == region)
 
     def lag(self) -> float:
         """Seconds that the region away is behind, as last measured; -1 for not yet."""
@@ -285,6 +288,16 @@ def test_a_dead_region_stays_dead_and_comes_back_on_its_volumes(world: World, fa
         assert world.states() == {home: "stopped", away: "reader"}
     world.until(lambda: world.states() == {home: "writer", away: "reader"})
     assert f"before {fault}" in world.notes(home)
+
+
+def test_a_secondary_whose_writer_dies_while_it_is_looked_at_still_follows_it(world: World) -> None:
+    home, away = world.writer, next(region for region in NAMES if region != world.writer)
+    primary, secondary = world.servers(home), world.servers(away)
+    with world.fault(RegionFault.DATABASE_DEAD, home):
+        world.until(lambda: world.states()[home] == "stopped")
+        secondary.converge(secondary.cluster, "", primary)
+        assert world.states() == {home: "stopped", away: "reader"}
+    world.until(lambda: world.states() == {home: "writer", away: "reader"})
 
 
 def test_a_region_that_dies_slowly_answers_late(world: World) -> None:

@@ -220,10 +220,9 @@ class Space:
 
 
 @pytest.fixture(scope="module")
-def space(eks: Eks) -> Iterator[Space]:
+def space(eks: Eks) -> Space:
     """`front` calls `back` through its Service."""
-    yield (made := front_and_back(eks))
-    eks.client.delete(f"/api/v1/namespaces/{made.name}")
+    return front_and_back(eks)
 
 
 def front_and_back(eks: Eks, answer: str = "back") -> Space:

@@ -3,7 +3,6 @@
 # ruff: noqa: F811 - fixtures are imported by name
 import http.client
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,7 +60,7 @@ def refusing() -> dict[str, Any]:
 
 
 @pytest.fixture
-def gateway(eks: Eks) -> Iterator[Space]:
+def gateway(eks: Eks) -> Space:
     """A pod of the namespace whose lines are shipped."""
     make_namespace(eks.client, "gateway", **RESTRICTED)
     space = Space(eks, "gateway")
@@ -78,8 +77,7 @@ def gateway(eks: Eks) -> Iterator[Space]:
     }
     space.apply(service("gateway"), policy("gateway", None), config, deployment("gateway"))
     wait(lambda: space.fetch("gateway")[0] == 200, WITHIN_S, f"a pod; see {eks.sandbox.home}/logs")
-    yield space
-    eks.client.delete("/api/v1/namespaces/gateway")
+    return space
 
 
 def declare(eks: Eks) -> str:

@@ -262,8 +262,8 @@ def changes(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 @contextmanager
 def own_sandbox(home: Path, *, dataplane: bool = False) -> Iterator[Sandbox]:
-    """A sandbox beside the shared one: the tests of a whole cell count on an account that nobody else touches. What the
-    cell declares is run where `dataplane` says so: its programs ask the account as well."""
+    """A new sandbox beside the shared one. What the cell declares is run where `dataplane` says so: its programs ask
+    the account as well."""
     made = Sandbox.start(home, {} if dataplane else {"PAYMENT_CELL_SANDBOX_DATAPLANE": "off"})
     try:
         yield made

@@ -15,7 +15,6 @@ pytestmark = pytest.mark.engine
 
 
 def test_a_break_glass_role_is_there_with_its_alarm_and_nothing_to_change(sandbox: Sandbox) -> None:
-    sandbox.reset()
     people = BreakGlassArgs(
         account_id=ACCOUNT,
         regions=["eu-west-1"],

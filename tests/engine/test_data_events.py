@@ -56,7 +56,6 @@ def program() -> None:
 
 
 def test_a_trail_of_data_events_is_there_with_its_selectors_and_nothing_to_change(sandbox: Sandbox) -> None:
-    sandbox.reset()
     with stack(sandbox, program) as made:
         made.up()
         assert changed(made.preview()) == {}

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,6 @@ def started() -> dict[str, Example]:
 
 @pytest.fixture(scope="module")
 def account(sandbox: Sandbox) -> Sandbox:
-    sandbox.reset()
     sandbox.client("iam").create_role(RoleName="deployer", AssumeRolePolicyDocument="{}")
     return sandbox
 
@@ -86,7 +85,7 @@ def account(sandbox: Sandbox) -> Sandbox:
 @pytest.fixture(scope="module")
 def start(
     account: Sandbox, started: dict[str, Example], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., dict[str, Any]]]:
+) -> Callable[..., dict[str, Any]]:
     """`start(NAME, KEY=VALUE)`: outputs of that example."""
 
     def run(name: str, **settings: Any) -> dict[str, Any]:
@@ -99,8 +98,7 @@ def start(
             example.set(key, value)
         return example.up()
 
-    yield run
-    account.reset()
+    return run
 
 
 @pytest.fixture(scope="module")

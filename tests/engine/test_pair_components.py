@@ -174,7 +174,6 @@ def program(*, protected: bool) -> None:
 
 
 def test_a_pair_comes_up_stays_carries_data_and_goes(sandbox: Sandbox) -> None:
-    sandbox.reset()
     with stack(sandbox, lambda: program(protected=True)) as made:
         made.up()
         # The table learns of its replica, which is another resource.

@@ -52,26 +52,20 @@ def refused(call: Callable[..., Any]) -> Refusals:
     return refusals
 
 
-@pytest.fixture(scope="module")
-def empty(sandbox: Sandbox) -> Sandbox:
-    sandbox.reset()
-    return sandbox
-
-
-def test_every_rule_on_creation_refuses_its_program_and_nothing_else(empty: Sandbox) -> None:
+def test_every_rule_on_creation_refuses_its_program_and_nothing_else(sandbox: Sandbox) -> None:
     def program() -> None:
         ground = Ground()
         for family in (compute, data, traffic, watch, vaults):
             family.declare(ground)
 
-    made = InlineStack(empty, program)
+    made = InlineStack(sandbox, program)
     refused(made.up).must_be(BROKEN_ON[Op.CREATE])
     made.destroy(continue_on_error=True)
 
 
-def test_every_rule_on_update_refuses_its_program_and_nothing_else(empty: Sandbox) -> None:
+def test_every_rule_on_update_refuses_its_program_and_nothing_else(sandbox: Sandbox) -> None:
     version = ["1.32"]
-    made = InlineStack(empty, lambda: deletion.changing(version[0]))
+    made = InlineStack(sandbox, lambda: deletion.changing(version[0]))
     made.up()
     version[0] = "1.34"
     refused(made.up).must_be(BROKEN_ON[Op.UPDATE])
@@ -80,10 +74,10 @@ def test_every_rule_on_update_refuses_its_program_and_nothing_else(empty: Sandbo
     made.destroy()
 
 
-def test_every_rule_on_deletion_holds_until_the_last_user_is_gone(empty: Sandbox) -> None:
-    made = InlineStack(empty, deletion.declare)
+def test_every_rule_on_deletion_holds_until_the_last_user_is_gone(sandbox: Sandbox) -> None:
+    made = InlineStack(sandbox, deletion.declare)
     made.up()
-    remove = deletion.use(empty, made.outputs())
+    remove = deletion.use(sandbox, made.outputs())
     refused(made.destroy).must_be(BROKEN_ON[Op.DELETE])
     remove()
     made.destroy()

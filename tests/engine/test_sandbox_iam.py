@@ -93,7 +93,6 @@ def via(service: str) -> Mapping[str, Any]:
 
 @pytest.fixture(scope="module")
 def world(sandbox: Sandbox) -> World:
-    sandbox.reset()
     iam, kms = sandbox.client("iam"), sandbox.client("kms")
     policy = {"Statement": [allow("kms:*", on="*") | {"Principal": {"AWS": ACCOUNT_ROOT}}]}
     key = kms.create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"]

@@ -87,7 +87,6 @@ def settled(status: str) -> bool:
 
 @pytest.fixture(scope="module")
 def buckets(sandbox: Sandbox) -> Buckets:
-    sandbox.reset()
     return Buckets(sandbox)
 
 
@@ -209,7 +208,6 @@ def item(key: str, value: int = 1) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def tables(sandbox: Sandbox) -> Tables:
-    sandbox.reset()
     return Tables(sandbox)
 
 

@@ -151,7 +151,6 @@ def drift(sandbox: Sandbox, outputs: dict[str, str]) -> None:
 
 
 def test_guardrails_and_pipes_come_up_change_in_place_and_go(sandbox: Sandbox) -> None:
-    sandbox.reset()
     with stack(sandbox, lambda: program(1)) as made:
         # Trail, recorder, channel, status, detector, hub, analyzer, pipe.
         comes_up_and_changes(made, program, update=8)

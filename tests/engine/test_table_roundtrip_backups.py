@@ -154,7 +154,6 @@ def drift(sandbox: Sandbox) -> None:
 
 
 def test_backups_and_account_settings_come_up_change_in_place_and_go(sandbox: Sandbox) -> None:
-    sandbox.reset()
     backups = sandbox.client("backup")
     with stack(sandbox, lambda: program(1)) as made:
         # Vault, policy, plan, restore plan and selection; passwords, contact, budget, region, filter.

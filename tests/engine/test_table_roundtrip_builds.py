@@ -39,7 +39,6 @@ def program(version: int) -> None:
 
 
 def test_a_project_comes_up_changes_in_place_and_goes(sandbox: Sandbox) -> None:
-    sandbox.reset()
     builds = sandbox.client("codebuild")
     with stack(sandbox, lambda: program(1)) as made:
         comes_up_and_changes(made, program, update=1)

@@ -161,7 +161,6 @@ def drift(sandbox: Sandbox, outputs: dict[str, str]) -> None:
 
 
 def test_a_cluster_comes_up_changes_in_place_and_goes(sandbox: Sandbox) -> None:
-    sandbox.reset()
     with stack(sandbox, lambda: program(1)) as made:
         made.up()
         outputs = made.outputs()

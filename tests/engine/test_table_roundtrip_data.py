@@ -130,7 +130,6 @@ def check_outputs(made: InlineStack, sandbox: Sandbox) -> None:
 
 
 def test_data_stores_come_up_change_in_place_and_go(sandbox: Sandbox) -> None:
-    sandbox.reset()
     with stack(sandbox, lambda: program(1)) as made:
         # Bucket, lock, lifecycle, account block, 2 secrets, parameter, stream, table; a new value is a new version.
         comes_up_and_changes(made, program, update=9, replace=1)

@@ -153,7 +153,6 @@ def drift(sandbox: Sandbox, outputs: dict[str, str]) -> None:
 
 
 def test_a_shard_comes_up_changes_in_place_and_goes(sandbox: Sandbox) -> None:
-    sandbox.reset()
     with stack(sandbox, lambda: program(1)) as made:
         # Subnet group, global cluster, cluster, 2 instances, 2 parameter groups, proxy, pool.
         comes_up_and_changes(made, program, update=9)

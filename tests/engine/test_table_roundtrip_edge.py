@@ -221,7 +221,6 @@ def drift(sandbox: Sandbox, outputs: dict[str, Any]) -> None:
 
 
 def test_an_edge_comes_up_changes_in_place_and_goes(sandbox: Sandbox) -> None:
-    sandbox.reset()
     with stack(sandbox, lambda: program(1)) as made:
         # Zone, certificate, balancer, group, HTTPS listener, two records, web ACL.
         comes_up_and_changes(made, program, update=8)

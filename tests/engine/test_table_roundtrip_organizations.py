@@ -15,7 +15,6 @@ KIND = "AISERVICES_OPT_OUT_POLICY"
 
 
 def test_an_opt_out_comes_up_changes_and_goes(sandbox: Sandbox) -> None:
-    sandbox.reset()
     client = sandbox.client("organizations")
     client.create_organization(FeatureSet="ALL")
     root = client.list_roots()["Roots"][0]["Id"]

@@ -124,7 +124,6 @@ def drift(sandbox: Sandbox, outputs: dict[str, Any]) -> None:
 
 
 def test_telemetry_comes_up_changes_in_place_and_goes(sandbox: Sandbox) -> None:
-    sandbox.reset()
     with stack(sandbox, lambda: program(1)) as made:
         # Filter, dashboard, ratio, band, three health checks.
         comes_up_and_changes(made, program, update=7)

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,24 +89,12 @@ def wait(condition: Callable[[], Any], timeout_s: float, what: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def eks(sandbox: Sandbox) -> Eks:
-    """One cluster for all tests of a test process; it ends with the sandbox."""
+    """One cluster for all tests of a module; it ends when the sandbox is emptied for the next one."""
     if binaries.kube_apiserver() is None:
         pytest.skip("no kube-apiserver on this machine: `make` builds it")
-    # Each module that imports this fixture has one of its own, and others may have emptied the account in between.
-    known = _clusters.get(sandbox.home)
-    if known is None or known.arn not in _arns(sandbox):
-        _clusters[sandbox.home] = make_cluster(sandbox)
-    return _clusters[sandbox.home]
-
-
-_clusters: dict[Path, Eks] = {}
-
-
-def _arns(sandbox: Sandbox) -> list[str]:
-    api = sandbox.client("eks")
-    return [api.describe_cluster(name=name)["cluster"]["arn"] for name in api.list_clusters()["clusters"]]
+    return make_cluster(sandbox)
 
 
 def make_cluster(sandbox: Sandbox, name: str = CLUSTER, policies: Sequence[str] = (), **settings: Any) -> Eks:

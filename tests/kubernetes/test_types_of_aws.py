@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pulumi
@@ -52,8 +51,8 @@ def established(cluster: Eks) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def auto(sandbox: Sandbox, eks: Eks) -> Iterator[Eks]:  # noqa: ARG001 - skips where no API server is
-    yield make_cluster(
+def auto(sandbox: Sandbox, eks: Eks) -> Eks:  # noqa: ARG001 - skips where no API server is
+    return make_cluster(
         sandbox,
         "auto-mode-tests",
         list(CLUSTER_POLICIES.values()),
@@ -61,7 +60,6 @@ def auto(sandbox: Sandbox, eks: Eks) -> Iterator[Eks]:  # noqa: ARG001 - skips w
         storageConfig={"blockStorage": {"enabled": True}},
         kubernetesNetworkConfig={"elasticLoadBalancing": {"enabled": True}},
     )
-    sandbox.client("eks").delete_cluster(name="auto-mode-tests")
 
 
 def program(cluster: Eks) -> None:

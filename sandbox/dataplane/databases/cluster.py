@@ -125,11 +125,11 @@ class ClusterServers:
         parsed = settings(cluster.parameters, self._machine.known, self._machine.libraries)
         self.not_applied = tuple(parsed.not_applied)
         head = self.servers[cluster.head.name]
-        writer = source.writer if source else None
-        self._source = writer.name if writer else ""
         if source is not None:
+            writer = source.writer
             if writer is None:
-                return
+                return  # it died a moment ago: this cluster goes on following it
+            self._source = writer.name
             if self.apart(source) and head.follows != writer.name:
                 if not head.follows:
                     self._write(head, parsed)  # an old writer that is out of reach is what it was
@@ -138,6 +138,7 @@ class ClusterServers:
             self._follow(head, writer, parsed, self._relayed(writer, source.cluster.region))
             self.recovery.forget()
         else:
+            self._source = ""
             for server in self.servers.values():
                 if server is not head and server.alive and not server.follows:
                     self._hand_over(server, head)
