@@ -48,6 +48,9 @@ _POLL_S = 0.1
 _ENDING_S = 5
 """A session that was asked to end and has not by then is killed."""
 
+_KILLED_S = 5
+"""A killed one is gone within moments: a port that is still open then is somebody else's."""
+
 _NODES_PER_QUESTION = 50
 """Instance ids in one filter of DescribeInstanceInformation."""
 
@@ -223,19 +226,23 @@ def _until_it_ends(command: subprocess.Popen[bytes]) -> int:
 def _end(session: subprocess.Popen[str], port: int) -> None:
     """Ends the session and its plugin, which is a child that the AWS CLI leaves behind when it is ended alone.
 
-    On return nothing listens on `port`. A process that was killed still does for a moment, and the plugin is no child
-    of ours that could be waited for: the port is what tells.
+    On return nothing of it listens on `port`. A process that was killed still does for a moment, and the plugin is no
+    child of ours that could be waited for: the port is what tells.
     """
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number, within_s in ((signal.SIGTERM, _ENDING_S), (signal.SIGKILL, _KILLED_S)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(session.pid, number)
-        deadline = time.monotonic() + _ENDING_S
-        while session.poll() is None or _listens(port):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(_POLL_S)
-        else:
+        if _ended(session, port, within_s):
             return
+
+
+def _ended(session: subprocess.Popen[str], port: int, within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    while session.poll() is None or _listens(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def config(cluster: Cluster, tunnel: str | None) -> dict[str, Any]:
