@@ -60,8 +60,8 @@ def audit_ratios(machine: Machine) -> list[Ratio]:
     of production, each in a region of its own, made by the engine in a sandbox of the tests, without the data plane,
     at which no audit looks. The first has its workloads too; the others have an API server each with nothing on it."""
     sys.path[:0] = [str(ROOT / "tests" / name) for name in (".", "engine")]
-    cell = importlib.import_module("cell")
-    with cell.own_sandbox(machine.home / "fleet") as sandbox:
+    cell, conftest = (importlib.import_module(name) for name in ("cell", "conftest"))
+    with conftest.new_sandbox(machine.home / "fleet", dataplane=False) as sandbox:
         project = cell.Project.copy(sandbox, machine.home / "copy")
         # For a while it has cells whose data is real.
         project.configure(ELSEWHERE, contactEmail="security@example.com", syntheticData=False)

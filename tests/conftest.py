@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,13 +103,19 @@ def run_sandbox(
     return result
 
 
-@pytest.fixture(scope="session")
-def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    home = tmp_path_factory.mktemp("sandbox")
+@contextmanager
+def new_sandbox(home: Path, *, dataplane: bool = True) -> Iterator[Sandbox]:
+    """A sandbox in `home`, stopped at the end; without `dataplane` nothing that is declared runs."""
     try:
-        yield Sandbox.start(home)
+        yield Sandbox.start(home, {} if dataplane else {"PAYMENT_CELL_SANDBOX_DATAPLANE": "off"})
     finally:
         run_sandbox(home, "stop", check=False)
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with new_sandbox(tmp_path_factory.mktemp("sandbox")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +128,5 @@ def sandbox(running_sandbox: Sandbox) -> Sandbox:
 @pytest.fixture(scope="module")
 def bare_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """An empty one without a data plane, for a module that does what that would do: two would do it in turns."""
-    home = tmp_path_factory.mktemp("bare-sandbox")
-    try:
-        yield Sandbox.start(home, {"PAYMENT_CELL_SANDBOX_DATAPLANE": "off"})
-    finally:
-        run_sandbox(home, "stop", check=False)
+    with new_sandbox(tmp_path_factory.mktemp("bare-sandbox"), dataplane=False) as made:
+        yield made

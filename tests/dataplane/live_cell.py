@@ -9,11 +9,12 @@ from typing import Any
 
 import httpx
 import used_edges
-from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, Aws, Project, own_sandbox
+from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, Aws, Project
 from gateway_stand import until
 from used_actions import Use, used
 from used_edges import Connection
 
+from conftest import new_sandbox
 from contracts.api_keys import KeyKind, Secrets, make
 from sandbox.dataplane import control
 from sandbox.kubernetes.client import Client
@@ -73,7 +74,7 @@ class LiveCell:
 def live_cell(home: Path, folder: Path) -> Iterator[LiveCell]:
     """Up, then payments while relay and scorer are killed, a refund, and a look at what was used. The probe's own proof
     has to hold."""
-    with own_sandbox(home, dataplane=True) as sandbox:
+    with new_sandbox(home) as sandbox:
         project = Project.copy(sandbox, folder)
         project.run_programs(CELL)
         project.bring_up(DEVELOPMENT)

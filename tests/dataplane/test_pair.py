@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, Aws, Project, changes, own_sandbox
+from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, Aws, Project, changes
+
+from conftest import new_sandbox
 
 pytestmark = [pytest.mark.dataplane, pytest.mark.kubernetes, pytest.mark.long]
 
@@ -39,7 +41,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with own_sandbox(tmp_path_factory.mktemp("pair-sandbox"), dataplane=True) as sandbox:
+    with new_sandbox(tmp_path_factory.mktemp("pair-sandbox")) as sandbox:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("pair") / "project")
         project.run_programs(PRIMARY)
         project.configure(PRIMARY, recoveryRegion=HERE)

@@ -9,8 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -258,17 +257,6 @@ def policy_events(log: Path) -> list[dict[str, Any]]:
 def changes(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Stack -> its changes, from what `cell up -o json` prints; "none" where nothing changed."""
     return {row["stack"]: row["changes"] for row in rows}
-
-
-@contextmanager
-def own_sandbox(home: Path, *, dataplane: bool = False) -> Iterator[Sandbox]:
-    """A new sandbox beside the shared one. What the cell declares is run where `dataplane` says so: its programs ask
-    the account as well."""
-    made = Sandbox.start(home, {} if dataplane else {"PAYMENT_CELL_SANDBOX_DATAPLANE": "off"})
-    try:
-        yield made
-    finally:
-        made.command("stop", check=False)
 
 
 needs_kubernetes = pytest.mark.kubernetes

@@ -20,9 +20,10 @@ import drift_residency
 import drift_retention
 import pytest
 from audit_outputs import problems
-from cell import Aws, Project, own_sandbox
+from cell import Aws, Project
 from drift import CELL, STACKS, Change, LiveCell
 
+from conftest import new_sandbox
 from operations.audit.evidence.bundle import FILES
 from operations.audit.live.reader import NOT_READ
 from operations.audit.reconcile import CHANGE
@@ -62,7 +63,10 @@ ROLE = "arn:aws:iam::123456789012:role/payment-cell-deploy"
 
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCell]:
-    with own_sandbox(tmp_path_factory.mktemp("audit-sandbox")) as sandbox, pytest.MonkeyPatch.context() as patch:
+    with (
+        new_sandbox(tmp_path_factory.mktemp("audit-sandbox"), dataplane=False) as sandbox,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         project = Project.copy(sandbox, tmp_path_factory.mktemp("audit") / "project")
         said = project.cell("up", CELL, "--yes")
         (project.folder / UP_LOG).write_text(said.stdout + said.stderr)

@@ -12,9 +12,10 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
-from cell import Project, own_sandbox
+from cell import Project
 from wire_faults import breaks, no_pauses, says
 
+from conftest import new_sandbox
 from operations.audit import access
 from operations.audit.access import Access
 from operations.audit.live.collect import Account, collect, readers
@@ -36,7 +37,7 @@ PROGRAM = Path(__file__).with_name("elsewhere")
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with own_sandbox(tmp_path_factory.mktemp("elsewhere-sandbox")) as sandbox:
+    with new_sandbox(tmp_path_factory.mktemp("elsewhere-sandbox"), dataplane=False) as sandbox:
         made = Project.copy(sandbox, tmp_path_factory.mktemp("elsewhere") / "project")
         made.bring_up(STACKS)
         yield made

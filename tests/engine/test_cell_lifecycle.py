@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
-from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, ROOT, Aws, Project, Resource, changes, own_sandbox
+from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, ROOT, Aws, Project, Resource, changes
 from drifts import DRIFTS, Drift
 from finders import elsewhere, missing, names_of
 from inventory import LISTS, inventory
 from logged_actions import Log
 
 from components.vocabulary import OWN_IDENTITY
+from conftest import new_sandbox
 from operations.health import PARTS
 from operations.iam import Role, needed, policies, target
 from sandbox.aws.iam.evaluator import like
@@ -51,7 +52,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("dev-sandbox")
-    with own_sandbox(home) as sandbox:
+    with new_sandbox(home, dataplane=False) as sandbox:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("dev") / "project")
         aws = Aws(sandbox, DEVELOPMENT_ACCOUNT)
         before = frozenset(inventory(aws, (REGION,)))

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from cell import PACKS, Aws, Project, Resource, changes, events, own_sandbox, policy_events
+from cell import PACKS, Aws, Project, Resource, changes, events, policy_events
 from finders import FINDERS, SETTINGS, Cluster, elsewhere, missing, seen
 
+from conftest import new_sandbox
 from sandbox.kubernetes.errors import ApiError
 
 pytestmark = [pytest.mark.engine, pytest.mark.kubernetes, pytest.mark.long]
@@ -39,7 +40,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("production-sandbox")
-    with own_sandbox(home) as sandbox:
+    with new_sandbox(home, dataplane=False) as sandbox:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("production") / "project")
         files = project.stack_files()
         done = project.cell("up", CELL, "--yes", "-o", "json")

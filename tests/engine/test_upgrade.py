@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, Aws, Project, own_sandbox
+from cell import DEVELOPMENT, DEVELOPMENT_ACCOUNT, Aws, Project
 from finders import Cluster
 
 import catalogue
+from conftest import new_sandbox
 from sandbox.kubernetes.client import Client
 
 pytestmark = [pytest.mark.engine, pytest.mark.kubernetes, pytest.mark.long]
@@ -66,7 +67,7 @@ def identities(aws: Aws) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with own_sandbox(tmp_path_factory.mktemp("upgrade-sandbox")) as sandbox:
+    with new_sandbox(tmp_path_factory.mktemp("upgrade-sandbox"), dataplane=False) as sandbox:
         project = Project.copy(sandbox, tmp_path_factory.mktemp("upgrade") / "project")
         project.configure(CELL, versions={"kubernetes": OLD})
         project.bring_up(DEVELOPMENT)
